@@ -1,0 +1,87 @@
+package fieldmap
+
+// The Spec types are the admin's YAML, as it stands in the files: hub.yaml is a
+// HubSpec and each file under routes/ is a RouteSpec. Compile turns them into
+// the Mapping that the engine works with. Tags name the keys.
+
+// HubSpec is hub.yaml: what the hub holds and who wins.
+type HubSpec struct {
+	// Systems that fill the hub's other ids: the CRM's record ids become
+	// crm_account_id and crm_account_user_id, and so on (D17).
+	CRM     string `koanf:"crm"`
+	Billing string `koanf:"billing"`
+	Support string `koanf:"support"`
+
+	Objects map[string]HubObjectSpec `koanf:"objects"`
+}
+
+// HubObjectSpec is one object of the hub.
+type HubObjectSpec struct {
+	SystemOfRecord string         `koanf:"system_of_record"`
+	ID             string         `koanf:"id"`         // the identity field, e.g. account_id
+	IDPattern      string         `koanf:"id_pattern"` // R8: a lint rule, e.g. '^[0-9]+$'
+	PushOnly       []string       `koanf:"push_only"`  // D16
+	Fields         []HubFieldSpec `koanf:"fields"`     // custom fields, and settings of core ones
+	AddressTypes   []string       `koanf:"address_types"`
+	PhoneTypes     []string       `koanf:"phone_types"`
+}
+
+// HubFieldSpec declares a custom field or adds settings to a core one.
+type HubFieldSpec struct {
+	Name     string   `koanf:"name"`
+	Type     string   `koanf:"type"`
+	Required bool     `koanf:"required"`
+	Core     bool     `koanf:"core"`
+	Values   []string `koanf:"values"` // of a picklist
+	Wins     string   `koanf:"wins"`   // a system, newer or hold
+	Class    string   `koanf:"class"`  // usage: can never be pushed (R86)
+	Scale    *int     `koanf:"scale"`  // digits behind the point of a decimal
+}
+
+// RouteSpec is one file of routes: how one system's objects connect.
+type RouteSpec struct {
+	System  string       `koanf:"system"`
+	Objects []ObjectSpec `koanf:"objects"`
+}
+
+// ObjectSpec is one route.
+type ObjectSpec struct {
+	Object    string `koanf:"object"`
+	Hub       string `koanf:"hub"`
+	Direction string `koanf:"direction"` // pull or push
+	Filter    string `koanf:"filter"`    // pull: over remote fields; push: over hub fields
+
+	Match       []MatchSpec `koanf:"match"`
+	Mode        string      `koanf:"mode"`         // match_only: never create
+	ExternalID  string      `koanf:"external_id"`  // push: the remote unique field that carries our id
+	CreateFrom  []string    `koanf:"create_from"`  // system_of_record (default), any, or systems (D14)
+	CreateNeeds []string    `koanf:"create_needs"` // hub fields that a create waits for (R149, D4)
+	OnLink      string      `koanf:"on_link"`      // source, fill_blank, keep
+	OnMove      string      `koanf:"on_move"`      // move, add, hold
+
+	Fields []FieldSpec `koanf:"fields"`
+	Line   int         `koanf:"-"`
+	File   string      `koanf:"-"`
+}
+
+// MatchSpec is one match key (D1).
+type MatchSpec struct {
+	Remote  string `koanf:"remote"`
+	Hub     string `koanf:"hub"`
+	Compare string `koanf:"compare"`
+}
+
+// FieldSpec is one field mapping.
+type FieldSpec struct {
+	Remote     string            `koanf:"remote"`
+	Hub        string            `koanf:"hub"`
+	Write      string            `koanf:"write"` // on_change enforce fill_blank create_only never
+	Compare    string            `koanf:"compare"`
+	Values     map[string]string `koanf:"values"` // remote: hub
+	OnUnmapped string            `koanf:"on_unmapped"`
+	Default    string            `koanf:"default"`   // for on_unmapped: default
+	OnEmpty    string            `koanf:"on_empty"`  // ignore or clear
+	Normalize  string            `koanf:"normalize"` // explicit repair, e.g. whole_number for ids in decimal form (R11)
+	Editable   bool              `koanf:"editable"`
+	Line       int               `koanf:"-"`
+}
