@@ -1,0 +1,89 @@
+package rest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// read takes the body in, decompressed, up to the limit.
+func (c *Client) read(resp *http.Response) (*Response, error) {
+	defer func() { _ = resp.Body.Close() }()
+	buf, ok := c.bodies.Get().(*bytes.Buffer)
+	if !ok {
+		return nil, errors.New("the pool holds something else")
+	}
+	buf.Reset()
+	out := &Response{Status: resp.StatusCode, Header: resp.Header, buf: buf, pool: &c.bodies}
+	n, err := buf.ReadFrom(io.LimitReader(resp.Body, c.cfg.MaxBody+1))
+	if err == nil && n > c.cfg.MaxBody {
+		err = fmt.Errorf("%w: more than %d bytes", ErrTooLarge, c.cfg.MaxBody)
+	}
+	if err != nil {
+		out.Release()
+		return out, fmt.Errorf("read the answer: %w", err)
+	}
+	out.Body = buf.Bytes()
+	return out, nil
+}
+
+// Excerpt returns the beginning of an answer as one short line that is fit for
+// an error. Of an HTML page it is the title: such a page comes from an edge or
+// a maintenance window, not from the API.
+func Excerpt(resp *Response) string {
+	body := resp.Body
+	if len(body) > 4096 {
+		body = body[:4096]
+	}
+	text := string(body)
+	if low := strings.ToLower(strings.TrimSpace(text)); strings.HasPrefix(low, "<") {
+		title := between(text, "<title>", "</title>")
+		if title == "" {
+			return "a page of HTML or XML instead of JSON"
+		}
+		return "a page titled " + `"` + short(title, 80) + `" instead of JSON`
+	}
+	return short(text, 200)
+}
+
+func between(s, from, to string) string {
+	low := strings.ToLower(s)
+	i := strings.Index(low, from)
+	// Lowering may change the length of exotic letters, which makes the offsets
+	// useless for s.
+	if i < 0 || len(low) != len(s) {
+		return ""
+	}
+	s, low = s[i+len(from):], low[i+len(from):]
+	if j := strings.Index(low, to); j >= 0 {
+		return s[:j]
+	}
+	return ""
+}
+
+// short makes one line of at most n bytes, without control characters.
+func short(s string, n int) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == utf8.RuneError || unicode.Is(unicode.Cf, r) {
+			return ' '
+		}
+		return r
+	}, s)
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "…"
+}
+
+// Short makes one line of at most n bytes of a vendor's words, without control
+// characters.
+func Short(s string, n int) string { return short(s, n) }
