@@ -48,7 +48,7 @@ type Config struct {
 
 	MaxBody  int64         // after decompression; 32 MiB
 	MaxWait  time.Duration // the longest wait that a server may ask for; 2 minutes
-	Attempts int           // of one request; 5
+	Attempts int           // of one request; 8
 	Attempt  time.Duration // the longest that one attempt may take; 2 minutes
 	Total    time.Duration // the longest that a request may take with its repeats; 15 minutes
 	MinWait  time.Duration // the first backoff, doubled each time; 500 ms
@@ -120,7 +120,7 @@ func (cfg *Config) defaults() {
 	setDefault(&cfg.Recheck, 30*time.Minute)
 	setDefault(&cfg.MaxBody, 32<<20)
 	setDefault(&cfg.MaxWait, 2*time.Minute)
-	setDefault(&cfg.Attempts, 5)
+	setDefault(&cfg.Attempts, 8)
 	setDefault(&cfg.Attempt, 2*time.Minute)
 	setDefault(&cfg.Total, 15*time.Minute)
 	setDefault(&cfg.MinWait, 500*time.Millisecond)

@@ -1,0 +1,236 @@
+package providertest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"crmsyncd/providers"
+	"crmsyncd/providers/internal/faults"
+	"crmsyncd/providers/internal/rest"
+)
+
+func reading() map[string]func(*testing.T, Setup) {
+	return map[string]func(*testing.T, Setup){
+		"names its organisation":   testIdentify,
+		"everything once, paged":   testReadsAll,
+		"the same twice":           testReadsSame,
+		"stops when told":          testStops,
+		"counts its calls":         testCounts,
+		"knows what it is asked":   testDescribe,
+		"refuses unknown objects":  testUnknownObject,
+		"null and missing differ":  testNullAndMissing,
+		"ends with its context":    testCancel,
+		"waits no longer than ctx": testCancelWait,
+	}
+}
+
+func testIdentify(t *testing.T, s Setup) {
+	one, err := s.Provider.Identify(t.Context())
+	if err != nil || one.Org == "" {
+		t.Fatalf("got %+v, %v", one, err)
+	}
+	two, err := s.Provider.Identify(t.Context())
+	if err != nil || one != two {
+		t.Errorf("got %+v and %+v, %v", one, two, err)
+	}
+}
+
+func testReadsAll(t *testing.T, s Setup) {
+	l := s.list(t, t.Context(), nil)
+	s.whole(t, l)
+	if l.pages < 3 {
+		t.Errorf("%d pages: too few to prove paging", l.pages)
+	}
+}
+
+func testReadsSame(t *testing.T, s Setup) {
+	a, b := s.list(t, t.Context(), nil), s.list(t, t.Context(), nil)
+	s.whole(t, a)
+	s.whole(t, b)
+	s.same(t, a, b)
+}
+
+func testStops(t *testing.T, s Setup) {
+	l := s.list(t, t.Context(), func(int) bool { return true })
+	if l.pages != 1 || l.last || l.err != nil {
+		t.Fatalf("%d pages, complete %v, error %v", l.pages, l.last, l.err)
+	}
+	if n := s.Wire.Count(s.ReadPath); n > 2 {
+		t.Errorf("%d pages were fetched after the caller stopped at the first", n)
+	}
+}
+
+func testCounts(t *testing.T, s Setup) {
+	s.whole(t, s.list(t, t.Context(), nil))
+	sum := 0
+	for _, n := range s.Provider.Usage().Calls {
+		sum += n
+	}
+	if want := s.Wire.Count(""); sum != want {
+		t.Errorf("%d calls were counted, %d were made: %v", sum, want, s.Provider.Usage().Calls)
+	}
+}
+
+func testDescribe(t *testing.T, s Setup) {
+	d, ok := s.Provider.(providers.Describer)
+	if !ok {
+		t.Skip("it is no Describer")
+	}
+	schema, err := d.Describe(t.Context(), s.Object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range s.Fields {
+		got, ok := schema.Fields[f.Name]
+		if !ok && !schema.Partial {
+			t.Errorf("field %s is not described", f.Name)
+		}
+		if ok && got.Name != f.Name {
+			t.Errorf("field %s is described as %s", f.Name, got.Name)
+		}
+	}
+	if len(schema.Fields) == 0 {
+		t.Error("no field is described")
+	}
+}
+
+func testUnknownObject(t *testing.T, s Setup) {
+	s.Object = "NoSuchObject__x"
+	s.Fields = nil
+	s.fails(t, s.list(t, t.Context(), nil), providers.Broken)
+}
+
+func testNullAndMissing(t *testing.T, s Setup) {
+	for _, f := range s.Fields {
+		v, err := s.Provider.Convert(s.Object, f, []byte("null"))
+		if err != nil || !v.IsNull() {
+			t.Errorf("null of %s became %v, %v", f.Name, v, err)
+		}
+		if v, err := s.Provider.Convert(s.Object, f, nil); err != nil || v.IsSet() {
+			t.Errorf("nothing of %s became %v, %v", f.Name, v, err)
+		}
+	}
+}
+
+func testCancel(t *testing.T, s Setup) {
+	ctx, cancel := context.WithCancel(t.Context())
+	l := s.list(t, ctx, func(int) bool { cancel(); return false })
+	if !errors.Is(l.err, context.Canceled) {
+		t.Errorf("got %v, want the context's error", l.err)
+	}
+	if n := s.Wire.Count(s.ReadPath); n > 2 {
+		t.Errorf("%d pages were fetched", n)
+	}
+}
+
+func testCancelWait(t *testing.T, s Setup) {
+	s.Faults.Add(faults.Rule{Path: s.ReadPath, Status: http.StatusTooManyRequests, Header: map[string]string{"Retry-After": "60"}})
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	start := time.Now()
+	l := s.list(t, ctx, nil)
+	if !errors.Is(l.err, context.DeadlineExceeded) || time.Since(start) > 6*time.Second {
+		t.Errorf("got %v after %v", l.err, time.Since(start))
+	}
+}
+
+func hostile() map[string]func(*testing.T, Setup) {
+	broken := func(r faults.Rule, kinds ...providers.Kind) func(*testing.T, Setup) {
+		return func(t *testing.T, s Setup) {
+			// From the second page on, for ever.
+			r.Path, r.From, r.To = s.ReadPath, 2, 1<<30
+			s.Faults.Add(r)
+			s.fails(t, s.list(t, t.Context(), nil), kinds...)
+		}
+	}
+	passing := func(r faults.Rule) func(*testing.T, Setup) {
+		return func(t *testing.T, s Setup) {
+			r.Path, r.From, r.To = s.ReadPath, 2, 3
+			s.Faults.Add(r)
+			s.whole(t, s.list(t, t.Context(), nil))
+			if s.Faults.Fired() == 0 {
+				t.Error("the fault never struck")
+			}
+		}
+	}
+	return map[string]func(*testing.T, Setup){
+		"429 is waited out":          testRetryAfter,
+		"429 in a storm":             testStorm,
+		"503 passes":                 passing(faults.Rule{Status: http.StatusServiceUnavailable}),
+		"502 as HTML passes":         passing(faults.Rule{Status: http.StatusBadGateway, Answer: faults.HTML}),
+		"a lost connection passes":   passing(faults.Rule{Drop: true}),
+		"a truncated answer passes":  passing(faults.Rule{Truncate: true}),
+		"503 for ever":               broken(faults.Rule{Status: http.StatusServiceUnavailable}, providers.Transient),
+		"429 for ever":               broken(faults.Rule{Status: http.StatusTooManyRequests}, providers.Transient),
+		"a lost connection for ever": broken(faults.Rule{Drop: true}, providers.Transient),
+		"truncated for ever":         broken(faults.Rule{Truncate: true}, providers.Transient, providers.Broken),
+		"truncated JSON":             broken(faults.Rule{Status: http.StatusOK, Body: `{"data":[{"id":1`}, providers.Broken),
+		"another document":           broken(faults.Rule{Status: http.StatusOK, Body: `{"hello":"world"}`}, providers.Broken),
+		"HTML":                       broken(faults.Rule{Answer: faults.HTML}, providers.Broken, providers.Transient),
+		"nothing at all":             broken(faults.Rule{Answer: faults.Empty}, providers.Broken, providers.Transient),
+		"deep nesting":               broken(faults.Rule{Answer: faults.Deep}, providers.Broken),
+		"control characters":         broken(faults.Rule{Answer: faults.Control}, providers.Broken),
+		"100 MB":                     testHuge,
+		"a next page elsewhere":      testElsewhere,
+		"a redirect elsewhere":       testRedirect,
+	}
+}
+
+func testRetryAfter(t *testing.T, s Setup) {
+	s.Faults.Add(faults.Rule{Path: s.ReadPath, From: 2, Status: http.StatusTooManyRequests, Header: map[string]string{"Retry-After": "45"}})
+	start := time.Now()
+	s.whole(t, s.list(t, t.Context(), nil))
+	if took := time.Since(start); took < 45*time.Second || took > 3*time.Minute {
+		t.Errorf("it took %v, want a little over the 45 s asked for", took)
+	}
+}
+
+func testStorm(t *testing.T, s Setup) {
+	l := s.list(t, t.Context(), nil)
+	s.whole(t, l)
+	plain := s.Wire.Count(s.ReadPath)
+	s.Faults.Storm(0.3, 2*time.Second)
+	for range 3 {
+		s.whole(t, s.list(t, t.Context(), nil))
+	}
+	if n := s.Wire.Count(s.ReadPath) - plain - s.Faults.Fired(); n > 3*plain {
+		t.Errorf("%d calls beside the refused ones, %d are needed", n, 3*plain)
+	}
+}
+
+func testHuge(t *testing.T, s Setup) {
+	s.Faults.Add(faults.Rule{Path: s.ReadPath, From: 2, To: 1 << 30, Answer: faults.Huge})
+	l := s.list(t, t.Context(), nil)
+	s.fails(t, l, providers.Broken)
+	if !errors.Is(l.err, rest.ErrTooLarge) {
+		t.Errorf("got %v, want one that names the limit", l.err)
+	}
+}
+
+func testElsewhere(t *testing.T, s Setup) {
+	if s.Elsewhere == "" {
+		t.Skip("the vendor sends no addresses of pages")
+	}
+	hosts := len(s.Wire.Hosts())
+	s.Faults.Add(faults.Rule{Path: s.ReadPath, From: 1, Status: http.StatusOK, Body: s.Elsewhere})
+	l := s.list(t, t.Context(), nil)
+	s.fails(t, l, providers.Broken)
+	if !errors.Is(l.err, rest.ErrForeignHost) || len(s.Wire.Hosts()) > max(hosts, 1) {
+		t.Errorf("got %v; hosts called: %v", l.err, s.Wire.Hosts())
+	}
+}
+
+func testRedirect(t *testing.T, s Setup) {
+	s.Faults.Add(faults.Rule{
+		Path: s.ReadPath, From: 2, To: 1 << 30, Status: http.StatusFound,
+		Header: map[string]string{"Location": "https://elsewhere.example/q?token=x"},
+	})
+	l := s.list(t, t.Context(), nil)
+	s.fails(t, l, providers.Broken)
+	if len(s.Wire.Hosts()) != 1 {
+		t.Errorf("hosts called: %v", s.Wire.Hosts())
+	}
+}
