@@ -1,6 +1,10 @@
 package fieldmap
 
-import "crmsyncd/fieldmap/record"
+import (
+	"regexp"
+
+	"crmsyncd/fieldmap/record"
+)
 
 // Direction of a route.
 type Direction uint8
@@ -86,7 +90,8 @@ func (m *Mapping) RoutesOf(system string) []*Route {
 type HubObject struct {
 	Name           string
 	SystemOfRecord string
-	ID             *HubField // nil if the object has no identity field
+	ID             *HubField      // nil if the object has no identity field
+	IDPattern      *regexp.Regexp // what ids should look like; nil when anything goes (R8)
 	Fields         []*HubField
 	ByName         map[string]*HubField
 }
@@ -129,6 +134,8 @@ type Route struct {
 	Fingerprint uint64
 	File        string
 	Line        int
+
+	read []record.Field
 }
 
 // Key is the route's name in logs and in the state: system/object.
@@ -153,7 +160,7 @@ type Rule struct {
 	Default    record.Value
 	OnEmpty    OnEmpty
 	Editable   bool
-	Repair     string // normalize: an explicit repair, never a silent one (R11)
+	Repair     string // whole_number or nothing: an explicit repair, never a silent one (R11)
 	// Owned reports whether this route's system is the field's owner.
 	Owned bool
 	// Fingerprint covers source path, type, compare form and its version, value
@@ -162,8 +169,3 @@ type Rule struct {
 	File        string
 	Line        int
 }
-
-// ReadFields returns the remote fields that a listing of the route asks for:
-// its rules' fields in order, then match keys and filter fields that no rule
-// reads. Rule i reads element i.
-func (r *Route) ReadFields() []record.Field { panic("helper") }
