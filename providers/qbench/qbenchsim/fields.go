@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 )
@@ -70,15 +69,24 @@ func encode(keys []string, f Fields) ([]byte, error) {
 			return nil, err
 		}
 	}
-	for _, k := range slices.Sorted(maps.Keys(f)) {
-		if slices.Contains(keys, k) || reserved(k) {
-			continue
-		}
+	for _, k := range additional(keys, f) {
 		if err := put(k, f[k]); err != nil {
 			return nil, err
 		}
 	}
 	return slices.Clip(b), nil
+}
+
+// additional lists the keys of f that are neither documented nor reserved.
+func additional(keys []string, f Fields) []string {
+	more := make([]string, 0, len(f))
+	for k := range f {
+		if !slices.Contains(keys, k) && !reserved(k) {
+			more = append(more, k)
+		}
+	}
+	slices.Sort(more)
+	return more
 }
 
 // appendValue writes v as JSON. The usual kinds are written at once, for a

@@ -66,8 +66,8 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Faults are the fault switches in front of the API. They do not touch /_sim/.
 func (s *Sim) Faults() *faults.Switches { return s.faults }
 
-// AddFault arms a fault written as text, for callers that cannot name the type
-// of Faults. The words are those of faults.Parse, for example "503,nth=2".
+// AddFault arms a fault written as text, for example "503,nth=2" or
+// "429,rate=0.1"; the words are those of the fault switches' Parse.
 func (s *Sim) AddFault(rule string) error {
 	r, err := faults.Parse(rule)
 	if err != nil {
@@ -76,6 +76,10 @@ func (s *Sim) AddFault(rule string) error {
 	s.faults.Add(r)
 	return nil
 }
+
+// Transport returns a RoundTripper that calls the tenant in process, so that a
+// client can live in virtual time.
+func (s *Sim) Transport() http.RoundTripper { return &faults.Transport{Handler: s} }
 
 // Storm makes the share p of all calls fail with the vendor's own 429, which
 // names ttl as the time to wait. It returns the function that ends it.

@@ -190,6 +190,17 @@ func TestFaultAfterTheWriteTookEffect(t *testing.T) {
 	}
 }
 
+func TestTransportNeedsNoSocket(t *testing.T) {
+	client := &http.Client{Transport: withCustomers(qbenchsim.Options{}, 1).Transport()}
+	resp, err := client.Get("https://lab.example/qbench/api/v1/customer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Body.Close(); err != nil || resp.StatusCode != http.StatusUnauthorized {
+		t.Fatalf("%d %v", resp.StatusCode, err)
+	}
+}
+
 // The tenant is used from many goroutines at once; the race detector judges.
 func TestConcurrentUse(t *testing.T) {
 	sim := withCustomers(qbenchsim.Options{RateLimit: -1}, 20)
