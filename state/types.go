@@ -104,18 +104,12 @@ type Link struct {
 // Entry is one spooled observation. Keys order the merge.
 type Entry struct{ Key, Data []byte }
 
-// SentField is the digest of one value that a create sent.
-type SentField struct {
-	Field  Num
-	Digest record.Digest
-}
-
 // Intent is one create under way.
 type Intent struct {
 	Hub      HubID
 	External string
 	At       int64
-	Sent     []SentField
+	Sent     []LinkField // the field states that the link gets when the create is confirmed
 }
 
 // Hold is something left alone until an event or a person ends it.

@@ -1,0 +1,89 @@
+package state
+
+import (
+	"encoding/binary"
+
+	"crmsyncd/fieldmap/record"
+)
+
+func (tx *Tx) excluded(system, object string) (*table, *counter) {
+	t := tx.table("excluded", system, object)
+	return t, tx.counter(t.name, t.rows)
+}
+
+// Exclude remembers that a filter keeps a remote record out.
+func (tx *Tx) Exclude(system, object, remote string, e Excluded) error {
+	t, n := tx.excluded(system, object)
+	payload := binary.LittleEndian.AppendUint64(append(tx.scratch[:0], packedVersion), uint64(e.Digest))
+	payload = AppendString(payload, e.Clause)
+	old, ok, err := t.get([]byte(remote))
+	if ok && err == nil && string(old) == string(payload) {
+		return nil
+	}
+	if !ok {
+		n.add(1)
+	}
+	return t.put([]byte(remote), payload)
+}
+
+// ExcludedRow returns what keeps a remote record out.
+func (tx *Tx) ExcludedRow(system, object, remote string) (Excluded, bool) {
+	t, _ := tx.excluded(system, object)
+	payload, ok, err := t.get([]byte(remote))
+	if ok && err == nil {
+		var e Excluded
+		if e, err = unpackExcluded(payload); err == nil {
+			return e, true
+		}
+		err = t.damage([]byte(remote), err.Error())
+	}
+	if err != nil {
+		tx.note(err)
+	}
+	return Excluded{}, false
+}
+
+func unpackExcluded(b []byte) (Excluded, error) {
+	r := newReader(b)
+	e := Excluded{Digest: record.Digest(r.fixed()), Clause: r.string()}
+	return e, r.end()
+}
+
+// Include forgets that a remote record was kept out.
+func (tx *Tx) Include(system, object, remote string) error {
+	t, n := tx.excluded(system, object)
+	if !t.has([]byte(remote)) {
+		return nil
+	}
+	n.add(-1)
+	return t.del([]byte(remote))
+}
+
+// CountExcluded returns how many records of an object are kept out.
+func (tx *Tx) CountExcluded(system, object string) int {
+	_, n := tx.excluded(system, object)
+	return int(n.n)
+}
+
+// PutConfig keeps the text of a configuration under its fingerprint.
+func (tx *Tx) PutConfig(fp uint64, text []byte) error {
+	t := tx.table("config")
+	if _, ok, err := t.get(numberKey(fp)); ok && err == nil {
+		return nil
+	}
+	return t.put(numberKey(fp), text)
+}
+
+// Config returns the text of the configuration with this fingerprint, nil where
+// it is not kept.
+func (tx *Tx) Config(fp uint64) []byte {
+	payload, ok, err := tx.table("config").get(numberKey(fp))
+	if err != nil {
+		tx.note(err)
+		return nil
+	}
+	if !ok {
+		return nil
+	}
+	return append([]byte{}, payload...)
+}

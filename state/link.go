@@ -1,0 +1,282 @@
+package state
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Field returns what the link knows of field n, or nil. The pointer is valid
+// until the next Set.
+func (l *Link) Field(n Num) *LinkField {
+	if i, ok := l.find(n); ok {
+		return &l.Fields[i]
+	}
+	return nil
+}
+
+// Set stores what the link knows of one field.
+func (l *Link) Set(f LinkField) {
+	i, ok := l.find(f.Field)
+	if ok {
+		l.Fields[i] = f
+		return
+	}
+	l.Fields = slices.Insert(l.Fields, i, f)
+}
+
+func (l *Link) find(n Num) (int, bool) {
+	return slices.BinarySearchFunc(l.Fields, n, func(f LinkField, n Num) int { return int(f.Field) - int(n) })
+}
+
+// Links is the links of one object of one system within one transaction. A hub
+// record has at most one link there, open or closed, and a remote record at
+// most one that is not closed.
+type Links struct {
+	tx      *Tx
+	name    string
+	rows    *table // hub id → link
+	remotes *table // remote id → hub id
+	pending map[string]HubID
+}
+
+// Links returns the links of this object of this system.
+func (tx *Tx) Links(system, object string) *Links {
+	name := bucketName("link", system, object)
+	l := tx.links[name]
+	if l == nil {
+		l = &Links{
+			tx: tx, name: name,
+			rows: tx.table("link", system, object), remotes: tx.table("remote", system, object).pack(0),
+			pending: map[string]HubID{},
+		}
+		tx.links[name] = l
+	}
+	return l
+}
+
+func (l *Links) counted() *counter { return l.tx.counter(l.name, l.rows.rows) }
+
+func (l *Links) opened() *counter {
+	return l.tx.counter("open"+l.name, func() (n uint64) {
+		_ = l.Each(0, func(link *Link) error {
+			if link.State == LinkOpen {
+				n++
+			}
+			return nil
+		})
+		return n
+	})
+}
+
+// Count returns the number of links, closed ones as well.
+func (l *Links) Count() int { return int(l.counted().n) }
+
+// Open returns the number of open links.
+func (l *Links) Open() int { return int(l.opened().n) }
+
+// Get reads the link of a hub record into into, whose Fields it reuses, and
+// reports whether there is one. A damaged row is an ErrDamaged, and its digests
+// are lost: into then holds the hub id, the remote id as the reverse index has
+// it, the state open, and no field.
+func (l *Links) Get(hub HubID, into *Link) (bool, error) {
+	key := numberKey(uint64(hub))
+	payload, ok, err := l.rows.get(key)
+	if err == nil && ok {
+		err = l.unpack(key, payload, into)
+	}
+	if err != nil {
+		*into = Link{Hub: hub, Remote: l.remoteOf(hub), Fields: into.Fields[:0]}
+	}
+	return ok, err
+}
+
+func (l *Links) unpack(key, payload []byte, into *Link) error {
+	into.Hub = HubID(binary.BigEndian.Uint64(key))
+	if err := unpackLink(payload, into); err != nil {
+		return l.rows.damage(key, err.Error())
+	}
+	return nil
+}
+
+// remoteOf finds the remote id of a damaged link by a walk over the index.
+func (l *Links) remoteOf(hub HubID) (remote string) {
+	for r, id := range l.pending {
+		if id == hub {
+			return r
+		}
+	}
+	_ = l.remotes.walk(nil, nil, func(key, payload []byte, damage error) error {
+		if id, _, err := ReadUvarint(payload); damage == nil && err == nil && HubID(id) == hub {
+			remote = string(key)
+			return ErrStop
+		}
+		return nil
+	})
+	return remote
+}
+
+// ByRemote returns the hub record that a remote record is or was last linked
+// to.
+func (l *Links) ByRemote(remote string) (HubID, bool) {
+	if id, ok := l.pending[remote]; ok {
+		return id, true
+	}
+	if remote == "" || l.remotes.b == nil {
+		return 0, false
+	}
+	payload, ok, err := l.remotes.get([]byte(remote))
+	if !ok {
+		return 0, false
+	}
+	id, _, bad := ReadUvarint(payload)
+	if err == nil && bad == nil {
+		return HubID(id), true
+	}
+	return l.hubOf(remote)
+}
+
+// hubOf finds the link of a remote id whose index row is damaged by a walk
+// over all links. Not to find it would make the record look new.
+func (l *Links) hubOf(remote string) (found HubID, ok bool) {
+	err := l.Each(0, func(link *Link) error {
+		if link.Remote == remote {
+			found = link.Hub
+			if link.State != LinkClosed {
+				return ErrStop
+			}
+		}
+		return nil
+	})
+	if found == 0 {
+		l.tx.note(firstError(err, l.remotes.damage([]byte(remote), "and no link names it")))
+	}
+	return found, found != 0
+}
+
+// Put stores a link. It is an ErrClaimed when the remote record is joined to
+// another hub record by a link that is not closed.
+func (l *Links) Put(link *Link) error {
+	if link.Hub == 0 || link.Remote == "" {
+		return errors.New("put a link without both ids")
+	}
+	claim, err := l.claim(link)
+	if err != nil {
+		return err
+	}
+	if err := l.replace(link.Hub, link.Remote); err != nil {
+		return err
+	}
+	if l.tx.scratch, err = packLink(l.tx.scratch[:0], link); err != nil {
+		return fmt.Errorf("put %s %s: %w", l.name, link.Hub, err)
+	}
+	if err := l.rows.put(numberKey(uint64(link.Hub)), l.tx.scratch); err != nil {
+		return err
+	}
+	if link.State == LinkOpen {
+		l.opened().add(1)
+	}
+	l.counted().add(1)
+	if claim {
+		l.pending[strings.Clone(link.Remote)] = link.Hub
+	}
+	return nil
+}
+
+// claim reports whether the index is to name link's hub record: a closed link
+// leaves the name to whoever has it.
+func (l *Links) claim(link *Link) (bool, error) {
+	holder, ok := l.ByRemote(link.Remote)
+	if !ok || holder == link.Hub {
+		return !ok, nil
+	}
+	if link.State == LinkClosed {
+		return false, nil
+	}
+	var other Link
+	found, err := l.Get(holder, &other)
+	if err != nil {
+		return false, err
+	}
+	if found && other.State != LinkClosed && other.Remote == link.Remote {
+		return false, fmt.Errorf("link %s of hub record %s: %w, that of hub record %s", link.Remote, link.Hub, ErrClaimed, holder)
+	}
+	return true, nil
+}
+
+// replace takes the present row of hub out of the counts, and its remote id out
+// of the index unless that stays.
+func (l *Links) replace(hub HubID, remote string) error {
+	opened, counted := l.opened(), l.counted()
+	var old Link
+	ok, err := l.Get(hub, &old)
+	if err != nil && !errors.Is(err, ErrDamaged) || !ok {
+		return err
+	}
+	counted.add(-1)
+	if err != nil {
+		// What state the damaged row had is not known; count the others.
+		delete(l.tx.counts, "open"+l.name)
+		opened = l.opened()
+	} else if old.State == LinkOpen {
+		opened.add(-1)
+	}
+	if old.Remote == remote || old.Remote == "" {
+		return nil
+	}
+	return l.release(old.Remote, hub)
+}
+
+// release takes a remote id out of the index if it names hub.
+func (l *Links) release(remote string, hub HubID) error {
+	if id, ok := l.ByRemote(remote); !ok || id != hub {
+		return nil
+	}
+	delete(l.pending, remote)
+	return l.remotes.del([]byte(remote))
+}
+
+// Delete removes the link of a hub record as if it had never been.
+func (l *Links) Delete(hub HubID) error {
+	if err := l.replace(hub, ""); err != nil {
+		return err
+	}
+	return l.rows.del(numberKey(uint64(hub)))
+}
+
+// Each calls fn for each link from the hub id from on. The link is reused for
+// the next one. Damaged links are left out, and an ErrDamaged that names the
+// first of them is returned in the end.
+func (l *Links) Each(from HubID, fn func(*Link) error) error {
+	var link Link
+	var lost error
+	err := l.rows.walk(numberKey(uint64(from)), nil, func(key, payload []byte, damage error) error {
+		if damage == nil {
+			damage = l.unpack(key, payload, &link)
+		}
+		if damage != nil {
+			lost = firstError(lost, damage)
+			return nil
+		}
+		return fn(&link)
+	})
+	return firstError(err, lost)
+}
+
+// flush puts the collected remote ids into the index, in its order.
+func (l *Links) flush() error {
+	remotes := make([]string, 0, len(l.pending))
+	for r := range l.pending {
+		remotes = append(remotes, r)
+	}
+	slices.Sort(remotes)
+	for _, r := range remotes {
+		if err := l.remotes.put([]byte(r), binary.AppendUvarint(nil, uint64(l.pending[r]))); err != nil {
+			return err
+		}
+	}
+	clear(l.pending)
+	return nil
+}

@@ -1,0 +1,55 @@
+package state
+
+import (
+	"fmt"
+	"os"
+
+	"go.etcd.io/bbolt"
+)
+
+// Snapshot writes a consistent copy of the state to path while the work goes
+// on. The copy is private to its owner, replaces what is at path only once it
+// is whole, and is suspect when it is opened in place of the state: by then it
+// is older than what the systems hold.
+func (s *Store) Snapshot(path string) error {
+	err := writeAside(path, true, func(tmp *os.File) error {
+		err := guard(s.path, func() error {
+			return s.db.View(func(b *bbolt.Tx) error {
+				_, err := b.WriteTo(tmp)
+				return err
+			})
+		})
+		if err != nil {
+			return err
+		}
+		return s.markCopy(tmp.Name())
+	})
+	if err != nil {
+		return fmt.Errorf("copy the state to %s: %w", path, err)
+	}
+	return nil
+}
+
+func (s *Store) markCopy(path string) error {
+	o := s.boltOptions(nil)
+	o.ReadOnly, o.MaxSize = false, 0
+	return guard(path, func() error {
+		db, err := bbolt.Open(path, fileMode, o)
+		if err != nil {
+			return err
+		}
+		err = db.Update(func(b *bbolt.Tx) error {
+			tx := s.newTx(b, false)
+			h, err := tx.header()
+			if err != nil {
+				return err
+			}
+			h.Copy = true
+			return tx.putHeader(h)
+		})
+		if cerr := db.Close(); err == nil {
+			err = cerr
+		}
+		return err
+	})
+}

@@ -1,0 +1,249 @@
+package state
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"go.etcd.io/bbolt"
+)
+
+// Tx is one transaction. It belongs to the goroutine it was given to and ends
+// when the function it was given to returns.
+type Tx struct {
+	s        *Store
+	b        *bbolt.Tx
+	writable bool
+	merging  bool
+	tables   map[string]*table
+	hubs     map[string]*Hub
+	links    map[string]*Links
+	counts   map[string]*counter
+	arena    []byte
+	scratch  []byte
+	head     *header // to be stored, where it changes
+	damage   error   // met by a reader that has no error of its own to return
+}
+
+// counter is one maintained number.
+type counter struct {
+	n     uint64
+	dirty bool
+}
+
+func (s *Store) newTx(b *bbolt.Tx, merging bool) *Tx {
+	return &Tx{
+		s: s, b: b, writable: b.Writable(), merging: merging,
+		tables: map[string]*table{}, hubs: map[string]*Hub{},
+		links: map[string]*Links{}, counts: map[string]*counter{},
+	}
+}
+
+// View runs fn in a transaction that sees one moment of the state. It holds
+// old pages back, so fn must be short and must not wait for a network.
+func (s *Store) View(fn func(*Tx) error) error {
+	return guard(s.path, func() error {
+		return s.db.View(func(b *bbolt.Tx) error {
+			tx := s.newTx(b, false)
+			if err := fn(tx); err != nil {
+				return err
+			}
+			return tx.damage
+		})
+	})
+}
+
+// Update runs fn in the one transaction that may write, and makes what it
+// wrote durable unless fn returns an error. A damaged row that fn met in a
+// reader without an error of its own undoes the transaction.
+func (s *Store) Update(fn func(*Tx) error) error { return s.update(false, fn) }
+
+func (s *Store) update(merging bool, fn func(*Tx) error) error {
+	if err := s.refused(); err != nil {
+		return err
+	}
+	panicked := true
+	var head *header
+	err := guard(s.path, func() error {
+		err := s.db.Update(func(b *bbolt.Tx) error {
+			tx := s.newTx(b, merging)
+			if err := fn(tx); err != nil {
+				return err
+			}
+			if err := s.age(tx); err != nil {
+				return err
+			}
+			head = tx.head
+			return tx.flush()
+		})
+		panicked = false
+		return err
+	})
+	if panicked {
+		// The transaction was rolled back, but what bbolt holds in memory may
+		// be as wrong as the page that it tripped over.
+		s.refuse(err)
+	}
+	if err != nil {
+		return err
+	}
+	return s.publish(head)
+}
+
+// flush writes what the transaction collected, in key order.
+func (tx *Tx) flush() error {
+	if tx.damage != nil {
+		return tx.damage
+	}
+	for _, h := range tx.hubs {
+		if err := h.flush(); err != nil {
+			return err
+		}
+	}
+	for _, l := range tx.links {
+		if err := l.flush(); err != nil {
+			return err
+		}
+	}
+	counts := tx.table("count")
+	for name, c := range tx.counts {
+		if !c.dirty {
+			continue
+		}
+		if err := counts.put([]byte(name), binary.AppendUvarint(nil, c.n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// grab returns n bytes that stay until the transaction ends: bbolt keeps the
+// slices it is given until the commit.
+func (tx *Tx) grab(n int) []byte {
+	if n > cap(tx.arena)-len(tx.arena) {
+		tx.arena = make([]byte, 0, max(n, 64<<10))
+	}
+	start := len(tx.arena)
+	tx.arena = tx.arena[:start+n]
+	return tx.arena[start : start+n : start+n]
+}
+
+// note remembers damage met by a reader without an error to return.
+func (tx *Tx) note(err error) {
+	if tx.damage == nil {
+		tx.damage = err
+	}
+}
+
+// counter returns the maintained number of this name. Where its row is missing
+// or damaged, recount finds it again, so that no id is ever given out twice.
+func (tx *Tx) counter(name string, recount func() uint64) *counter {
+	if c := tx.counts[name]; c != nil {
+		return c
+	}
+	c := &counter{}
+	payload, ok, err := tx.table("count").get([]byte(name))
+	n, rest, bad := ReadUvarint(payload)
+	if ok && err == nil && bad == nil && len(rest) == 0 {
+		c.n = n
+	} else {
+		c.n, c.dirty = recount(), tx.writable
+	}
+	tx.counts[name] = c
+	return c
+}
+
+func (c *counter) add(n int) {
+	c.dirty = true
+	if n < 0 && uint64(-n) > c.n {
+		c.n = 0
+		return
+	}
+	c.n += uint64(n)
+}
+
+func (c *counter) next() uint64 {
+	c.add(1)
+	return c.n
+}
+
+func (c *counter) drop() { c.n, c.dirty = 0, true }
+
+// Counter returns the number of the latest change.
+func (tx *Tx) Counter() uint64 { return tx.changes().n }
+
+func (tx *Tx) changes() *counter {
+	return tx.counter("change", func() uint64 {
+		var highest uint64
+		tx.eachTable("change/", func(t *table) { highest = max(highest, t.lastKey()) })
+		return highest
+	})
+}
+
+// eachTable calls fn for each bucket whose name begins with prefix.
+func (tx *Tx) eachTable(prefix string, fn func(*table)) {
+	var names []string
+	c := tx.b.Cursor()
+	for k, _ := c.Seek([]byte(prefix)); k != nil && strings.HasPrefix(string(k), prefix); k, _ = c.Next() {
+		names = append(names, string(k))
+	}
+	for _, name := range names {
+		fn(tx.table(name))
+	}
+}
+
+// Meta returns a small fact, nil when there is none.
+func (tx *Tx) Meta(key string) []byte {
+	payload, ok, err := tx.table("fact").get([]byte(key))
+	if err != nil {
+		tx.note(err)
+		return nil
+	}
+	if !ok {
+		return nil
+	}
+	return append([]byte{}, payload...)
+}
+
+// SetMeta stores a small fact; nil removes it.
+func (tx *Tx) SetMeta(key string, val []byte) error {
+	if val == nil {
+		return tx.table("fact").del([]byte(key))
+	}
+	return tx.table("fact").put([]byte(key), val)
+}
+
+// getJSON reads a row that is kept as JSON into v.
+func (t *table) getJSON(key []byte, v any) (bool, error) {
+	payload, ok, err := t.get(key)
+	if err != nil || !ok {
+		return ok, err
+	}
+	return true, t.unJSON(key, payload, v)
+}
+
+func (t *table) unJSON(key, payload []byte, v any) error {
+	if err := json.Unmarshal(payload, v); err != nil {
+		return t.damage(key, "not readable")
+	}
+	return nil
+}
+
+func (t *table) putJSON(key []byte, v any) error {
+	payload, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("pack a row of %s: %w", t.name, err)
+	}
+	return t.put(key, payload)
+}
+
+// getNoted is getJSON for readers without an error to return.
+func (t *table) getNoted(key []byte, v any) bool {
+	ok, err := t.getJSON(key, v)
+	if err != nil {
+		t.tx.note(err)
+		return false
+	}
+	return ok
+}
