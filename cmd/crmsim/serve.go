@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+const serveLong = `serve runs a QBench-style laboratory system and a Salesforce org, each on its own
+loopback address, until it is stopped with Ctrl-C or SIGTERM.
+
+At start it prints the environment that a crmsyncd beside it needs. The secrets
+that go with it are files in a folder that only you can read; without
+--write-config the folder is a temporary one and goes when crmsim ends.
+
+Below /_sim/ each address tells what it stores and which writes it accepted; the
+laboratory can be edited there as a person would edit it.`
+
+const serveExample = `  # the defaults: 200 customers with two contacts each
+  crmsim serve
+
+  # keep the environment and the secrets in a folder, and use them in another terminal
+  crmsim serve --write-config ./rehearsal
+  . ./rehearsal/env && crmsyncd run --once
+
+  # a bad day: throttled, unreliable, slow, and answers get lost after a create
+  crmsim serve --fault-429 0.05 --fault-5xx 0.02 --latency 50ms --drop-after-create 0.01
+
+  # the second to the fifth query of Salesforce fail, nothing else
+  crmsim serve --fault salesforce:503,path=/query,nth=2-5
+
+  # rehearse your own custom fields
+  crmsim serve --schema acme-fields.yaml
+
+  # change a customer at the source, and see what reached Salesforce
+  curl -X PATCH -d '{"phone":"303-555-0100"}' http://127.0.0.1:8091/_sim/customers/1000
+  curl http://127.0.0.1:8092/_sim/audit`
+
+func newServe() *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use:     "serve",
+		Short:   "Run the simulated vendors until stopped",
+		Long:    serveLong,
+		Example: serveExample,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := cobra.NoArgs(cmd, args); err != nil {
+				return usageError{err}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serve(cmd.Context(), cmd.OutOrStdout(), o)
+		},
+	}
+	o.bind(cmd.Flags())
+	return cmd
+}
+
+// serve runs the simulators until ctx ends.
+func serve(ctx context.Context, out io.Writer, o options) error {
+	if err := o.validate(); err != nil {
+		return usageError{err}
+	}
+	stage, err := newStage(o)
+	if err != nil {
+		return err
+	}
+	running, err := stage.listen(ctx, o)
+	if err != nil {
+		return err
+	}
+	dir, cleanup, err := configDir(o.configDir)
+	if err != nil {
+		return errors.Join(err, running.stop())
+	}
+	defer cleanup()
+	env := stage.environment(running, dir)
+	if err := env.write(); err != nil {
+		return errors.Join(err, running.stop())
+	}
+	stage.announce(out, running, env)
+	err = running.wait()
+	stage.summarize(out)
+	return err
+}
+
+// announce prints where the simulators are and what a daemon beside them needs.
+func (s *stage) announce(out io.Writer, r *running, env environment) {
+	fmt.Fprintf(out, "qbench      %s   %d customers, %d contacts\n", r.qbenchURL, s.world.Accounts(), s.world.People())
+	fmt.Fprintf(out, "salesforce  %s   %d accounts, %d contacts known before\n\n", r.salesforceURL, s.known.accounts, s.known.contacts)
+	fmt.Fprintln(out, "# Paste this where crmsyncd runs:")
+	fmt.Fprint(out, env.exports())
+	if env.kept {
+		fmt.Fprintf(out, "# or: . %s\n", quote(env.file()))
+	}
+	fmt.Fprintln(out, "\nStop with Ctrl-C.")
+}
+
+// summarize prints what the simulators saw.
+func (s *stage) summarize(out io.Writer) {
+	reads := 0
+	for _, n := range s.qbench.Calls() {
+		reads += n
+	}
+	fmt.Fprintf(out, "\nStopped at %s. qbench answered %d calls and took %d writes; salesforce took %d writes.\n",
+		time.Now().Format(time.TimeOnly), reads, len(s.qbench.Audit()), len(s.salesforce.Audit()))
+}

@@ -1,0 +1,368 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// screen is a terminal that a test reads while the command writes.
+type screen struct {
+	mu    sync.Mutex
+	text  bytes.Buffer
+	ready chan struct{}
+	once  sync.Once
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.text.Write(p)
+	if strings.Contains(s.text.String(), "Stop with Ctrl-C") {
+		s.once.Do(func() { close(s.ready) })
+	}
+	return len(p), nil
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+// rehearsal is a running "crmsim serve".
+type rehearsal struct {
+	screen *screen
+	env    map[string]string
+	stop   func() error
+}
+
+func start(t *testing.T, args ...string) *rehearsal {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	out := &screen{ready: make(chan struct{})}
+	root := newRoot()
+	root.SetOut(out)
+	root.SetArgs(append([]string{"serve", "--qbench", "127.0.0.1:0", "--salesforce", "127.0.0.1:0"}, args...))
+	done := make(chan error, 1)
+	go func() { done <- root.ExecuteContext(ctx) }()
+	select {
+	case <-out.ready:
+	case err := <-done:
+		t.Fatalf("serve ended at once: %v\n%s", err, out)
+	}
+	var once sync.Once
+	var ended error
+	stop := func() error {
+		once.Do(func() { cancel(); ended = <-done })
+		return ended
+	}
+	t.Cleanup(func() { _ = stop() })
+	return &rehearsal{screen: out, env: exported(out.String()), stop: stop}
+}
+
+// exported reads the export lines of a screen.
+func exported(text string) map[string]string {
+	env := map[string]string{}
+	for line := range strings.Lines(text) {
+		if rest, is := strings.CutPrefix(strings.TrimSpace(line), "export "); is {
+			k, v, _ := strings.Cut(rest, "=")
+			env[k] = strings.Trim(v, "'")
+		}
+	}
+	return env
+}
+
+func (r *rehearsal) secret(t *testing.T, name string) string {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(r.env["CREDENTIALS_DIRECTORY"], name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+func send(t *testing.T, method, target, token string, form url.Values) (int, []byte) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, body
+}
+
+// accessToken reads the token out of a token answer.
+func accessToken(t *testing.T, status int, body []byte) string {
+	t.Helper()
+	var answer struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil || status != http.StatusOK || answer.AccessToken == "" {
+		t.Fatalf("token answer %d %s", status, body)
+	}
+	return answer.AccessToken
+}
+
+func (r *rehearsal) qbenchToken(t *testing.T) string {
+	t.Helper()
+	part := base64.RawURLEncoding.EncodeToString
+	now := time.Now().Unix()
+	text := part([]byte(`{"alg":"HS256"}`)) + "." +
+		part(fmt.Appendf(nil, `{"sub":%q,"iat":%d,"exp":%d}`, r.env["CRMSYNCD_QBENCH_CLIENT_ID"], now, now+3300))
+	mac := hmac.New(sha256.New, []byte(r.secret(t, "qbench")))
+	mac.Write([]byte(text))
+	status, body := send(t, "POST", r.env["CRMSYNCD_QBENCH_URL"]+"/qbench/oauth2/v1/token", "", url.Values{
+		"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {text + "." + part(mac.Sum(nil))},
+	})
+	return accessToken(t, status, body)
+}
+
+func (r *rehearsal) salesforceToken(t *testing.T) string {
+	t.Helper()
+	status, body := send(t, "POST", r.env["CRMSYNCD_SALESFORCE_URL"]+"/services/oauth2/token", "", url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {r.env["CRMSYNCD_SALESFORCE_CLIENT_ID"]}, "client_secret": {r.secret(t, "salesforce")},
+	})
+	return accessToken(t, status, body)
+}
+
+// The printed environment and files are enough to sign in to both and to read
+// what the banner promises.
+func TestServePrintsWhatADaemonNeeds(t *testing.T) {
+	r := start(t, "--accounts", "40", "--contacts-per-account", "3")
+	status, body := send(t, "GET", r.env["CRMSYNCD_QBENCH_URL"]+"/qbench/api/v2/customers?page_size=1", r.qbenchToken(t), nil)
+	if status != http.StatusOK || !strings.Contains(string(body), `"total_count":40`) {
+		t.Fatalf("customers: %d %s", status, body)
+	}
+	query := "/services/data/v64.0/query?q=" + url.QueryEscape("SELECT COUNT() FROM Account")
+	status, body = send(t, "GET", r.env["CRMSYNCD_SALESFORCE_URL"]+query, r.salesforceToken(t), nil)
+	var count struct {
+		TotalSize int `json:"totalSize"`
+	}
+	if err := json.Unmarshal(body, &count); err != nil || status != http.StatusOK {
+		t.Fatalf("accounts: %d %s", status, body)
+	}
+	if want := fmt.Sprintf("%d accounts", count.TotalSize); count.TotalSize == 0 || !strings.Contains(r.screen.String(), want) {
+		t.Fatalf("the org knows %d accounts, the screen says otherwise:\n%s", count.TotalSize, r.screen)
+	}
+	dir := r.env["CREDENTIALS_DIRECTORY"]
+	if err := r.stop(); err != nil {
+		t.Fatalf("stop: %v", err)
+	}
+	if _, err := os.Stat(filepath.Dir(dir)); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("the temporary folder is still there: %v", err)
+	}
+	if !strings.Contains(r.screen.String(), "salesforce took 0 writes") {
+		t.Fatalf("no summary at the end:\n%s", r.screen)
+	}
+}
+
+func TestServeWritesTheConfigFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "my rehearsal")
+	r := start(t, "--write-config", dir)
+	for path, want := range map[string]os.FileMode{
+		dir: os.ModeDir | 0o700, "env": 0o600, "credentials": os.ModeDir | 0o700, "credentials/qbench": 0o600, "credentials/salesforce": 0o600,
+	} {
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(dir, path)
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode() != want {
+			t.Errorf("%s has mode %v, want %v", path, info.Mode(), want)
+		}
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, "env"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(r.screen.String(), string(raw)) {
+		t.Errorf("the file says\n%s\nthe screen\n%s", raw, r.screen)
+	}
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "credentials", "qbench")); err != nil {
+		t.Errorf("the folder asked for is gone: %v", err)
+	}
+}
+
+func TestFixedTokenOpensBoth(t *testing.T) {
+	r := start(t, "--token", "let-me-in", "--accounts", "1")
+	for _, target := range []string{r.env["CRMSYNCD_QBENCH_URL"] + "/qbench/api/v1/customer", r.env["CRMSYNCD_SALESFORCE_URL"] + "/services/data/v64.0/limits"} {
+		if status, body := send(t, "GET", target, "let-me-in", nil); status != http.StatusOK {
+			t.Errorf("%s: %d %s", target, status, body)
+		}
+		if status, _ := send(t, "GET", target, "wrong", nil); status != http.StatusUnauthorized {
+			t.Errorf("%s with a wrong token: %d", target, status)
+		}
+	}
+}
+
+func TestFaultFlags(t *testing.T) {
+	const customers, limits = "/qbench/api/v1/customer", "/services/data/v64.0/limits"
+	tests := []struct {
+		name               string
+		args               []string
+		qbench, salesforce int
+	}{
+		{"throttled", []string{"--fault-429", "1"}, 429, 429},
+		{"broken", []string{"--fault-5xx", "1", "--fault", "503,rate=1"}, 503, 503},
+		{"one system", []string{"--fault", "salesforce:502,path=/limits"}, 200, 502},
+		{"both", []string{"--fault", "500,nth=1"}, 500, 500},
+		{"delay after the others", []string{"--latency", "1ms", "--fault", "qbench:418"}, 418, 200},
+		{"rate limit", []string{"--qbench-rate-limit", "1", "--fault", "salesforce:500"}, 200, 500},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := start(t, append(tt.args, "--token", "t", "--accounts", "2")...)
+			if got, body := send(t, "GET", r.env["CRMSYNCD_QBENCH_URL"]+customers, "t", nil); got != tt.qbench {
+				t.Errorf("qbench: %d %s", got, body)
+			}
+			if got, body := send(t, "GET", r.env["CRMSYNCD_SALESFORCE_URL"]+limits, "t", nil); got != tt.salesforce {
+				t.Errorf("salesforce: %d %s", got, body)
+			}
+		})
+	}
+}
+
+func TestExpireTokenEndsBothTokens(t *testing.T) {
+	r := start(t, "--expire-token", "2", "--accounts", "1")
+	for target, token := range map[string]string{
+		r.env["CRMSYNCD_QBENCH_URL"] + "/qbench/api/v1/customer":         r.qbenchToken(t),
+		r.env["CRMSYNCD_SALESFORCE_URL"] + "/services/data/v64.0/limits": r.salesforceToken(t),
+	} {
+		var got []int
+		for range 3 {
+			status, _ := send(t, "GET", target, token, nil)
+			got = append(got, status)
+		}
+		if fmt.Sprint(got) != "[200 200 401]" {
+			t.Errorf("%s: %v", target, got)
+		}
+	}
+}
+
+// A create takes effect and its answer is lost: what a daemon must survive (F8).
+func TestDropAfterCreate(t *testing.T) {
+	r := start(t, "--drop-after-create", "1", "--token", "t", "--accounts", "1")
+	target := r.env["CRMSYNCD_SALESFORCE_URL"] + "/services/data/v64.0/sobjects/Account"
+	req, err := http.NewRequestWithContext(t.Context(), "POST", target, strings.NewReader(`{"Name":"Lost and found"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer t")
+	resp, err := http.DefaultClient.Do(req)
+	if err == nil {
+		_ = resp.Body.Close()
+		t.Fatalf("the create was answered: %d", resp.StatusCode)
+	}
+	if _, body := send(t, "GET", r.env["CRMSYNCD_SALESFORCE_URL"]+"/_sim/audit", "", nil); !strings.Contains(string(body), "Lost and found") {
+		t.Fatalf("the create took no effect: %s", body)
+	}
+}
+
+func TestSchemaFlag(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "schema.yaml")
+	text := "objects:\n  Account:\n    fields:\n      - {name: Lab_Tier__c, type: picklist, values: [gold, silver]}\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, "--schema", path, "--token", "t", "--accounts", "1")
+	_, body := send(t, "GET", r.env["CRMSYNCD_SALESFORCE_URL"]+"/services/data/v64.0/sobjects/Account/describe", "t", nil)
+	if !strings.Contains(string(body), "Lab_Tier__c") {
+		t.Fatal("the describe does not tell the extra field")
+	}
+}
+
+func TestRefusedCommandLines(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "none.yaml")
+	tests := []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--qbench", "0.0.0.0:8091"}, "--qbench \"0.0.0.0:8091\": must be a loopback address"},
+		{[]string{"--salesforce", ":8092"}, "--salesforce \":8092\": must be a loopback address"},
+		{[]string{"--salesforce", "10.1.2.3:1"}, "must be a loopback address"},
+		{[]string{"--qbench", "[::]:1"}, "must be a loopback address"},
+		{[]string{"--qbench", "example.com:1"}, "must be a loopback address"},
+		{[]string{"--qbench", "8091"}, "must be address:port"},
+		{[]string{"--fault-429", "1.5"}, "--fault-429 is 1.5: must be between 0 and 1"},
+		{[]string{"--fault-5xx", "NaN"}, "must be between 0 and 1"},
+		{[]string{"--accounts", "-1"}, "--accounts is -1"},
+		{[]string{"--latency", "-1s"}, "--latency is -1s"},
+		{[]string{"--fault", "qbench:whatever"}, `unknown word "whatever"`},
+		{[]string{"--qbench-dates", "roman"}, "must be one of none, slash"},
+		{[]string{"--schema", missing}, "none.yaml"},
+		{[]string{"--no-such-flag"}, "unknown flag"},
+		{[]string{"extra"}, "unknown command"},
+	}
+	for _, tt := range tests {
+		root := newRoot()
+		root.SetOut(io.Discard)
+		root.SetArgs(append([]string{"serve", "--accounts", "1"}, tt.args...))
+		err := root.ExecuteContext(t.Context())
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%v: %v, want %q", tt.args, err, tt.want)
+			continue
+		}
+		if got := exitCode(err); got != exitUsage {
+			t.Errorf("%v: exit code %d, want %d", tt.args, got, exitUsage)
+		}
+	}
+}
+
+func TestTakenPortLeavesNothingOpen(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := free.Addr().String()
+	_ = free.Close()
+	root := newRoot()
+	root.SetOut(io.Discard)
+	root.SetArgs([]string{"serve", "--accounts", "1", "--qbench", addr, "--salesforce", taken.Addr().String()})
+	if err := root.ExecuteContext(t.Context()); err == nil || exitCode(err) != exitFailed {
+		t.Fatalf("the port is taken, but: %v", err)
+	}
+	again, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatalf("the other address stayed open: %v", err)
+	}
+	_ = again.Close()
+}

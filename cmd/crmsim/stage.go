@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"crmsyncd/providers/fakedata"
+	"crmsyncd/providers/qbench/qbenchsim"
+	"crmsyncd/providers/salesforce/salesforcesim"
+)
+
+// What a daemon signs in with. They protect nothing: the simulators are on
+// loopback and hold invented data.
+const (
+	salesforceClientID     = "crmsim-connected-app"
+	salesforceClientSecret = "crmsim-secret-for-rehearsals-only"
+)
+
+// stage is a set of simulators that hold the same invented companies.
+type stage struct {
+	world      *fakedata.World
+	qbench     *qbenchsim.Sim
+	salesforce *salesforcesim.Sim
+	known      known
+}
+
+// known counts what the CRM held before any synchronization.
+type known struct{ accounts, contacts int }
+
+// newStage makes the simulators, fills them, and arms the faults last, so that
+// the filling meets none.
+func newStage(o options) (*stage, error) {
+	schema, err := readSchema(o.schema)
+	if err != nil {
+		return nil, err
+	}
+	dates, err := o.api.dateForm()
+	if err != nil {
+		return nil, usageError{err}
+	}
+	s := &stage{
+		world: fakedata.New(o.seed, o.accounts, o.contactsEach),
+		qbench: qbenchsim.New(qbenchsim.Options{
+			Token:           o.token,
+			TokenCalls:      o.faults.tokenCalls,
+			RateLimit:       o.api.limit(),
+			LastUpdated:     o.api.lastUpdated,
+			HideCustomerIDs: o.api.hideCustomerIDs,
+			Dates:           dates,
+		}),
+	}
+	s.salesforce, err = salesforcesim.New(salesforcesim.Options{
+		Token:        o.token,
+		ClientID:     salesforceClientID,
+		ClientSecret: salesforceClientSecret,
+		Seed:         o.seed,
+		Schema:       schema,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start the salesforce simulator: %w", err)
+	}
+	s.qbench.Load(s.world)
+	if err := s.seedSalesforce(); err != nil {
+		return nil, fmt.Errorf("fill the salesforce simulator: %w", err)
+	}
+	return s, s.arm(o.faults)
+}
+
+func (a apiOptions) limit() int {
+	if a.rateLimit <= 0 {
+		return -1
+	}
+	return a.rateLimit
+}
+
+func (a apiOptions) dateForm() (qbenchsim.DateForm, error) {
+	switch a.dates {
+	case "none":
+		return qbenchsim.NoDates, nil
+	case "slash":
+		return qbenchsim.DateSlash, nil
+	case "slash-time":
+		return qbenchsim.DateTimeSlash, nil
+	case "iso":
+		return qbenchsim.DateISO, nil
+	case "unix":
+		return qbenchsim.DateUnix, nil
+	case "mixed":
+		return qbenchsim.DatesMixed, nil
+	}
+	return 0, fmt.Errorf("--qbench-dates %q: must be one of none, slash, slash-time, iso, unix, mixed", a.dates)
+}
+
+func readSchema(path string) (*salesforcesim.Schema, error) {
+	if path == "" {
+		return nil, nil //nolint:nilnil // no schema is a plain org
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("open the schema: %w", err)}
+	}
+	defer func() { _ = f.Close() }()
+	schema, err := salesforcesim.ReadSchema(f)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("read %s: %w", path, err)}
+	}
+	return schema, nil
+}
+
+// environment names what a daemon beside the simulators needs.
+func (s *stage) environment(r *running, at configPlace) environment {
+	return newEnvironment(at, []variable{
+		{"CRMSYNCD_QBENCH_URL", r.qbenchURL},
+		{"CRMSYNCD_QBENCH_CLIENT_ID", qbenchsim.DefaultClientID},
+		{"CRMSYNCD_SALESFORCE_URL", r.salesforceURL},
+		{"CRMSYNCD_SALESFORCE_CLIENT_ID", salesforceClientID},
+	}, []variable{
+		{"qbench", qbenchsim.DefaultClientSecret},
+		{"salesforce", salesforceClientSecret},
+	})
+}
