@@ -1,0 +1,225 @@
+package configs
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // a small server may have no zone files, and "today" must not depend on that
+
+	"crmsyncd/fieldmap"
+)
+
+// builder makes a Config of crmsyncd.yaml: defaults filled in, references and
+// places checked.
+type builder struct {
+	opt      Options
+	cfg      *Config
+	lines    lineIndex
+	partial  bool // another file could not be read, so what it might say is not missed
+	problems []fieldmap.Problem
+}
+
+func (b *builder) add(path, message, hint string) {
+	b.problems = append(b.problems, fieldmap.Problem{
+		File: MainFile, Line: b.lines.find(MainFile, path), Path: path, Message: message, Hint: hint,
+	})
+}
+
+func (b *builder) build(m *mainFile) {
+	c := b.cfg
+	c.State = cmp.Or(m.State, "/var/lib/crmsyncd/state.db")
+	c.Timezone = b.zone("timezone", m.Timezone, time.UTC)
+	c.Admin = Admin{
+		Listen: cmp.Or(m.Admin.Listen, "127.0.0.1:9464"),
+		Socket: cmp.Or(m.Admin.Socket, "/run/crmsyncd/control.sock"),
+	}
+	if _, _, err := net.SplitHostPort(c.Admin.Listen); err != nil {
+		b.add("admin.listen", "is no address with a port", "such as 127.0.0.1:9464")
+	}
+	c.Guards = Guards{
+		MaxRemovals:   b.limit("guards.max_removals", m.Guards.MaxRemovals, Limit{Percent: 10, Floor: 25}),
+		MaxOverwrites: b.limit("guards.max_overwrites", m.Guards.MaxOverwrites, Limit{Percent: 50, Floor: 25}),
+	}
+	b.systems(m)
+	b.schedules(m)
+}
+
+func (b *builder) zone(path, name string, fallback *time.Location) *time.Location {
+	if name == "" {
+		return fallback
+	}
+	z, err := time.LoadLocation(name)
+	if err != nil || name == "Local" {
+		b.add(path, "is no time zone", "such as UTC, Europe/Berlin or America/Chicago")
+		return fallback
+	}
+	return z
+}
+
+func (b *builder) limit(path string, s limitSpec, d Limit) Limit {
+	if s.Percent != nil {
+		d.Percent = int(*s.Percent)
+	}
+	if s.Floor != nil {
+		d.Floor = *s.Floor
+	}
+	if d.Floor < 0 {
+		b.add(path+".floor", "must not be negative", "")
+	}
+	return d
+}
+
+func (b *builder) systems(m *mainFile) {
+	b.cfg.Systems = map[string]System{}
+	if len(m.Systems) == 0 {
+		b.add("systems", "no system is named", "name at least one under systems:")
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Systems)) {
+		path := join("systems", name)
+		if !goodName(name) {
+			b.add(path, "is no name for a system", "use small letters, digits, - and _, beginning with a letter")
+		}
+		b.cfg.Systems[name] = b.system(path, name, m.Systems[name])
+	}
+	b.renames(m)
+}
+
+// goodName holds for names that can stand in paths of the state and the shell.
+// "newer" and "hold" are words of wins:, "any" and "system_of_record" of create_from:.
+func goodName(s string) bool {
+	switch s {
+	case "", "newer", "hold", "any", "system_of_record":
+		return false
+	}
+	for i, r := range s {
+		letter := r >= 'a' && r <= 'z'
+		if !letter && (i == 0 || (r < '0' || r > '9') && r != '-' && r != '_') {
+			return false
+		}
+	}
+	return len(s) <= 40
+}
+
+func (b *builder) renames(m *mainFile) {
+	heir := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(m.Systems)) {
+		for _, was := range m.Systems[name].Was {
+			path := "systems." + name + ".was"
+			if _, ok := m.Systems[was]; ok {
+				b.add(path, fmt.Sprintf("%q is still the name of a system", was), "")
+			}
+			if other := heir[was]; other != "" {
+				b.add(path, fmt.Sprintf("%q became %s already", was, other), "")
+			}
+			heir[was] = name
+		}
+	}
+}
+
+func (b *builder) system(path, name string, s systemSpec) System {
+	p, known := knownProviders()[s.Provider]
+	switch {
+	case s.Provider == "":
+		b.add(path+".provider", "is missing", "one of "+strings.Join(providerNames(), ", "))
+	case !known:
+		b.add(path+".provider", "unknown provider", suggest(s.Provider, providerNames()))
+	default:
+		b.fits(path, s, p)
+	}
+	out := System{
+		Name: name, Provider: s.Provider, APIVersion: s.APIVersion,
+		BaseURL:      b.baseURL(path+".base_url", s.BaseURL),
+		API:          cmp.Or(s.API, p.api),
+		ContactsFrom: cmp.Or(s.ContactsFrom, p.contactsFrom),
+		UpdatedField: p.updatedField, PageSize: cmp.Or(s.PageSize, p.pageSize), PerMinute: cmp.Or(s.PerMinute, p.perMinute),
+		Timezone: b.zone(path+".timezone", s.Timezone, b.cfg.Timezone), Writes: true, Was: s.Was,
+	}
+	if s.UpdatedField != nil {
+		out.UpdatedField = *s.UpdatedField
+	}
+	if s.Budget.Reserve != nil {
+		out.Reserve = int(*s.Budget.Reserve)
+	}
+	if s.Writes != nil {
+		out.Writes = bool(*s.Writes)
+	}
+	b.ranges(path, out, p)
+	out.Auth = b.auth(path+".auth", s.Auth, p)
+	return out
+}
+
+// ranges checks what a provider bounds.
+func (b *builder) ranges(path string, s System, p provider) {
+	if p.maxPage > 0 && (s.PageSize < 1 || s.PageSize > p.maxPage) {
+		b.add(path+".page_size", fmt.Sprintf("must be from 1 to %d", p.maxPage), "")
+	}
+	if s.PerMinute < 0 {
+		b.add(path+".per_minute", "must not be negative", "")
+	}
+	b.choice(path+".api", s.API, p.apis)
+	b.choice(path+".contacts_from", s.ContactsFrom, p.contacts)
+	if s.APIVersion != "" && !goodVersion(s.APIVersion) {
+		b.add(path+".api_version", "is no version", `such as "64.0", in quotes`)
+	}
+}
+
+func (b *builder) choice(path, got string, valid []string) {
+	if len(valid) > 0 && !slices.Contains(valid, got) {
+		b.add(path, "unknown choice", suggest(got, valid))
+	}
+}
+
+func goodVersion(s string) bool {
+	whole, part, ok := strings.Cut(s, ".")
+	return ok && allDigits(whole) && allDigits(part)
+}
+
+func allDigits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+// text resolves a setting.
+func (b *builder) text(path string, s setting) string {
+	if s.Env == "" {
+		return s.Text
+	}
+	v, ok := b.opt.LookupEnv(s.Env)
+	if !ok || v == "" {
+		b.add(path, "the environment has no "+s.Env, "set it, or write the value here")
+		return ""
+	}
+	return v
+}
+
+// baseURL takes https everywhere, and http on this machine.
+func (b *builder) baseURL(path string, s setting) string {
+	before := len(b.problems)
+	text := b.text(path, s)
+	if len(b.problems) > before {
+		return ""
+	}
+	u, err := url.Parse(text)
+	switch {
+	case text == "":
+		b.add(path, "is missing", "such as https://lab.example.net")
+	case err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "":
+		b.add(path, "is no address of a server", "such as https://lab.example.net")
+	case u.User != nil:
+		b.add(path, "holds a user or password", "an address never holds secrets; see auth:")
+	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
+		b.add(path, "must begin with https://", "http:// is taken for this machine only (127.0.0.1, localhost)")
+	default:
+		return strings.TrimRight(text, "/")
+	}
+	return ""
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,118 @@
+package configs
+
+import (
+	"time"
+
+	"crmsyncd/fieldmap"
+)
+
+// Config is the whole configuration, with every default filled in.
+type Config struct {
+	// State is the path of the state file.
+	State string
+	// Timezone says what "today" means (D7).
+	Timezone  *time.Location
+	Admin     Admin
+	Systems   map[string]System
+	Schedules map[string]Schedule // by system, or by system/object
+	Guards    Guards
+
+	// Hub and Routes go to fieldmap.Compile.
+	Hub    fieldmap.HubSpec
+	Routes []fieldmap.RouteSpec
+
+	// Text is every file as it was read, one after the other under a heading
+	// each, and Fingerprint stands for it: whoever keeps both can show the line
+	// that decided something long after the file was edited.
+	Text        []byte
+	Fingerprint uint64
+
+	hubFile string
+	lines   lineIndex
+	secrets []placedSecret
+}
+
+// Admin is where the daemon can be asked.
+type Admin struct {
+	Listen string // host:port of the status pages
+	Socket string // path of the control socket
+}
+
+// System is one account of one vendor.
+type System struct {
+	Name     string
+	Provider string
+	BaseURL  string
+	Auth     Auth
+
+	APIVersion   string // Salesforce: "64.0"
+	API          string // QBench: v1 or v2
+	ContactsFrom string // QBench: customer or flat
+	UpdatedField string // QBench: the field that tells the last change; empty if there is none
+	PageSize     int    // QBench: records per page
+	PerMinute    int    // calls a minute; 0 leaves it to the provider
+
+	// Reserve is the share of the day's quota, in percent, that is left for
+	// other tools (F22).
+	Reserve int
+	// Timezone is the zone of times that the system writes without one (F20).
+	Timezone *time.Location
+	// Writes is false for a system that is only decided and reported about.
+	Writes bool
+	// Was lists the names that the system had in the state before.
+	Was []string
+}
+
+// Auth is how a system is opened. Which fields are needed depends on Flow.
+type Auth struct {
+	Flow         string // client_credentials, refresh_token, jwt or token
+	ClientID     string
+	Secret       Secret
+	RefreshToken Secret
+	Username     string
+	PrivateKey   Secret
+	Audience     string
+	Token        Secret
+}
+
+// Schedule says when a system, or one object of it, runs. Each is a cron line
+// or a shorthand such as @hourly; empty is never.
+type Schedule struct {
+	Routine string
+	Full    string
+}
+
+// Guards are the limits at which a run stops and asks (D22).
+type Guards struct {
+	MaxRemovals   Limit
+	MaxOverwrites Limit
+}
+
+// Limit bites when more than Percent of the records and more than Floor of them
+// are touched.
+type Limit struct {
+	Percent int
+	Floor   int
+}
+
+// Compile makes the mapping of the hub and the routes. What it finds comes with
+// the line of the nearest key that encloses it.
+func (c *Config) Compile() (*fieldmap.Mapping, []fieldmap.Problem) {
+	systems := map[string]fieldmap.SystemInfo{}
+	for name, s := range c.Systems {
+		systems[name] = fieldmap.SystemInfo{Provider: s.Provider}
+	}
+	m, problems := fieldmap.Compile(c.Hub, c.Routes, fieldmap.Options{Systems: systems, Zone: c.Timezone, HubFile: c.hubFile})
+	for i := range problems {
+		if p := &problems[i]; p.Line == 0 {
+			p.Line = c.Line(p.File, p.Path)
+		}
+	}
+	sortProblems(problems)
+	return m, problems
+}
+
+// Line returns the line on which a path stands, such as
+// "objects[0].fields[3].remote" in routes/qbench.yaml, or that of the nearest
+// enclosing path; 0 if the file is not known.
+func (c *Config) Line(file, path string) int { return c.lines.find(file, path) }

@@ -1,0 +1,94 @@
+package configs
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"crmsyncd/fieldmap"
+)
+
+// The defaults of B8: what is pushed to goes hourly, what is read from every
+// quarter of an hour (QBench hourly, for each of its runs is a complete
+// listing), and everything in full at the weekend.
+const (
+	pushRoutine = "@hourly"
+	fullWeekend = "0 3 * * SAT"
+	never       = "off"
+)
+
+func (b *builder) schedules(m *mainFile) {
+	b.cfg.Schedules = map[string]Schedule{}
+	for name, s := range b.cfg.Systems {
+		d := Schedule{Routine: b.defaultRoutine(name, s), Full: fullWeekend}
+		b.cfg.Schedules[name] = b.schedule("schedules."+name, m.Schedules[name], d)
+	}
+	for _, key := range slices.Sorted(maps.Keys(m.Schedules)) {
+		system, object, perObject := strings.Cut(key, "/")
+		path := "schedules." + key
+		if _, ok := b.cfg.Systems[system]; !ok {
+			b.add(path, "there is no such system", suggest(system, slices.Sorted(maps.Keys(b.cfg.Systems))))
+			continue
+		}
+		if !perObject {
+			continue
+		}
+		if objects := b.objectsOf(system); !b.partial && !slices.Contains(objects, object) {
+			b.add(path, "no route has this object", suggest(object, objects))
+			continue
+		}
+		b.cfg.Schedules[key] = b.schedule(path, m.Schedules[key], b.cfg.Schedules[system])
+	}
+}
+
+func (b *builder) schedule(path string, s scheduleSpec, d Schedule) Schedule {
+	return Schedule{
+		Routine: b.cron(path+".routine", s.Routine, d.Routine),
+		Full:    b.cron(path+".full", s.Full, d.Full),
+	}
+}
+
+func (b *builder) cron(path, line, fallback string) string {
+	switch line {
+	case "":
+		return fallback
+	case never:
+		return ""
+	}
+	if b.opt.CheckSchedule == nil {
+		return line
+	}
+	if err := b.opt.CheckSchedule(line); err != nil {
+		b.add(path, "is no schedule: "+err.Error(), `such as "@hourly", "*/15 * * * *" or "0 3 * * SAT"; off is never`)
+	}
+	return line
+}
+
+// defaultRoutine is the push's for a system that nothing is pulled from.
+func (b *builder) defaultRoutine(name string, s System) string {
+	p, known := knownProviders()[s.Provider]
+	if known && b.pulls(name) {
+		return p.routine
+	}
+	return pushRoutine
+}
+
+func (b *builder) pulls(system string) bool {
+	return slices.ContainsFunc(b.cfg.Routes, func(r fieldmap.RouteSpec) bool {
+		return r.System == system && slices.ContainsFunc(r.Objects, func(o fieldmap.ObjectSpec) bool {
+			return o.Direction == "pull"
+		})
+	})
+}
+
+func (b *builder) objectsOf(system string) []string {
+	var out []string
+	for _, r := range b.cfg.Routes {
+		for _, o := range r.Objects {
+			if r.System == system {
+				out = append(out, o.Object)
+			}
+		}
+	}
+	return slices.Compact(slices.Sorted(slices.Values(out)))
+}

@@ -1,0 +1,167 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"crmsyncd/fieldmap"
+)
+
+// credentialsDir is where systemd puts the credentials of a unit.
+// https://systemd.io/CREDENTIALS/, last checked 2026-11-22
+const credentialsDir = "CREDENTIALS_DIRECTORY"
+
+const maxSecret = 64 << 10
+
+// Secret knows where a secret lies and reads it when asked. It never holds the
+// text, so nothing that prints, logs or stores it can tell.
+type Secret struct {
+	place, name string // file, credential or env; and which
+	lookup      func(string) (string, bool)
+}
+
+// IsSet reports whether the configuration names a place.
+func (s Secret) IsSet() bool { return s.place != "" }
+
+// Source says where the secret lies, for messages: "credential qbench".
+func (s Secret) Source() string {
+	if !s.IsSet() {
+		return "nowhere"
+	}
+	return s.place + " " + s.name
+}
+
+// Rereads reports whether a change takes effect without a restart.
+func (s Secret) Rereads() bool { return s.place == "file" }
+
+// Read returns the text, without the newline at its end. Its errors name the
+// place and the mend, and never the text.
+func (s Secret) Read() (string, error) {
+	switch s.place {
+	case "file":
+		return readSecret(s.name, s.inCredentials(s.name))
+	case "credential":
+		dir, ok := s.lookup(credentialsDir)
+		if !ok || dir == "" {
+			return "", fmt.Errorf("credential %s: there is no $%s: add LoadCredential=%s:/path to the unit, or set it to a folder that holds a file %s",
+				s.name, credentialsDir, s.name, s.name)
+		}
+		return readSecret(filepath.Join(dir, s.name), true)
+	case "env":
+		text, ok := s.lookup(s.name)
+		if !ok || text == "" {
+			return "", fmt.Errorf("the environment has no %s", s.name)
+		}
+		return text, nil
+	}
+	return "", errors.New("no secret is configured")
+}
+
+// inCredentials reports whether a file lies where systemd guards it already.
+func (s Secret) inCredentials(name string) bool {
+	dir, ok := s.lookup(credentialsDir)
+	if !ok || dir == "" {
+		return false
+	}
+	rel, err := filepath.Rel(dir, name)
+	return err == nil && filepath.IsLocal(rel)
+}
+
+// readSecret reads a file that nobody else may read, unless it is guarded.
+func readSecret(name string, guarded bool) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", fmt.Errorf("read secret: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	info, err := f.Stat()
+	if err != nil {
+		return "", fmt.Errorf("read secret: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("read secret %s: it is no ordinary file", name)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 && !guarded {
+		return "", fmt.Errorf("read secret %s: others may read it (mode %#o): chmod 600 %s", name, mode, name)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	if err != nil {
+		return "", fmt.Errorf("read secret: %w", err)
+	}
+	out := strings.TrimRight(string(text), "\r\n")
+	switch {
+	case len(text) > maxSecret:
+		return "", fmt.Errorf("read secret %s: it is larger than %d KiB", name, maxSecret>>10)
+	case out == "":
+		return "", fmt.Errorf("read secret %s: it is empty", name)
+	}
+	return out, nil
+}
+
+const redacted = "[redacted]"
+
+// String returns "[redacted]", as all the following do in their own form.
+func (s Secret) String() string { return redacted }
+
+// GoString is String.
+func (s Secret) GoString() string { return redacted }
+
+// LogValue is String.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText is String, and serves JSON as well.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// MarshalYAML is String.
+func (s Secret) MarshalYAML() (any, error) { return redacted, nil }
+
+// Format is String, whatever the verb.
+func (s Secret) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, redacted) // fmt reports no error of a State
+}
+
+// placedSecret is a secret with the path at which it is configured.
+type placedSecret struct {
+	path   string
+	secret Secret
+}
+
+// CheckSecrets reads every secret once and reports those that cannot be read.
+func (c *Config) CheckSecrets() []fieldmap.Problem {
+	var out []fieldmap.Problem
+	for _, p := range c.secrets {
+		if _, err := p.secret.Read(); err != nil {
+			out = append(out, fieldmap.Problem{File: MainFile, Line: c.Line(MainFile, p.path), Path: p.path, Message: err.Error()})
+		}
+	}
+	return out
+}
+
+// secret makes a Secret of what the file says.
+func (b *builder) secret(path string, s secretSpec) Secret {
+	out := Secret{lookup: b.opt.LookupEnv}
+	switch {
+	case s.File != "":
+		out.place, out.name = "file", s.File
+		if !filepath.IsAbs(s.File) {
+			b.add(path+".file", "must be a full path", "beginning with /")
+		}
+	case s.Credential != "":
+		out.place, out.name = "credential", s.Credential
+		if !fs.ValidPath(s.Credential) || strings.ContainsAny(s.Credential, `/\`) || s.Credential == "." {
+			b.add(path+".credential", "must be a name without slashes", "as in LoadCredential=NAME:/path")
+		}
+	case s.Env != "":
+		out.place, out.name = "env", s.Env
+	default:
+		return Secret{}
+	}
+	b.cfg.secrets = append(b.cfg.secrets, placedSecret{path, out})
+	return out
+}

@@ -1,0 +1,146 @@
+package configs_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"go.yaml.in/yaml/v3"
+
+	"crmsyncd/configs"
+)
+
+const hidden = "correct horse battery staple"
+
+// withSecret loads a configuration whose only secret is the one described.
+func withSecret(t *testing.T, where string, env map[string]string) configs.Secret {
+	t.Helper()
+	files := shipped(t)
+	files["crmsyncd.yaml"] = &fstest.MapFile{Data: []byte(`
+systems:
+  qbench: {provider: qbench, base_url: https://lab.example, auth: {client_id: a, secret: ` + where + `}}
+  salesforce: {provider: salesforce, base_url: https://org.example, auth: {token: {env: TOKEN}}}
+`)}
+	cfg, problems := configs.LoadFS(files, configs.Options{LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }})
+	if cfg == nil {
+		t.Fatal(problems)
+	}
+	return cfg.Systems["qbench"].Auth.Secret
+}
+
+func write(t *testing.T, name, text string, mode os.FileMode) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestSecretsAreReadFromTheirPlaces(t *testing.T) {
+	t.Parallel()
+	private := write(t, "private", hidden+"\n", 0o600)
+	open := write(t, "open", hidden, 0o644)
+	group := write(t, "group", hidden, 0o640)
+	empty := write(t, "empty", "\n", 0o600)
+	large := write(t, "large", strings.Repeat("x", 100_000), 0o600)
+	credentials := map[string]string{"CREDENTIALS_DIRECTORY": filepath.Dir(open)}
+	for _, tt := range []struct {
+		name, where string
+		env         map[string]string
+		err         string // part of the error; "" wants the secret
+	}{
+		{"file", "{file: " + private + "}", nil, ""},
+		{"file that all may read", "{file: " + open + "}", nil, "chmod 600"},
+		{"file that the group may read", "{file: " + group + "}", nil, "chmod 600"},
+		{"file that systemd guards", "{file: " + open + "}", credentials, ""},
+		{"empty file", "{file: " + empty + "}", nil, "empty"},
+		{"large file", "{file: " + large + "}", nil, "larger than"},
+		{"no file", "{file: /no/such/file}", nil, "no such file"},
+		{"a folder", "{file: " + filepath.Dir(private) + "}", nil, "no ordinary file"},
+		{"credential", "{credential: open}", credentials, ""},
+		{"credential without systemd", "{credential: open}", nil, "LoadCredential=open:"},
+		{"credential that is not there", "{credential: other}", credentials, "no such file"},
+		{"environment", "{env: QB}", map[string]string{"QB": hidden}, ""},
+		{"not in the environment", "{env: QB}", nil, "QB"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := withSecret(t, tt.where, tt.env).Read()
+			switch {
+			case tt.err == "" && (err != nil || got != hidden):
+				t.Errorf("got %q, %v", got, err)
+			case tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)):
+				t.Errorf("error %v, want one with %q", err, tt.err)
+			case err != nil && strings.Contains(err.Error(), hidden):
+				t.Error("the error tells the secret")
+			}
+		})
+	}
+}
+
+func TestSecretFileIsReadAgain(t *testing.T) {
+	t.Parallel()
+	path := write(t, "s", "one", 0o600)
+	s := withSecret(t, "{file: "+path+"}", nil)
+	if err := os.WriteFile(path, []byte("two"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Read(); got != "two" || err != nil || !s.Rereads() {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if withSecret(t, "{env: QB}", nil).Rereads() {
+		t.Error("the environment cannot be read again")
+	}
+}
+
+// TestSecretsNeverShow prints a Secret, and a Config that holds it, in every way.
+func TestSecretsNeverShow(t *testing.T) {
+	t.Parallel()
+	s := withSecret(t, "{env: QB}", map[string]string{"QB": hidden})
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("system", "secret", s, "auth", configs.Auth{Secret: s})
+	asJSON, err := json.Marshal(configs.Auth{Secret: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	asYAML, err := yaml.Marshal(configs.Auth{Secret: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{
+		s.String(), s.GoString(), fmt.Sprintf("%s %v %+v %#v %q %x %d", s, s, s, s, s, s, s),
+		fmt.Sprintf("%+v %#v", configs.Auth{Secret: s}, configs.Auth{Secret: s}), log.String(), string(asJSON), string(asYAML),
+	} {
+		if strings.Contains(text, hidden) || strings.Contains(text, "QB") || !strings.Contains(text, "[redacted]") {
+			t.Errorf("shows %s", text)
+		}
+	}
+	if s.Source() != "env QB" {
+		t.Errorf("source %q", s.Source())
+	}
+}
+
+func TestCheckSecretsNamesTheLine(t *testing.T) {
+	t.Parallel()
+	cfg := load(t, shipped(t))
+	problems := cfg.CheckSecrets()
+	if len(problems) != 2 {
+		t.Fatalf("%d problems, want one for each credential: %v", len(problems), problems)
+	}
+	lines := strings.Split(string(shipped(t)["crmsyncd.yaml"].Data), "\n")
+	for _, p := range problems {
+		if !strings.Contains(lines[p.Line-1], "secret: {credential:") {
+			t.Errorf("%s at line %d: %s", p.Path, p.Line, lines[p.Line-1])
+		}
+	}
+}
