@@ -37,7 +37,7 @@ func (c *Client) customersOf(ctx context.Context, id string) ([]byte, error) {
 	if !plainID(id) {
 		return nil, nil
 	}
-	walk := jsonwalk.New(jsonwalk.Shape{Array: "data", Head: listHead, Fields: []string{"id"}})
+	walk := jsonwalk.New(jsonwalk.Shape{Array: "data", Head: listHead(), Fields: []string{"id"}})
 	var ids [][]byte
 	for page := 1; ; page++ {
 		path := c.objectPath(Contact) + "/" + id + "/customers" + pageQuery(page, c.cfg.PageSize)

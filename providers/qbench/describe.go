@@ -44,7 +44,7 @@ func (c *Client) Describe(ctx context.Context, object string) (providers.Schema,
 
 func sample(schema *providers.Schema, body []byte) (pages int, err error) {
 	// The walk refuses what the standard decoder lets through.
-	doc, err := jsonwalk.New(jsonwalk.Shape{Array: "data", Head: listHead}).Walk(body)
+	doc, err := jsonwalk.New(jsonwalk.Shape{Array: "data", Head: listHead()}).Walk(body)
 	if err != nil {
 		return 0, err //nolint:wrapcheck // the caller says what it read
 	}

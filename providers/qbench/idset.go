@@ -18,7 +18,8 @@ const (
 // add reports whether id is new.
 func (s *idSet) add(id string) bool {
 	var fresh bool
-	if n, err := strconv.ParseUint(id, 10, 64); err == nil && strconv.FormatUint(n, 10) == id {
+	// 007 and 7 are two ids.
+	if n, err := strconv.ParseUint(id, 10, 64); err == nil && (id[0] != '0' || id == "0") {
 		fresh = s.addNumber(n)
 	} else {
 		fresh = s.addText(id)

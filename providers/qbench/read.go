@@ -70,14 +70,15 @@ type listing struct {
 	pages    int
 	total    int // -1 where the server does not say
 	highest  int // the largest total so far
-	full     bool
+	size     int // of the first page
 	complete bool
 }
 
-var listHead = []string{"total_count", "total_pages"} //nolint:gochecknoglobals // a constant that Go has no form for
+// listHead are the members of a list beside its records.
+func listHead() []string { return []string{"total_count", "total_pages"} }
 
 func newListing(fields []record.Field, object string, c *Client) *listing {
-	l := &listing{c: c, object: object, width: len(fields), dateAt: -1, addrAt: -1, total: -1, full: true}
+	l := &listing{c: c, object: object, width: len(fields), dateAt: -1, addrAt: -1, total: -1}
 	names := make([]string, 0, len(fields)+3)
 	partial := false
 	for i, f := range fields {
@@ -95,7 +96,7 @@ func newListing(fields []record.Field, object string, c *Client) *listing {
 	if partial {
 		l.addrAt, names = len(names), append(names, address)
 	}
-	l.walk = jsonwalk.New(jsonwalk.Shape{Array: "data", Head: listHead, Fields: names})
+	l.walk = jsonwalk.New(jsonwalk.Shape{Array: "data", Head: listHead(), Fields: names})
 	return l
 }
 
@@ -117,7 +118,30 @@ func (l *listing) all(ctx context.Context, op string, yield func(record.Page, er
 		if !more || last {
 			return more
 		}
+		if l.number == 1 && l.total < 0 {
+			if err := l.peekTotal(ctx, op); err != nil {
+				yield(record.Page{}, err)
+				return false
+			}
+		}
 	}
+}
+
+// peekTotal looks at the last page to learn the total of a tenant that sends no
+// total_count: without it, a record that goes while we read, and pulls another
+// one behind us, would not be noticed.
+func (l *listing) peekTotal(ctx context.Context, op string) error {
+	resp, err := l.c.rest.Do(ctx, rest.Request{Kind: "read", Path: l.c.listPath(l.object, l.pages, l.c.cfg.PageSize)})
+	if err := failure(op, resp, err); err != nil {
+		return err
+	}
+	defer resp.Release()
+	doc, err := l.walk.Walk(resp.Body)
+	if err != nil {
+		return unreadable(fmt.Sprintf("%s, page %d", op, l.pages), resp, err)
+	}
+	l.highest = max(l.highest, (l.pages-1)*l.size+doc.Len())
+	return nil
 }
 
 // take reads one page and reports whether it ends the walk.
@@ -139,9 +163,8 @@ func (l *listing) take(body []byte) (record.Page, bool, error) {
 	// A page that brings nothing new ends the walk: a server that answers so for
 	// ever would hold us for ever. Whether it was the end, the counts tell.
 	last := l.number >= l.pages || l.ids.n == before
-	l.full = l.full && (last || doc.Len() == l.c.cfg.PageSize)
 	if last {
-		l.complete = l.proven(doc.Len())
+		l.complete = l.proven()
 	}
 	return record.Page{Records: l.records, Last: l.complete, Total: max(l.total, 0)}, last, nil
 }
@@ -152,6 +175,9 @@ func (l *listing) counts(doc *jsonwalk.Page) error {
 	if l.pages, ok = jsonwalk.Int(doc.Head[1]); !ok || l.pages < 0 {
 		return fmt.Errorf("the answer has no usable total_pages")
 	}
+	if l.number == 1 {
+		l.size = doc.Len()
+	}
 	l.total = -1
 	switch {
 	case doc.Head[0] != nil:
@@ -160,6 +186,8 @@ func (l *listing) counts(doc *jsonwalk.Page) error {
 		}
 	case l.c.cfg.API == V1:
 		return fmt.Errorf("the answer has no total_count")
+	case l.number >= l.pages:
+		l.total = max(l.pages-1, 0)*l.size + doc.Len()
 	}
 	l.highest = max(l.highest, l.total)
 	return nil
@@ -167,17 +195,9 @@ func (l *listing) counts(doc *jsonwalk.Page) error {
 
 // proven reports whether everything was seen: the last page was reached, the
 // total never shrank (a record that goes pulls the next page's first one behind
-// us), and as many different records came as there are. A v2 tenant that sends
-// no total_count proves it by full pages up to the last.
-func (l *listing) proven(rows int) bool {
-	if l.number < l.pages {
-		return false
-	}
-	if l.total < 0 {
-		want := max(l.pages-1, 0)*l.c.cfg.PageSize + rows
-		return l.full && l.ids.n == want
-	}
-	return l.total == l.highest && l.ids.n == l.total
+// us), and as many different records came as there are.
+func (l *listing) proven() bool {
+	return l.number >= l.pages && l.total == l.highest && l.ids.n == l.total
 }
 
 func (l *listing) rows(doc *jsonwalk.Page) error {

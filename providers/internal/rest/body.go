@@ -46,9 +46,9 @@ func Excerpt(resp *Response) string {
 		if title == "" {
 			return "a page of HTML or XML instead of JSON"
 		}
-		return "a page titled " + `"` + short(title, 80) + `" instead of JSON`
+		return "a page titled " + `"` + Short(title, 80) + `" instead of JSON`
 	}
-	return short(text, 200)
+	return Short(text, 200)
 }
 
 func between(s, from, to string) string {
@@ -66,8 +66,9 @@ func between(s, from, to string) string {
 	return ""
 }
 
-// short makes one line of at most n bytes, without control characters.
-func short(s string, n int) string {
+// Short makes one line of at most n bytes of a vendor's words, without control
+// or formatting characters.
+func Short(s string, n int) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == utf8.RuneError || unicode.Is(unicode.Cf, r) {
 			return ' '
@@ -83,7 +84,3 @@ func short(s string, n int) string {
 	}
 	return s[:n] + "…"
 }
-
-// Short makes one line of at most n bytes of a vendor's words, without control
-// characters.
-func Short(s string, n int) string { return short(s, n) }

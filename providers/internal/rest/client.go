@@ -205,7 +205,7 @@ func resolve(base *url.URL, path string) (*url.URL, error) {
 	if u := base.ResolveReference(ref); sameOrigin(base, u) && u.User == nil {
 		return u, nil
 	}
-	return nil, fmt.Errorf("%w: %q instead of %q", ErrForeignHost, short(ref.Host, 80), base.Host)
+	return nil, fmt.Errorf("%w: %q instead of %q", ErrForeignHost, Short(ref.Host, 80), base.Host)
 }
 
 func sameOrigin(a, b *url.URL) bool {
@@ -229,7 +229,7 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 		return http.ErrUseLastResponse
 	}
 	if !sameOrigin(via[0].URL, req.URL) || req.URL.User != nil {
-		return fmt.Errorf("%w: redirect to %q", ErrForeignHost, short(req.URL.Host, 80))
+		return fmt.Errorf("%w: redirect to %q", ErrForeignHost, Short(req.URL.Host, 80))
 	}
 	if len(via) > 3 {
 		return errors.New("more than three redirects")

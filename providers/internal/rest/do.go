@@ -157,7 +157,7 @@ func (k *call) base() (*url.URL, error) {
 	if sameOrigin(k.c.base, u) || (k.c.cfg.AllowBase != nil && k.c.cfg.AllowBase(u)) {
 		return u, nil
 	}
-	return nil, fmt.Errorf("%w: the token names %q", ErrForeignHost, short(u.Host, 80))
+	return nil, fmt.Errorf("%w: the token names %q", ErrForeignHost, Short(u.Host, 80))
 }
 
 // admit waits for the rate and asks the budget, before every attempt.

@@ -51,7 +51,7 @@ func pathOf(address string) string {
 	if err != nil {
 		return "(unreadable address)"
 	}
-	return short(u.EscapedPath(), 120)
+	return Short(u.EscapedPath(), 120)
 }
 
 // withoutQueries cuts whatever follows a question mark within a word.
@@ -84,5 +84,5 @@ func (c *Client) scrub(r *Request, text string) string {
 			}
 		}
 	}
-	return short(text, 400)
+	return Short(text, 400)
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/http"
 	"sync"
-	"time"
 )
 
 // Request is one call. It may be sent several times.
@@ -89,11 +88,4 @@ func standard(r *Request, resp *Response) Verdict {
 		return Passing
 	}
 	return Final
-}
-
-// RetryAfter reads the Retry-After header: seconds, whole or not, or a date,
-// which is compared with the server's own clock where it sends one. It reports
-// false for none and for anything else, and never returns more than a day.
-func RetryAfter(h http.Header, now time.Time) (time.Duration, bool) {
-	return retryAfter(h, now)
 }

@@ -34,7 +34,7 @@ func (c *Client) learn(r *Request, resp *Response) {
 	if c.cfg.Learn != nil {
 		resp.Signal = c.cfg.Learn(resp)
 	}
-	if d, ok := retryAfter(resp.Header, time.Now()); ok {
+	if d, ok := RetryAfter(resp.Header, time.Now()); ok {
 		resp.Signal.RetryAfter = max(resp.Signal.RetryAfter, d)
 	}
 	resp.Signal.RetryAfter = min(resp.Signal.RetryAfter, c.cfg.MaxWait)
@@ -46,7 +46,10 @@ func (c *Client) learn(r *Request, resp *Response) {
 	}
 }
 
-func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
+// RetryAfter reads the Retry-After header: seconds, whole or not, or a date,
+// which is compared with the server's own clock where it sends one. It reports
+// false for none and for anything else, and never returns more than a day.
+func RetryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	if text == "" {
 		return 0, false
