@@ -84,7 +84,7 @@ func (f *Filter) Match(get func(name string) record.Value, today string) (bool, 
 		if !v.Known() {
 			return false, fmt.Errorf("filter: field %q was not read", name)
 		}
-		env[name] = native(f.types[name], v)
+		env[variable(name)] = native(f.types[name], v)
 	}
 	machine := vm.VM{MemoryBudget: filterMemory}
 	out, err := machine.Run(f.program, env)

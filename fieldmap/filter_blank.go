@@ -26,12 +26,24 @@ func (v truthVisitor) Visit(node *ast.Node) {
 		}
 	case *ast.ConditionalNode:
 		v.truth(&n.Cond)
+	case *ast.PredicateNode:
+		v.truth(&n.Node)
 	}
 }
 
 func (v truthVisitor) truth(node *ast.Node) {
-	if n, ok := (*node).(*ast.IdentifierNode); ok && v.types[n.Value] == record.Bool {
-		ast.Patch(node, &ast.BinaryNode{Operator: "==", Left: n, Right: &ast.BoolNode{Value: true}})
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		if v.types[n.Value] == record.Bool {
+			ast.Patch(node, &ast.BinaryNode{Operator: "==", Left: n, Right: &ast.BoolNode{Value: true}})
+		}
+	case *ast.ConditionalNode:
+		v.truth(&n.Exp1)
+		v.truth(&n.Exp2)
+	case *ast.BinaryNode:
+		if n.Operator == "??" {
+			v.truth(&n.Right)
+		}
 	}
 }
 

@@ -61,18 +61,21 @@ func CompileFilter(source string, fields FilterFields) (*Filter, []*Fault) {
 
 func (f *Filter) build(tree *parser.Tree) error {
 	env := map[string]any{todayName: ""}
+	types := map[string]record.Type{}
 	for name, t := range f.types {
-		env[name] = sample(t)
+		env[variable(name)] = sample(t)
+		types[variable(name)] = t
 	}
-	config := filterConfig(env)
-	// Once before the blanks are guarded, so that errors speak of what the admin
-	// wrote, and once after, for what was added.
-	ast.Walk(&tree.Node, truthVisitor{f.types})
-	truthVisitor{f.types}.truth(&tree.Node)
-	if _, err := checker.Check(tree, config); err != nil {
+	ast.Walk(&tree.Node, variableVisitor{f.types})
+	// The types are checked against a record without blanks; what is compiled
+	// knows no types, or the machine would fail at the first blank.
+	ast.Walk(&tree.Node, truthVisitor{types})
+	truthVisitor{types}.truth(&tree.Node)
+	if _, err := checker.Check(tree, filterConfig(env)); err != nil {
 		return err
 	}
-	ast.Walk(&tree.Node, blankVisitor{f.types})
+	config := filterConfig(nil)
+	ast.Walk(&tree.Node, blankVisitor{types})
 	if _, err := checker.Check(tree, config); err != nil {
 		return err
 	}
@@ -131,6 +134,22 @@ func (pathVisitor) Visit(node *ast.Node) {
 		}
 		if name, isText := n.Arguments[0].(*ast.StringNode); isText {
 			ast.Patch(node, &ast.IdentifierNode{Value: name.Value})
+		}
+	}
+}
+
+// variable returns the name under which the machine knows a field: one that
+// no function of the library has, as count and first do.
+func variable(field string) string { return "field " + field }
+
+// variableVisitor gives fields the names that the machine knows.
+type variableVisitor struct{ types map[string]record.Type }
+
+// Visit renames one field.
+func (v variableVisitor) Visit(node *ast.Node) {
+	if n, ok := (*node).(*ast.IdentifierNode); ok {
+		if _, field := v.types[n.Value]; field {
+			n.Value = variable(n.Value)
 		}
 	}
 }

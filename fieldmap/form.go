@@ -25,6 +25,9 @@ const (
 	Digits             // digits alone
 )
 
+// maxFormText is more than any address or number has.
+const maxFormText = 2048
+
 // ParseForm returns the form that an admin named.
 func ParseForm(name string) (Form, bool) {
 	i := slices.Index(formNames(), name)
@@ -76,6 +79,9 @@ func (f Form) Key(v record.Value) string {
 }
 
 func (f Form) key(text string) string {
+	if len(text) > maxFormText && f != Exact && f != Fold {
+		return ""
+	}
 	switch f {
 	case Exact:
 		return text
@@ -96,9 +102,11 @@ func (f Form) key(text string) string {
 }
 
 // foldKey decomposes first: folding looks at single characters, and an accent
-// may be part of its letter or stand behind it.
+// may be part of its letter or stand behind it. It lowers last: the library
+// folds the small letters of some scripts (Cherokee) to capitals and the
+// capitals to small ones.
 func foldKey(text string) string {
-	text = cases.Fold().String(norm.NFD.String(text))
+	text = strings.ToLower(cases.Fold().String(norm.NFD.String(text)))
 	return strings.Join(strings.Fields(norm.NFC.String(text)), " ")
 }
 

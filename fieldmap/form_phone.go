@@ -2,6 +2,7 @@ package fieldmap
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/nyaruka/phonenumbers"
 	"golang.org/x/text/unicode/norm"
@@ -10,6 +11,9 @@ import (
 // minPhoneDigits keeps stray digits from being taken for a number.
 const minPhoneDigits = 3
 
+// maxPhoneText keeps essays out of the parser.
+const maxPhoneText = 100
+
 // noRegion is the library's word for a number that says its own country.
 const noRegion = "ZZ"
 
@@ -17,8 +21,11 @@ const noRegion = "ZZ"
 // and the digits of one that does not: two national numbers are compared as
 // they are, since nothing says whose they are.
 func phoneKey(text string) string {
-	text = strings.TrimSpace(norm.NFKC.String(text))
-	text = strings.TrimPrefix(strings.ToLower(text), "tel:")
+	if len(text) > maxPhoneText {
+		return ""
+	}
+	text = strings.ToLower(strings.TrimSpace(norm.NFKC.String(text)))
+	text = phoneMarks(strings.TrimPrefix(text, "tel:"))
 	if rest, ok := strings.CutPrefix(text, "00"); ok {
 		text = "+" + rest
 	}
@@ -28,6 +35,18 @@ func phoneKey(text string) string {
 		}
 	}
 	return nationalKey(text)
+}
+
+// phoneMarks leaves what tells numbers apart: digits, the plus in front, and
+// the letters and signs before an extension.
+func phoneMarks(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r >= '0' && r <= '9' || r == '#' || isLetter(r) || r == '+' && b.Len() == 0 {
+			b.WriteRune(r)
+		}
+	}
+	return strings.TrimLeft(b.String(), "#")
 }
 
 func internationalKey(text string) (string, bool) {
@@ -58,7 +77,7 @@ func nationalKey(text string) string {
 func cutExtension(text string) (number, extension string) {
 	for _, mark := range []string{"extension", "ext", "x", "#"} {
 		if i := strings.LastIndex(text, mark); i > 0 {
-			rest := strings.Trim(text[i+len(mark):], " .:")
+			rest := text[i+len(mark):]
 			if rest != "" && digitsOf(rest) == rest {
 				return text[:i], rest
 			}
@@ -74,4 +93,4 @@ func withExtension(key, extension string) string {
 	return key + "x" + extension
 }
 
-func isLetter(r rune) bool { return r >= 'a' && r <= 'z' || r >= 0x80 }
+func isLetter(r rune) bool { return unicode.IsLetter(r) }

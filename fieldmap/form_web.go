@@ -17,14 +17,14 @@ const (
 
 // ValidEmail reports whether text is one well-formed e-mail address, as D21
 // asks before a contact is written.
-func ValidEmail(text string) bool { return len(text) <= maxEmail && emailKey(text) != "" }
+func ValidEmail(text string) bool { return emailKey(text) != "" }
 
 // emailKey folds the local part too: no mail host in use tells case apart, and
 // most systems store addresses in lower case.
 func emailKey(text string) string {
 	text = strings.TrimSpace(text)
 	at := strings.LastIndexByte(text, '@')
-	if at < 1 || at > maxLocal || !validLocal(text[:at]) {
+	if len(text) > maxEmail || at < 1 || at > maxLocal || !validLocal(text[:at]) {
 		return ""
 	}
 	host := asciiHost(text[at+1:])
