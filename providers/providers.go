@@ -1,0 +1,145 @@
+// Package providers says what the engine may ask of a system: small
+// capabilities, each an interface of its own, and the kinds of error that say
+// how far a failure reaches. Providers speak records, never rules: they know
+// nothing of routes, of the hub or of who wins.
+package providers
+
+import (
+	"context"
+	"iter"
+
+	"crmsyncd/fieldmap/record"
+)
+
+// Identity is the organisation that a credential opens.
+type Identity struct {
+	Org     string // the system's own id of it; links belong to this and no other
+	Name    string // for people
+	Sandbox bool
+}
+
+// Provider is what every system offers.
+type Provider interface {
+	// Identify asks which organisation the credential opens, and so proves the
+	// credential.
+	Identify(ctx context.Context) (Identity, error)
+	// Convert turns a field as it was sent into its canonical value: what the
+	// system would store, trimmed, and null where it holds blanks. raw == nil
+	// is missing, unless in this system an absent key means a blank. A value
+	// that does not fit the type is an error of kind Rejected that names the
+	// field and never the value.
+	Convert(object string, f record.Field, raw []byte) (record.Value, error)
+	// Usage says what was called since the start, and what is left of the quota.
+	Usage() Usage
+}
+
+// Usage is what a system was asked for, and what is left.
+type Usage struct {
+	Calls      map[string]int // by kind: read, find, get, create, update, describe, token
+	QuotaUsed  int            // of the day, as the system reported it; 0 when it does not
+	QuotaLimit int
+}
+
+// Query asks for a listing.
+type Query struct {
+	Object string
+	Fields []record.Field
+	// Since is where an earlier read ended; empty asks for everything.
+	Since record.Cursor
+	// Full asks for everything, whatever Since says, and for a proof that it
+	// was everything.
+	Full bool
+}
+
+// Reader lists the records that changed since a cursor, oldest first, at least
+// once each. A provider without a change filter lists everything each time and
+// says so by Incremental.
+type Reader interface {
+	// Read yields page after page. The first error ends it. A page's records
+	// are valid until the next page is asked for.
+	Read(ctx context.Context, q Query) iter.Seq2[record.Page, error]
+	// Incremental reports whether Read of this object can leave out what did
+	// not change. If not, every run is a complete listing.
+	Incremental(object string) bool
+}
+
+// Getter reads records by id. Ids that the system no longer has are left out.
+// A record that was merged comes back under the id it was asked for as an
+// Error of kind Missing in errs, with Successor set.
+type Getter interface {
+	Get(ctx context.Context, object string, fields []record.Field, ids []string) (found []record.Record, errs []*Error, err error)
+}
+
+// Finder looks records up by one field. Every hit is compared again by the
+// caller, for systems fold case. The fields asked for come with each hit.
+type Finder interface {
+	Find(ctx context.Context, object string, fields []record.Field, key record.Field, values []record.Value) ([]record.Record, error)
+}
+
+// Completer fills in fields of a record that only a call per record can tell,
+// such as the customers of a contact. The engine asks it for new and changed
+// records only, and for all in a full run.
+type Completer interface {
+	// Costly reports whether this field needs a call per record.
+	Costly(object string, f record.Field) bool
+	// Complete sets the costly fields' Raw of each record.
+	Complete(ctx context.Context, object string, fields []record.Field, recs []record.Record) error
+}
+
+// Writer creates and updates records, in batches of at most BatchSize. It has
+// no delete and no upsert: neither can happen, by type.
+type Writer interface {
+	BatchSize(object string) int
+	// Create inserts one record per patch, each carrying its unique external
+	// id, and never repeats a call whose outcome is unknown. The results stand
+	// in the order of the patches. An error is about the whole call; of kind
+	// Unknown when the records may or may not have been made.
+	Create(ctx context.Context, object string, patches []record.Patch) ([]Result, error)
+	// Update writes the fields of each patch and no others, by record id.
+	Update(ctx context.Context, object string, patches []record.Patch) ([]Result, error)
+}
+
+// Result is what became of one patch.
+type Result struct {
+	ID  string // the record's id in the system
+	Err *Error // nil when it was written
+}
+
+// Describer tells what a system's object looks like now.
+type Describer interface {
+	Describe(ctx context.Context, object string) (Schema, error)
+}
+
+// Schema is an object of a system as it is now. Fields are keyed by the
+// system's own spelling; Lookup tells how to ask without regard to case.
+type Schema struct {
+	Object string
+	Fields map[string]SchemaField
+	// Partial is true where the system cannot tell its whole schema (QBench):
+	// an absent field is then no proof.
+	Partial bool
+}
+
+// SchemaField is one field of a system's object.
+type SchemaField struct {
+	Name        string
+	Type        string        // the system's own word
+	Types       []record.Type // hub types whose values fit
+	Length      int           // in characters; 0 when unlimited or unknown
+	Createable  bool
+	Updateable  bool
+	RequiredNew bool // needed at creation
+	Unique      bool
+	ExternalID  bool
+	CaseExact   bool // a unique field that tells ABC from abc
+	Restricted  bool // only the Picklist values are taken
+	Picklist    []string
+	Readonly    string // why it can never be written: calculated, compound; empty if it can
+	FindBy      bool   // Finder may use it as a key
+}
+
+// Grouper names fields that must travel together, such as state with country.
+// Each group is sent whole whenever one of it is sent.
+type Grouper interface {
+	Groups(object string) [][]string
+}

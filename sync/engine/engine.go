@@ -1,0 +1,207 @@
+// Package engine carries out one run of one system in one flow. A pull reads a
+// system and settles what it says into the hub; a push selects what changed in
+// the hub and writes it to a system. It is the only package that holds
+// providers and the state together.
+//
+// What holds at every line of it:
+//
+//  1. Nothing is remembered as done before it is done. The position moves last.
+//  2. A cut between any two steps costs repeated work, never a lost or doubled
+//     record: a create leaves an intent first, and an open intent is looked up
+//     before anything is made again.
+//  3. A position never passes what is neither settled nor held.
+//  4. One run per system at a time; the daemon sees to it.
+//  5. A decision is taken inside the write transaction, against the rows as
+//     they are at that moment.
+//  6. Nothing deletes: the type of a write has no such value.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/fieldmap/record"
+	"crmsyncd/providers"
+	"crmsyncd/state"
+	"crmsyncd/sync/plan"
+)
+
+// System is one outside system with what its provider can do. A nil capability
+// is one that the provider lacks.
+type System struct {
+	Name      string
+	Provider  providers.Provider
+	Reader    providers.Reader
+	Getter    providers.Getter
+	Finder    providers.Finder
+	Writer    providers.Writer
+	Describer providers.Describer
+	Completer providers.Completer
+	Grouper   providers.Grouper
+	WritesOff bool // decide and report only
+}
+
+// NewSystem asks the provider once what it can do.
+func NewSystem(name string, p providers.Provider) *System {
+	s := &System{Name: name, Provider: p}
+	s.Reader, _ = p.(providers.Reader)
+	s.Getter, _ = p.(providers.Getter)
+	s.Finder, _ = p.(providers.Finder)
+	s.Writer, _ = p.(providers.Writer)
+	s.Describer, _ = p.(providers.Describer)
+	s.Completer, _ = p.(providers.Completer)
+	s.Grouper, _ = p.(providers.Grouper)
+	return s
+}
+
+// Guard is a limit that bites only when both numbers are passed.
+type Guard struct {
+	Percent int
+	Floor   int
+}
+
+// passed reports whether n of total is too many.
+func (g Guard) passed(n, total int) bool {
+	return n > g.Floor && n*100 > g.Percent*total
+}
+
+// Guards limit floods (D22).
+type Guards struct {
+	Removals   Guard
+	Overwrites Guard
+}
+
+// DefaultGuards are those of a configuration that names none.
+func DefaultGuards() Guards {
+	return Guards{Removals: Guard{Percent: 10, Floor: 25}, Overwrites: Guard{Percent: 50, Floor: 25}}
+}
+
+// Options is what an Engine works with. Store, Mapping and Systems are needed.
+type Options struct {
+	Store   *state.Store
+	Mapping *fieldmap.Mapping
+	Systems map[string]*System
+	Guards  Guards
+	Logger  *slog.Logger
+	Now     func() time.Time
+	Zone    *time.Location // what "today" means
+	Config  uint64         // fingerprint of the configuration, for the journal
+	// OnChange hears of every write as it is decided, with old and new values
+	// where they are known. It is how a plan is shown.
+	OnChange func(plan.Change)
+	// OnProgress hears how far a long run is.
+	OnProgress func(Progress)
+	// Spool is how many changed records a stage writes straight into the state
+	// before it goes over to the spool; 0 means 2,000.
+	Spool int
+	// dry is set on the copy that plans: writes go to a recorder.
+	dry bool
+}
+
+// Progress says how far a run is.
+type Progress struct {
+	System, Object, Step string
+	Done, Total          int
+}
+
+// Request asks for a run.
+type Request struct {
+	System  string
+	Full    bool
+	Objects []string // none means all; names of the system's objects
+	Trigger string   // schedule, catch_up, signal, command, after_pull
+}
+
+// Engine runs pulls and pushes. Two runs of one system must not overlap.
+type Engine struct {
+	opt   Options
+	key   record.Key
+	log   *slog.Logger
+	now   func() time.Time
+	names names
+}
+
+// ErrGuard is returned by a run that a guard stopped; the run's Plan names the
+// plan that waits to be accepted.
+var ErrGuard = errors.New("stopped by a guard")
+
+// New returns an engine, after giving every name of the mapping its number.
+func New(opt Options) (*Engine, error) {
+	if opt.Store == nil || opt.Mapping == nil {
+		return nil, errors.New("engine: a store and a mapping are needed")
+	}
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.Zone == nil {
+		opt.Zone = time.UTC
+	}
+	if opt.Spool == 0 {
+		opt.Spool = 2000
+	}
+	if opt.OnChange == nil {
+		opt.OnChange = func(plan.Change) {}
+	}
+	if opt.OnProgress == nil {
+		opt.OnProgress = func(Progress) {}
+	}
+	e := &Engine{opt: opt, key: opt.Store.Key(), log: opt.Logger, now: opt.Now}
+	if err := e.names.load(opt.Store, opt.Mapping); err != nil {
+		return nil, fmt.Errorf("number the fields: %w", err)
+	}
+	return e, nil
+}
+
+// Mapping returns the mapping that the engine works with.
+func (e *Engine) Mapping() *fieldmap.Mapping { return e.opt.Mapping }
+
+// Store returns the state.
+func (e *Engine) Store() *state.Store { return e.opt.Store }
+
+// Flows says which flows a system has: it is pulled from, pushed to, or both.
+func (e *Engine) Flows(system string) (pull, push bool) {
+	for _, r := range e.opt.Mapping.RoutesOf(system) {
+		if r.Direction == fieldmap.Pull {
+			pull = true
+		} else {
+			push = true
+		}
+	}
+	return pull, push
+}
+
+// Due reports whether a push of this system has anything to do: whether its
+// positions stand behind the counter. It makes no call.
+func (e *Engine) Due(system string) (bool, error) {
+	due := false
+	err := e.opt.Store.View(func(tx *state.Tx) error {
+		for _, r := range e.opt.Mapping.RoutesOf(system) {
+			if r.Direction == fieldmap.Push && e.pushDue(tx, r) {
+				due = true
+			}
+		}
+		return nil
+	})
+	return due, err
+}
+
+// Pull reads the system's objects, parents first, and settles them in the hub.
+// The returned run is recorded in the state whatever happens.
+func (e *Engine) Pull(ctx context.Context, req Request) (state.Run, error) {
+	return e.pass(ctx, "pull", req, pullObject)
+}
+
+// Push writes what changed in the hub to the system, parents first.
+func (e *Engine) Push(ctx context.Context, req Request) (state.Run, error) {
+	if sys := e.opt.Systems[req.System]; sys != nil && sys.WritesOff && !e.opt.dry {
+		return e.pushOff(ctx, req)
+	}
+	return e.pass(ctx, "push", req, pushObject)
+}

@@ -1,0 +1,329 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/fieldmap/record"
+	"crmsyncd/state"
+	"crmsyncd/sync/plan"
+)
+
+// match finds the hub record of a record that has no link: by the route's keys
+// in their order, else a new one. It returns false when the record must wait.
+func (s *settling) match() (bool, error) {
+	for _, key := range s.p.r.Match {
+		hits, err := s.hubHits(key, s.keyValue(key))
+		if err != nil {
+			return false, err
+		}
+		switch {
+		case len(hits) > 1:
+			s.hold("", HoldAmbiguous, "several hub records have this "+key.Hub.Name, hubNames(s.p.r.Hub.Name, hits)...)
+			return false, nil
+		case len(hits) == 1:
+			return s.claim(hits[0])
+		}
+	}
+	s.isNew, s.met = true, true
+	s.rec = state.HubRecord{State: state.HubActive}
+	s.link = state.Link{Remote: s.o.remote, Origin: state.OriginFound}
+	return true, nil
+}
+
+// claim links the record to a hub record, unless another record of this object
+// holds it already.
+func (s *settling) claim(id state.HubID) (bool, error) {
+	var other state.Link
+	if ok, err := s.links.Get(id, &other); ok && err == nil && other.State != state.LinkClosed && other.Remote != s.o.remote {
+		s.hold("", HoldDuplicate, fmt.Sprintf("%s/%s is already linked with %s %s", s.p.r.Hub.Name, id, s.p.r.Object, other.Remote),
+			other.Remote, s.o.remote)
+		return false, nil
+	}
+	if _, err := s.hub.Get(id, &s.rec); err != nil {
+		return false, err
+	}
+	s.met = true
+	s.link = state.Link{Hub: id, Remote: s.o.remote, Origin: state.OriginFound}
+	return true, nil
+}
+
+// keyValue is the observed value of a match key, in the hub's form.
+func (s *settling) keyValue(key fieldmap.MatchKey) record.Value {
+	v := s.value(key.Remote)
+	for _, rule := range s.p.r.Fields {
+		if rule.Remote.Name == key.Remote && rule.Hub == key.Hub {
+			if hub, fault := s.translate(rule, v); fault == nil {
+				return hub
+			}
+		}
+	}
+	return v
+}
+
+// hubHits returns the hub records whose value of the key is equal by the key's
+// form; the index only suggests.
+func (s *settling) hubHits(key fieldmap.MatchKey, want record.Value) ([]state.HubID, error) {
+	ik, ok := s.p.indexKey(indexName{key.Hub, key.Compare}, want)
+	if !ok {
+		return nil, nil
+	}
+	ids, err := s.hub.Find(ik)
+	if err != nil {
+		return nil, err
+	}
+	var hits []state.HubID
+	var rec state.HubRecord
+	for _, id := range ids {
+		if ok, err := s.hub.Get(id, &rec); err != nil || !ok || rec.State == state.HubAlias {
+			continue
+		}
+		if key.Compare.Equal(rec.Get(s.p.names.fields[s.p.r.Hub][key.Hub.Index]), want) {
+			hits = append(hits, id)
+		}
+	}
+	return hits, nil
+}
+
+func hubNames(object string, ids []state.HubID) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = object + "/" + id.String()
+	}
+	return out
+}
+
+// verdicts decides every field. It returns false when the whole record must
+// wait; then nothing is taken from it.
+func (s *settling) verdicts() ([]plan.Verdict, bool) {
+	p := s.p
+	out := make([]plan.Verdict, len(p.r.Fields))
+	s.holds = nil
+	for i, rule := range p.r.Fields {
+		lf := s.fieldState(p.names.rules[p.r][i])
+		out[i] = plan.Verdict{Kind: plan.Hold, Seen: lf.Seen, Told: lf.Told}
+		o := s.o.values[i]
+		if o.fault != "" {
+			s.hold(rule.Hub.Name, HoldBadValue, rule.Remote.Name+": "+o.fault)
+			continue
+		}
+		hub, fault := s.translate(rule, o.value)
+		if fault != nil {
+			if fault.record {
+				s.holds = nil
+				s.hold("", fault.reason, fault.detail)
+				return nil, false
+			}
+			if fault.reason != "" {
+				s.hold(rule.Hub.Name, fault.reason, fault.detail)
+			}
+			continue
+		}
+		v := plan.Decide(p.key, s.field(i, rule, lf, hub))
+		if v.Kind == plan.Hold {
+			if !s.holdVerdict(rule, v) {
+				return nil, false
+			}
+		}
+		out[i] = v
+	}
+	return out, true
+}
+
+// holdVerdict turns a hold verdict into a held row: a clear of a required, key
+// or identity field holds the record, a conflict its field alone.
+func (s *settling) holdVerdict(rule *fieldmap.Rule, v plan.Verdict) bool {
+	if v.Reason != plan.MissingRequired {
+		s.hold(rule.Hub.Name, HoldConflict, "both sides changed "+rule.Hub.Name)
+		return true
+	}
+	s.holds = nil
+	if isContactEmail(rule.Hub) {
+		s.hold("", HoldNoEmail, "the e-mail was removed; the hub keeps the old one")
+	} else {
+		s.hold("", HoldRequired, rule.Hub.Name+" was removed; the hub keeps the old value")
+	}
+	return false
+}
+
+// isContactEmail reports whether the field is the e-mail of a customer's
+// person, whose absence has a name of its own (R154, R155).
+func isContactEmail(f *fieldmap.HubField) bool { return f.Object == "contact" && f.Name == "email" }
+
+func (s *settling) fieldState(n state.Num) state.LinkField {
+	if lf := s.link.Field(n); lf != nil && !s.lost {
+		return *lf
+	}
+	return state.LinkField{Field: n}
+}
+
+// field is the input of the decision.
+func (s *settling) field(i int, rule *fieldmap.Rule, lf state.LinkField, hub record.Value) plan.Field {
+	p := s.p
+	n := p.names.fields[p.r.Hub][rule.Hub.Index]
+	ours := s.rec.Get(n)
+	return plan.Field{
+		Rule: rule, Direction: fieldmap.Pull, OnLink: p.r.OnLink,
+		Theirs: s.o.values[i].value, TheirsHub: hub, Ours: ours, OursRemote: ours,
+		Seen: lf.Seen, Told: lf.Told, Assumed: lf.Assumed, Lost: s.lost, RuleChanged: p.changed[i],
+		OursOwned: rule.Hub.Owner != "" && p.sourceOf(&s.rec, n) == rule.Hub.Owner,
+	}
+}
+
+// sourceOf names the system that the hub's value of a field came from.
+func (e *Engine) sourceOf(rec *state.HubRecord, field state.Num) string {
+	for i := range rec.Values {
+		if rec.Values[i].Field == field {
+			return strings.TrimPrefix(e.opt.Store.Name(rec.Values[i].Source), "s:")
+		}
+	}
+	return ""
+}
+
+// fault is why a value cannot be carried over.
+type fault struct {
+	reason, detail string
+	record         bool // the whole record waits, not the field alone
+}
+
+// translate brings their value into the hub's form: through the value map, and
+// from their record's id to the hub's.
+func (s *settling) translate(rule *fieldmap.Rule, v record.Value) (record.Value, *fault) {
+	switch {
+	case rule.Hub.Type == record.Reference:
+		return s.reference(rule, v)
+	case rule.Values == nil || !v.IsSet():
+		return v, nil
+	}
+	if hub, ok := rule.Values.ToHub(v); ok {
+		return hub, nil
+	}
+	switch rule.OnUnmapped {
+	case fieldmap.UnmappedSkip:
+		return v, &fault{}
+	case fieldmap.UnmappedDefault:
+		return rule.Default, nil
+	}
+	return v, &fault{reason: HoldUnmapped, detail: rule.Remote.Name + " holds a value that the value map does not have"}
+}
+
+// reference turns the id of their record into a hub id.
+func (s *settling) reference(rule *fieldmap.Rule, v record.Value) (record.Value, *fault) {
+	ids := v.Elems()
+	if len(ids) == 0 {
+		return v, nil
+	}
+	if len(ids) > 1 && isParent(rule) {
+		reason := HoldAmbiguous
+		if rule.Hub.Object == "contact" {
+			reason = HoldManyCustomers
+		}
+		return v, &fault{reason: reason, detail: "linked to " + strings.Join(ids, ", "), record: true}
+	}
+	if route := s.p.routeOf(rule.Hub.RefTo); route != nil {
+		links := s.tx.Links(route.System, route.Object)
+		if id, _, st, ok := links.Peek(ids[0]); ok && st != state.LinkClosed {
+			return record.Of(id.String()), nil
+		}
+	}
+	return v, &fault{reason: HoldParentUnknown, detail: rule.Remote.Name + " names " + ids[0] + ", which nobody knows"}
+}
+
+// identity looks whether the record says that it is another one now: its id,
+// or a key of a record that nothing else is linked to, changed (DESIGN 4.1).
+// moved reports that the link went to another hub record; ok is false when the
+// record must wait for a person.
+func (s *settling) identity(verdicts []plan.Verdict) (moved, ok bool, err error) {
+	if s.isNew || s.met {
+		return false, true, nil
+	}
+	key, changed := s.changedKey(verdicts)
+	if !changed {
+		return false, true, nil
+	}
+	if others := s.otherLinks(); len(others) > 0 {
+		if key.Hub == s.p.r.Hub.ID {
+			s.holds = nil
+			s.hold("", HoldIdentity, key.Hub.Name+" changed, but the record is linked with "+strings.Join(others, ", ")+" under the old one")
+			return false, false, nil
+		}
+		return false, true, nil
+	}
+	hits, err := s.hubHits(key, s.keyValue(key))
+	if err != nil {
+		return false, false, err
+	}
+	hits = withoutID(hits, s.rec.ID)
+	switch {
+	case len(hits) == 0:
+		return false, true, nil
+	case len(hits) > 1:
+		s.holds = nil
+		s.hold("", HoldAmbiguous, "several hub records have this "+key.Hub.Name, hubNames(s.p.r.Hub.Name, hits)...)
+		return false, false, nil
+	}
+	return s.move(hits[0])
+}
+
+// changedKey returns the first identity or match key that the record is about
+// to change.
+func (s *settling) changedKey(verdicts []plan.Verdict) (fieldmap.MatchKey, bool) {
+	for i, rule := range s.p.r.Fields {
+		if verdicts[i].Kind != plan.Take || rule.Hub != s.p.r.Hub.ID {
+			continue
+		}
+		if s.rec.Get(s.p.names.fields[s.p.r.Hub][rule.Hub.Index]).IsSet() {
+			return fieldmap.MatchKey{Remote: rule.Remote.Name, Hub: rule.Hub, Compare: fieldmap.Exact}, true
+		}
+	}
+	for _, key := range s.p.r.Match {
+		for i, rule := range s.p.r.Fields {
+			if rule.Hub == key.Hub && verdicts[i].Kind == plan.Take {
+				return key, true
+			}
+		}
+	}
+	return fieldmap.MatchKey{}, false
+}
+
+// otherLinks names the hub record's open links with other objects.
+func (s *settling) otherLinks() []string {
+	var out []string
+	var l state.Link
+	for _, r := range s.p.opt.Mapping.Routes {
+		if r.Hub != s.p.r.Hub || r.Key() == s.p.r.Key() {
+			continue
+		}
+		if ok, err := s.tx.Links(r.System, r.Object).Get(s.rec.ID, &l); ok && (err != nil || l.State != state.LinkClosed) {
+			out = append(out, r.Key()+" "+l.Remote)
+		}
+	}
+	return out
+}
+
+// move takes the link to another hub record and leaves the empty one as an
+// alias of it.
+func (s *settling) move(to state.HubID) (moved, ok bool, err error) {
+	from := s.rec
+	from.Values = append([]state.HubValue(nil), s.rec.Values...)
+	if ok, err := s.claim(to); err != nil || !ok {
+		return false, false, err
+	}
+	if err := s.links.Delete(from.ID); err != nil {
+		return false, false, err
+	}
+	from.State, from.AliasOf, from.Values = state.HubAlias, to, nil
+	s.lost = false
+	return true, true, s.hub.Put(&from, nil)
+}
+
+func withoutID(ids []state.HubID, id state.HubID) []state.HubID {
+	var out []state.HubID
+	for _, x := range ids {
+		if x != id {
+			out = append(out, x)
+		}
+	}
+	return out
+}

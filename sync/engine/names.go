@@ -1,0 +1,103 @@
+package engine
+
+import (
+	"crmsyncd/fieldmap"
+	"crmsyncd/state"
+)
+
+// names holds the dictionary numbers of everything that rows mention. They are
+// asked for once, at the start.
+type names struct {
+	fields   map[*fieldmap.HubObject][]state.Num // by HubField.Index
+	rules    map[*fieldmap.Route][]state.Num     // by Rule.Index
+	keys     map[indexName]state.Num
+	forms    map[*fieldmap.HubObject][]indexName // every indexed key of an object
+	systems  map[string]state.Num
+	external state.Num // the field state of our id in a target
+}
+
+// indexName is one match-key index: a hub field in one comparable form.
+type indexName struct {
+	field *fieldmap.HubField
+	form  fieldmap.Form
+}
+
+// load numbers every name of the mapping.
+func (n *names) load(st *state.Store, m *fieldmap.Mapping) error {
+	n.fields = map[*fieldmap.HubObject][]state.Num{}
+	n.rules = map[*fieldmap.Route][]state.Num{}
+	n.keys = map[indexName]state.Num{}
+	n.forms = map[*fieldmap.HubObject][]indexName{}
+	n.systems = map[string]state.Num{}
+	var err error
+	for _, o := range m.Hub {
+		if n.fields[o], err = st.Nums(fieldNames(o)...); err != nil {
+			return err
+		}
+		for _, f := range o.Fields {
+			if f.Key || f == o.ID {
+				n.addForm(o, f, fieldmap.Exact)
+			}
+		}
+	}
+	for _, r := range m.Routes {
+		if n.rules[r], err = st.Nums(ruleNames(r)...); err != nil {
+			return err
+		}
+		for _, k := range r.Match {
+			n.addForm(r.Hub, k.Hub, k.Compare)
+		}
+		if err := n.addSystem(st, r.System); err != nil {
+			return err
+		}
+	}
+	for ix := range n.keys {
+		if n.keys[ix], err = one(st.Nums("k:" + ix.field.Object + "." + ix.field.Name + ":" + ix.form.String())); err != nil {
+			return err
+		}
+	}
+	n.external, err = one(st.Nums("r:external_id"))
+	return err
+}
+
+func (n *names) addForm(o *fieldmap.HubObject, f *fieldmap.HubField, form fieldmap.Form) {
+	ix := indexName{f, form}
+	if _, ok := n.keys[ix]; !ok {
+		n.keys[ix] = 0
+		n.forms[o] = append(n.forms[o], ix)
+	}
+}
+
+func (n *names) addSystem(st *state.Store, system string) error {
+	num, err := one(st.Nums("s:" + system))
+	n.systems[system] = num
+	return err
+}
+
+func one(nums []state.Num, err error) (state.Num, error) {
+	if err != nil {
+		return 0, err
+	}
+	return nums[0], nil
+}
+
+func fieldNames(o *fieldmap.HubObject) []string {
+	out := make([]string, len(o.Fields))
+	for i, f := range o.Fields {
+		out[i] = "f:" + f.Name
+	}
+	return out
+}
+
+// ruleNames are what a link's field states are kept under: the pair of fields,
+// so that another pair is a first meeting and the same pair under a changed
+// rule is not.
+func ruleNames(r *fieldmap.Route) []string {
+	out := make([]string, len(r.Fields))
+	for i, f := range r.Fields {
+		out[i] = ruleName(f)
+	}
+	return out
+}
+
+func ruleName(f *fieldmap.Rule) string { return "r:" + f.Hub.Name + ">" + f.Remote.Name }

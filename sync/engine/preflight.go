@@ -1,0 +1,328 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/fieldmap/record"
+	"crmsyncd/providers"
+	"crmsyncd/state"
+)
+
+// checksLast is how long the checks at the start of a run are remembered, so
+// that a run with nothing to do makes no call.
+const checksLast = 24 * time.Hour
+
+// checked is what is remembered of them.
+type checked struct {
+	At     time.Time
+	Config uint64 // a changed configuration is checked anew
+}
+
+// Finding is one thing that a live check has to say.
+type Finding struct {
+	System, Object, Field string
+	File                  string
+	Line                  int
+	Message               string
+	Mend                  string
+	Warning               bool
+}
+
+// String is one line: where, what and how to mend it.
+func (f Finding) String() string {
+	s := f.File
+	if f.Line > 0 {
+		s += fmt.Sprintf(":%d", f.Line)
+	}
+	if s != "" {
+		s += ": "
+	}
+	s += f.Message
+	if f.Mend != "" {
+		s += " (" + f.Mend + ")"
+	}
+	return s
+}
+
+// preflight proves the credential, the organisation and the schema before a run
+// touches anything, once a day.
+func (r *run) preflight(ctx context.Context) error {
+	routes := r.opt.Mapping.RoutesOf(r.req.System)
+	key := "check:" + r.req.System
+	config := routesFingerprint(routes)
+	if r.checkedLately(key, config) {
+		return nil
+	}
+	if _, err := r.sameOrganisation(ctx, r.sys); err != nil {
+		return err
+	}
+	findings, err := r.schemaFindings(ctx, r.sys, routes)
+	if err != nil {
+		return err
+	}
+	for _, f := range findings {
+		if !f.Warning {
+			e := providers.Errorf(providers.Broken, "check "+r.req.System, "%s", f)
+			e.Hint = "`crmsyncd check --live` lists everything"
+			return e
+		}
+	}
+	mark, err := json.Marshal(checked{At: r.now(), Config: config})
+	if err != nil {
+		return err
+	}
+	return r.opt.Store.Update(func(tx *state.Tx) error { return tx.SetMeta(key, mark) })
+}
+
+func (r *run) checkedLately(key string, config uint64) bool {
+	var c checked
+	_ = r.opt.Store.View(func(tx *state.Tx) error {
+		_ = json.Unmarshal(tx.Meta(key), &c)
+		return nil
+	})
+	age := r.now().Sub(c.At)
+	return c.Config == config && age >= 0 && age < checksLast
+}
+
+func routesFingerprint(routes []*fieldmap.Route) uint64 {
+	var fp uint64 = 1
+	for _, r := range routes {
+		fp = fp*1099511628211 ^ r.Fingerprint
+	}
+	return fp
+}
+
+// sameOrganisation refuses a credential that opens another organisation than
+// the one the links belong to: a sandbox swapped for production would link
+// nothing and make everything a second time.
+func (e *Engine) sameOrganisation(ctx context.Context, sys *System) (providers.Identity, error) {
+	id, err := sys.Provider.Identify(ctx)
+	if err != nil {
+		return id, fmt.Errorf("identify %s: %w", sys.Name, err)
+	}
+	key := "org:" + sys.Name
+	var known string
+	_ = e.opt.Store.View(func(tx *state.Tx) error { known = string(tx.Meta(key)); return nil })
+	switch known {
+	case id.Org:
+		return id, nil
+	case "":
+		return id, e.opt.Store.Update(func(tx *state.Tx) error { return tx.SetMeta(key, []byte(id.Org)) })
+	}
+	err = &providers.Error{
+		Op: "identify " + sys.Name, Kind: providers.Denied,
+		Message: fmt.Sprintf("the credential opens organisation %s, but the links belong to %s", id.Org, known),
+		Hint:    "give the right credential, or name this organisation as a system of its own in crmsyncd.yaml",
+	}
+	return id, err
+}
+
+// Check asks one system everything that `check --live` prints.
+func (e *Engine) Check(ctx context.Context, system string) (providers.Identity, []Finding, error) {
+	sys := e.opt.Systems[system]
+	if sys == nil {
+		return providers.Identity{}, nil, fmt.Errorf("no system is named %q", system)
+	}
+	id, err := e.sameOrganisation(ctx, sys)
+	if err != nil {
+		return id, nil, err
+	}
+	routes := e.opt.Mapping.RoutesOf(system)
+	findings, err := e.schemaFindings(ctx, sys, routes)
+	if err != nil {
+		return id, nil, err
+	}
+	for _, r := range routes {
+		rates, err := e.fillRates(ctx, sys, r)
+		if err != nil {
+			return id, findings, err
+		}
+		findings = append(findings, rates...)
+	}
+	return id, findings, nil
+}
+
+// schemaFindings compares every route with the system's schema as it is now.
+func (e *Engine) schemaFindings(ctx context.Context, sys *System, routes []*fieldmap.Route) ([]Finding, error) {
+	if sys.Describer == nil {
+		return nil, nil
+	}
+	var out []Finding
+	for _, r := range routes {
+		schema, err := sys.Describer.Describe(ctx, r.Object)
+		if err != nil {
+			return nil, fmt.Errorf("describe %s: %w", r.Key(), err)
+		}
+		out = append(out, routeFindings(r, schema)...)
+		if err := e.picklistsChanged(sys.Name, r, schema); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// picklistsChanged lets the records held on a route be tried again when the
+// system's schema is not the one it was.
+func (e *Engine) picklistsChanged(system string, r *fieldmap.Route, schema providers.Schema) error {
+	if r.Direction != fieldmap.Push {
+		return nil
+	}
+	now := schemaDigest(e.key, r, schema)
+	key := "schema:" + r.Key()
+	return e.opt.Store.Update(func(tx *state.Tx) error {
+		before := string(tx.Meta(key))
+		if before == now {
+			return nil
+		}
+		if before != "" {
+			if err := e.touchHeld(tx, system, r.Object, func(h state.Hold) bool { return h.Reason == HoldRejected }); err != nil {
+				return err
+			}
+		}
+		return tx.SetMeta(key, []byte(now))
+	})
+}
+
+func schemaDigest(k record.Key, r *fieldmap.Route, schema providers.Schema) string {
+	var b strings.Builder
+	for _, rule := range r.Fields {
+		f := schema.Fields[rule.Remote.Name]
+		fmt.Fprintf(&b, "%s %s %d %v %v %q\n", f.Name, f.Type, f.Length, f.Createable, f.Updateable, f.Picklist)
+	}
+	return fmt.Sprintf("%x", uint64(k.Bytes([]byte(b.String()))))
+}
+
+// routeFindings says what of a route does not fit the system's schema.
+func routeFindings(r *fieldmap.Route, schema providers.Schema) []Finding {
+	var out []Finding
+	say := func(field string, line int, warning bool, message, mend string) {
+		out = append(out, Finding{
+			System: r.System, Object: r.Object, Field: field, File: r.File, Line: line,
+			Message: message, Mend: mend, Warning: warning,
+		})
+	}
+	for _, rule := range r.Fields {
+		f, ok := lookup(schema, rule.Remote.Name)
+		if !ok {
+			message := fmt.Sprintf("%s has no field %q, or the credential may not see it", r.Key(), rule.Remote.Name)
+			say(rule.Remote.Name, rule.Line, schema.Partial, message, missingMend(r, rule, schema))
+			continue
+		}
+		for _, p := range ruleProblems(r, rule, f) {
+			say(rule.Remote.Name, rule.Line, p.warning, p.message, p.mend)
+		}
+	}
+	if r.Direction == fieldmap.Push {
+		externalProblems(r, schema, say)
+	}
+	return out
+}
+
+func lookup(s providers.Schema, name string) (providers.SchemaField, bool) {
+	if f, ok := s.Fields[name]; ok {
+		return f, true
+	}
+	for n, f := range s.Fields {
+		if strings.EqualFold(n, name) {
+			return f, true
+		}
+	}
+	return providers.SchemaField{}, false
+}
+
+func missingMend(r *fieldmap.Route, rule *fieldmap.Rule, schema providers.Schema) string {
+	if schema.Partial {
+		return "no record of the sample carries it: add the field in " + r.System + ", or take the line out"
+	}
+	return "make the field, grant the right to see it, or mend the name in " + rule.File
+}
+
+type problem struct {
+	message, mend string
+	warning       bool
+}
+
+// ruleProblems says what is wrong between one rule and one field of a schema.
+func ruleProblems(r *fieldmap.Route, rule *fieldmap.Rule, f providers.SchemaField) []problem {
+	var out []problem
+	name := r.Object + "." + f.Name
+	if r.Direction != fieldmap.Push {
+		return nil
+	}
+	if rule.Write != fieldmap.Never {
+		switch {
+		case f.Readonly != "":
+			out = append(out, problem{name + " can never be written: " + f.Readonly, "map another field, or say `write: never`", false})
+		case !f.Createable:
+			out = append(out, problem{name + " is not writable for this credential", "grant edit access to the field", false})
+		case !f.Updateable && rule.Write != fieldmap.CreateOnly:
+			out = append(out, problem{name + " can be set at creation only", "say `write: create_only`", false})
+		}
+	}
+	if f.Types != nil && !slices.Contains(f.Types, rule.Remote.Type) {
+		out = append(out, problem{
+			fmt.Sprintf("%s is of type %s, which cannot hold a %s", name, f.Type, rule.Remote.Type), "map a field of a fitting type", false,
+		})
+	}
+	if need := needLength(rule); f.Length > 0 && f.Length < need {
+		out = append(out, problem{
+			fmt.Sprintf("%s holds %d characters; %s may need %d", name, f.Length, rule.Hub.Name, need),
+			"make the field longer", f.Length >= shortText,
+		})
+	}
+	if f.Restricted && rule.Values != nil {
+		for _, entry := range rule.Values.Entries() {
+			v := entry[0]
+			if !slices.Contains(f.Picklist, v) {
+				out = append(out, problem{fmt.Sprintf("%s does not offer %q, which the value map names", name, v), "add the value there, or mend the map", false})
+			}
+		}
+	}
+	return out
+}
+
+// shortText is the length below which a text field surely cuts what is common.
+const shortText = 18
+
+// needLength is how long a field must be at least to hold the common values of
+// a hub field.
+func needLength(rule *fieldmap.Rule) int {
+	switch {
+	case rule.Hub.Type == record.ID, rule.Hub.Type == record.Reference:
+		return shortText
+	case rule.Hub.Name == "name", isContactEmail(rule.Hub):
+		return 80
+	}
+	return 0
+}
+
+// externalProblems says what is wrong with the field that carries our id.
+func externalProblems(r *fieldmap.Route, schema providers.Schema, say func(string, int, bool, string, string)) {
+	if r.ExternalID == "" {
+		return
+	}
+	f, ok := lookup(schema, r.ExternalID)
+	name := r.Object + "." + r.ExternalID
+	if !ok {
+		say(r.ExternalID, r.Line, false, r.System+" has no field "+name, "make a text field with External ID and Unique, case-sensitive")
+		return
+	}
+	switch {
+	case !f.Unique || !f.ExternalID:
+		say(f.Name, r.Line, false, name+" is not a unique external id, so a repeated create could not be refused",
+			"turn External ID and Unique on for the field")
+	case !f.Createable || !f.Updateable:
+		say(f.Name, r.Line, false, name+" is not writable for this credential", "grant edit access to the field")
+	case !f.CaseExact:
+		say(f.Name, r.Line, false, name+" treats ABC and abc as the same; an account_id must match exactly",
+			"choose the case-sensitive option of Unique")
+	case f.Types != nil && !slices.Contains(f.Types, record.ID):
+		say(f.Name, r.Line, false, fmt.Sprintf("%s is of type %s; an id is text from end to end", name, f.Type), "make it a text field")
+	}
+}

@@ -1,0 +1,472 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/fieldmap/record"
+	"crmsyncd/providers"
+	"crmsyncd/state"
+	"crmsyncd/sync/plan"
+)
+
+// scanChunk is how many hub records are loaded at once; it is the largest batch
+// that any vendor takes.
+const scanChunk = 200
+
+// maxPasses bounds how often a stage runs again for the records that it
+// released itself.
+const maxPasses = 5
+
+// pusher writes one hub object to one object of one system.
+type pusher struct {
+	*run
+	r        *fieldmap.Route
+	pos      state.Position
+	behind   map[int]bool // rules that the position was not reached under
+	bound    uint64
+	batch    int
+	spool    *state.Spool
+	spooling bool
+	external state.Num
+	plans    []state.Plan // that a person accepted
+	sent     bool         // something was written, or released, in this pass
+	creates  []*item
+	updates  []*item
+	scanned  int
+	today    string
+	free     []*item // for reuse
+}
+
+// item is one hub record on its way to a system.
+type item struct {
+	id       state.HubID
+	rec      state.HubRecord
+	link     state.Link
+	linked   bool
+	lost     bool
+	mayMake  bool         // D14
+	key      string       // what people know it by
+	external record.Value // our id, as it stands or shall stand there
+	verdicts []plan.Verdict
+	old      []record.Value // theirs, where it was read
+	holds    []state.Hold
+	wait     bool // the whole record waits
+	setExt   bool // our id is part of this write
+}
+
+// pushObject is one push of one object.
+func pushObject(ctx context.Context, r *run, route *fieldmap.Route) error {
+	p := &pusher{
+		run: r, r: route, behind: map[int]bool{}, spool: r.opt.Store.Spool("push/" + route.Key()),
+		external: r.names.external, today: r.today(),
+	}
+	if r.sys.Writer == nil || r.sys.Finder == nil {
+		return providers.Errorf(providers.Broken, "write "+route.Object, "%s cannot be written to", r.req.System)
+	}
+	p.batch = min(r.sys.Writer.BatchSize(route.Object), scanChunk)
+	if err := p.prepare(); err != nil {
+		return err
+	}
+	due := false
+	_ = r.opt.Store.View(func(tx *state.Tx) error { due = r.pushDue(tx, route); return nil })
+	if !due && !r.req.Full {
+		return nil
+	}
+	if err := r.preflight(ctx); err != nil {
+		return err
+	}
+	return p.stages(ctx)
+}
+
+// stages does everything that is due on the object, what earlier runs left
+// open first.
+func (p *pusher) stages(ctx context.Context) error {
+	if err := p.mergeAnswers(ctx); err != nil {
+		return err
+	}
+	if err := p.settleIntents(ctx); err != nil {
+		return err
+	}
+	if err := p.retryHeld(); err != nil {
+		return err
+	}
+	if err := p.loadPosition(); err != nil {
+		return err
+	}
+	if p.req.Full || len(p.behind) > 0 {
+		if err := p.reconcile(ctx); err != nil {
+			return err
+		}
+	}
+	for range maxPasses {
+		if err := p.pass(ctx); err != nil {
+			return errors.Join(err, p.mergeAnswers(context.WithoutCancel(ctx)))
+		}
+		if err := p.mergeAnswers(ctx); err != nil {
+			return err
+		}
+		if err := p.savePosition(); err != nil {
+			return err
+		}
+		if !p.sent || !p.released() {
+			return nil
+		}
+	}
+	return nil
+}
+
+// pushDue reports whether a push of the route has anything to do.
+func (e *Engine) pushDue(tx *state.Tx, r *fieldmap.Route) bool {
+	pos, ok, err := tx.Position(r.System, r.Object)
+	if err != nil || !ok {
+		return true
+	}
+	if len(behindRules(r, pos)) > 0 || e.opt.Store.Spool("push/"+r.Key()).Len(tx) > 0 {
+		return true
+	}
+	open := false
+	_ = tx.Intents(r.System, r.Object, func(uint64, []state.Intent) error { open = true; return state.ErrStop })
+	if open || len(tx.HoldsFor(nextRun(r.System))) > 0 {
+		return true
+	}
+	changed := false
+	_ = tx.Hub(r.Hub.Name).Changes(pos.Number, tx.Counter(), func(uint64, state.HubID) error {
+		changed = true
+		return state.ErrStop
+	})
+	return changed
+}
+
+// behindRules are the rules that a position was not reached under: new ones and
+// changed ones.
+func behindRules(r *fieldmap.Route, pos state.Position) map[int]bool {
+	out := map[int]bool{}
+	for i, rule := range r.Fields {
+		if fp, ok := pos.Fields[ruleName(rule)]; !ok || fp != rule.Fingerprint {
+			out[i] = true
+		}
+	}
+	return out
+}
+
+// prepare loads what the stage needs to know.
+func (p *pusher) prepare() error {
+	return p.opt.Store.View(func(tx *state.Tx) error {
+		p.plans = acceptedPlans(tx, p.req.System, p.r.Object)
+		return nil
+	})
+}
+
+func (p *pusher) loadPosition() error {
+	return p.opt.Store.View(func(tx *state.Tx) error {
+		pos, ok, err := tx.Position(p.req.System, p.r.Object)
+		if err != nil {
+			return err
+		}
+		p.pos, p.bound = pos, tx.Counter()
+		if ok {
+			p.behind = behindRules(p.r, pos)
+		}
+		return nil
+	})
+}
+
+// savePosition moves the position to the pass's bound: everything up to there
+// is settled or held.
+func (p *pusher) savePosition() error {
+	p.pos.Number = max(p.pos.Number, p.bound)
+	p.pos.Fields, p.pos.Behind, p.pos.Complete = fingerprints(p.r), nil, true
+	p.pos.Listed = p.now()
+	p.behind = map[int]bool{}
+	return p.opt.Store.Update(func(tx *state.Tx) error {
+		if err := dropPlans(tx, p.plans); err != nil {
+			return err
+		}
+		p.plans = nil
+		return tx.SetPosition(p.req.System, p.r.Object, p.pos)
+	})
+}
+
+// released reports whether the pass gave new numbers to records of its own
+// object, such as the children of an account that was just linked, and sets the
+// bound of another pass.
+func (p *pusher) released() bool {
+	again := false
+	_ = p.opt.Store.View(func(tx *state.Tx) error {
+		p.bound = tx.Counter()
+		return tx.Hub(p.r.Hub.Name).Changes(p.pos.Number, p.bound, func(uint64, state.HubID) error {
+			again = true
+			return state.ErrStop
+		})
+	})
+	return again
+}
+
+// retryHeld gives new numbers to the records whose hold ends with a new run,
+// and in a full run to every refused one, once.
+func (p *pusher) retryHeld() error {
+	return p.opt.Store.Update(func(tx *state.Tx) error {
+		for _, h := range tx.HoldsFor(nextRun(p.req.System)) {
+			if h.Object != p.r.Object {
+				continue
+			}
+			if err := tx.Hub(p.r.Hub.Name).Touch(h.Hub); err != nil {
+				return err
+			}
+		}
+		if !p.req.Full && !p.rulesChanged(tx) {
+			return nil
+		}
+		return p.touchHeld(tx, p.req.System, p.r.Object, func(h state.Hold) bool { return retriable(h.Reason) })
+	})
+}
+
+func (p *pusher) rulesChanged(tx *state.Tx) bool {
+	pos, ok, err := tx.Position(p.req.System, p.r.Object)
+	return err == nil && ok && len(behindRules(p.r, pos)) > 0
+}
+
+// retriable reports whether a changed rule or a full run may end the hold.
+func retriable(reason string) bool {
+	return reason != HoldDeleted && reason != HoldMerged
+}
+
+// touchHeld gives the held hub records of an object new numbers, and forgets
+// what was refused, so that they are tried again.
+func (e *Engine) touchHeld(tx *state.Tx, system, object string, which func(state.Hold) bool) error {
+	var held []state.Hold
+	if err := tx.EachHold(system, func(h state.Hold) error {
+		if h.Object == object && h.Hub != 0 && !h.Dropped && which(h) {
+			held = append(held, h)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	for _, h := range held {
+		h.Digest = 0
+		if err := tx.PutHold(h); err != nil {
+			return err
+		}
+		if err := tx.Hub(e.hubOf(system, object)).Touch(h.Hub); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hubOf names the hub object that a system's object is pushed from.
+func (e *Engine) hubOf(system, object string) string {
+	for _, r := range e.opt.Mapping.RoutesOf(system) {
+		if r.Object == object {
+			return r.Hub.Name
+		}
+	}
+	return ""
+}
+
+// nextRun is the event that a record waits for which failed in passing.
+func nextRun(system string) string { return "run:" + system }
+
+// linkedEvent is the event that a child waits for.
+func linkedEvent(system, hubObject string, id state.HubID) string {
+	return fmt.Sprintf("link:%s/%s/%s", system, hubObject, id)
+}
+
+// pass is one pass over the changed records, in two walks: the first matches
+// what is not linked, commits that and counts what would be overwritten; the
+// second writes.
+func (p *pusher) pass(ctx context.Context) error {
+	p.sent, p.scanned = false, 0
+	overwrites, err := p.matchAll(ctx)
+	if err != nil {
+		return err
+	}
+	p.spooling = p.scanned > p.opt.Spool
+	if err := p.guardOverwrites(overwrites); err != nil {
+		return err
+	}
+	if err := p.eachChunk(ctx, p.pos.Number, p.bound, p.applyChunk); err != nil {
+		return err
+	}
+	return p.flush(ctx, true)
+}
+
+// eachChunk walks the hub records that changed, oldest change first.
+func (p *pusher) eachChunk(ctx context.Context, after, upTo uint64, fn func(context.Context, []state.HubID) error) error {
+	var ids []state.HubID
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		ids = ids[:0]
+		last := after
+		if err := p.opt.Store.View(func(tx *state.Tx) error {
+			return tx.Hub(p.r.Hub.Name).Changes(after, upTo, func(n uint64, id state.HubID) error {
+				ids, last = append(ids, id), n
+				if len(ids) == scanChunk {
+					return state.ErrStop
+				}
+				return nil
+			})
+		}); err != nil {
+			return err
+		}
+		if len(ids) == 0 {
+			return nil
+		}
+		if err := fn(ctx, ids); err != nil {
+			return err
+		}
+		after = last
+	}
+}
+
+// load reads a hub record and its link. It returns nil for one that this route
+// has nothing to do with.
+func (p *pusher) load(tx *state.Tx, id state.HubID) (*item, error) {
+	it := p.newItem(id)
+	ok, err := tx.Hub(p.r.Hub.Name).Get(id, &it.rec)
+	if err != nil {
+		return nil, fmt.Errorf("hub record %s/%s: %w", p.r.Hub.Name, id, err)
+	}
+	if !ok || it.rec.State != state.HubActive {
+		return nil, nil
+	}
+	if in, err := p.inScope(it); err != nil || !in {
+		return nil, err
+	}
+	ok, err = tx.Links(p.req.System, p.r.Object).Get(id, &it.link)
+	it.lost = errors.Is(err, state.ErrDamaged)
+	if err != nil && !it.lost {
+		return nil, err
+	}
+	if ok && it.link.State == state.LinkClosed {
+		return nil, nil // closed for a reason that a hold or a person tells
+	}
+	it.linked = ok
+	it.external, err = p.externalOf(tx, it)
+	it.key = p.keyOf(&it.rec)
+	return it, err
+}
+
+func (p *pusher) newItem(id state.HubID) *item {
+	if n := len(p.free); n > 0 {
+		it := p.free[n-1]
+		p.free = p.free[:n-1]
+		it.reset(id)
+		return it
+	}
+	it := &item{}
+	it.reset(id)
+	return it
+}
+
+func (it *item) reset(id state.HubID) {
+	values, fields := it.rec.Values[:0], it.link.Fields[:0]
+	*it = item{id: id, verdicts: it.verdicts[:0], old: it.old[:0]}
+	it.rec.Values, it.link.Fields = values, fields
+}
+
+func (p *pusher) inScope(it *item) (bool, error) {
+	if p.r.Filter == nil {
+		return true, nil
+	}
+	get := func(name string) record.Value {
+		if f := p.r.Hub.ByName[name]; f != nil {
+			return it.rec.Get(p.names.fields[p.r.Hub][f.Index])
+		}
+		return record.Value{}
+	}
+	ok, err := p.r.Filter.Match(get, p.today)
+	if err != nil {
+		return false, fmt.Errorf("filter of %s: %w", p.r.Key(), err)
+	}
+	return ok, nil
+}
+
+// externalOf is the id that we write into the target: the source's, never the
+// hub's own. It is the object's id field, else system:id of its source.
+func (p *pusher) externalOf(tx *state.Tx, it *item) (record.Value, error) {
+	if p.r.ExternalID == "" {
+		return record.NullValue(), nil
+	}
+	if id := p.r.Hub.ID; id != nil {
+		if v := it.rec.Get(p.names.fields[p.r.Hub][id.Index]); v.IsSet() {
+			return v, nil
+		}
+	}
+	var l state.Link
+	for _, r := range p.opt.Mapping.Routes {
+		if r.Direction != fieldmap.Pull || r.Hub != p.r.Hub {
+			continue
+		}
+		if ok, err := tx.Links(r.System, r.Object).Get(it.id, &l); ok && err == nil && l.State != state.LinkClosed {
+			if r.System == p.r.Hub.SystemOfRecord {
+				return record.Of(r.System + ":" + l.Remote), nil
+			}
+		}
+	}
+	return record.NullValue(), nil
+}
+
+// mayCreate reports whether the hub record comes from a system that may create
+// records in this target (D14).
+func (p *pusher) mayCreate(tx *state.Tx, id state.HubID) bool {
+	if p.r.MatchOnly {
+		return false
+	}
+	any := slices.Contains(p.r.CreateFrom, "any")
+	for _, r := range p.opt.Mapping.Routes {
+		if r.Direction != fieldmap.Pull || r.Hub != p.r.Hub || !any && !slices.Contains(p.r.CreateFrom, r.System) {
+			continue
+		}
+		if _, ok := p.openLink(tx, r, id); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// openLink returns the remote id that a hub record is linked with on a route.
+func (e *Engine) openLink(tx *state.Tx, r *fieldmap.Route, id state.HubID) (string, bool) {
+	var l state.Link
+	ok, err := tx.Links(r.System, r.Object).Get(id, &l)
+	if !ok && err == nil {
+		return "", false
+	}
+	return l.Remote, l.State == state.LinkOpen && l.Remote != ""
+}
+
+// keyOf is what people know a record by.
+func (e *Engine) keyOf(o *fieldmap.HubObject, rec *state.HubRecord) string {
+	for _, name := range []string{"email", "name", "subject"} {
+		if f := o.ByName[name]; f != nil {
+			if v := rec.Get(e.names.fields[o][f.Index]); v.IsSet() {
+				return v.Text()
+			}
+		}
+	}
+	return rec.ID.String()
+}
+
+func (p *pusher) keyOf(rec *state.HubRecord) string { return p.Engine.keyOf(p.r.Hub, rec) }
+
+// hold notes that the record, or one field of it, must wait.
+func (p *pusher) hold(it *item, field, reason, detail, event string, candidates ...string) {
+	it.holds = append(it.holds, state.Hold{
+		System: p.req.System, Object: p.r.Object, Hub: it.id, Field: field, Reason: reason, Detail: detail,
+		Event: event, Candidates: candidates, Run: p.rec.ID, Last: p.now(),
+	})
+	if field == "" {
+		it.wait = true
+	}
+}
+
+// unixMilli is the time as links keep it.
+func unixMilli(t time.Time) int64 { return t.UnixMilli() }

@@ -1,0 +1,397 @@
+package engine
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"crmsyncd/fieldmap/record"
+	"crmsyncd/providers"
+	"crmsyncd/state"
+	"crmsyncd/sync/plan"
+)
+
+// answer is one confirmed write: what a link gets by it. It is what the spool
+// of a large push holds.
+type answer struct {
+	hub     state.HubID
+	remote  string
+	created bool
+	at      int64 // unix ms
+	fields  []state.LinkField
+	sent    []sentValue // journaled for an update; a create is one entry
+}
+
+// sentValue is one field that went out.
+type sentValue struct {
+	field  state.Num // of the hub
+	reason uint8
+	value  record.Value
+}
+
+func (p *pusher) answer(it *item, remote string, created bool) answer {
+	a := answer{hub: it.id, remote: remote, created: created, at: unixMilli(p.now()), fields: p.fieldStates(it)}
+	if created {
+		return a
+	}
+	for i := range it.verdicts {
+		if v := &it.verdicts[i]; v.Kind == plan.Push {
+			a.sent = append(a.sent, sentValue{p.names.fields[p.r.Hub][p.r.Fields[i].Hub.Index], uint8(v.Reason), v.Value})
+		}
+	}
+	return a
+}
+
+func (a *answer) append(b []byte) []byte {
+	b = state.AppendString(b, a.remote)
+	flag := byte(0)
+	if a.created {
+		flag = 1
+	}
+	b = append(b, flag)
+	b = binary.AppendVarint(b, a.at)
+	b = appendFields(b, a.fields)
+	b = binary.AppendUvarint(b, uint64(len(a.sent)))
+	for _, s := range a.sent {
+		b = binary.AppendUvarint(b, uint64(s.field))
+		b = append(b, s.reason)
+		b = state.AppendValue(b, s.value)
+	}
+	return b
+}
+
+func readAnswer(key, b []byte, a *answer) (err error) {
+	if len(key) != 8 {
+		return errShort
+	}
+	a.hub = state.HubID(binary.BigEndian.Uint64(key))
+	if a.remote, b, err = state.ReadString(b); err != nil {
+		return err
+	}
+	if len(b) == 0 {
+		return errShort
+	}
+	a.created, b = b[0] == 1, b[1:]
+	at, n := binary.Varint(b)
+	if n <= 0 {
+		return errShort
+	}
+	a.at, b = at, b[n:]
+	if a.fields, b, err = readFields(b, a.fields[:0]); err != nil {
+		return err
+	}
+	count, n := binary.Uvarint(b)
+	if n <= 0 || count > uint64(len(b)) {
+		return errShort
+	}
+	b = b[n:]
+	a.sent = a.sent[:0]
+	for range count {
+		num, n := binary.Uvarint(b)
+		if n <= 0 || len(b) < n+1 {
+			return errShort
+		}
+		s := sentValue{field: state.Num(num), reason: b[n]}
+		if s.value, b, err = state.ReadValue(b[n+1:]); err != nil {
+			return err
+		}
+		a.sent = append(a.sent, s)
+	}
+	return nil
+}
+
+// appendFields packs field states: number, flags, note and digests.
+func appendFields(b []byte, fields []state.LinkField) []byte {
+	b = binary.AppendUvarint(b, uint64(len(fields)))
+	for _, f := range fields {
+		flags := byte(0)
+		if f.Assumed {
+			flags |= 1
+		}
+		if f.Told == f.Seen {
+			flags |= 2
+		}
+		b = binary.AppendUvarint(b, uint64(f.Field))
+		b = append(b, flags, f.Note)
+		b = binary.LittleEndian.AppendUint64(b, uint64(f.Seen))
+		if f.Told != f.Seen {
+			b = binary.LittleEndian.AppendUint64(b, uint64(f.Told))
+		}
+	}
+	return b
+}
+
+func readFields(b []byte, to []state.LinkField) ([]state.LinkField, []byte, error) {
+	count, n := binary.Uvarint(b)
+	if n <= 0 || count > uint64(len(b)) {
+		return nil, nil, errShort
+	}
+	b = b[n:]
+	for range count {
+		num, n := binary.Uvarint(b)
+		if n <= 0 || len(b) < n+10 {
+			return nil, nil, errShort
+		}
+		f := state.LinkField{Field: state.Num(num), Assumed: b[n]&1 != 0, Note: b[n+1]}
+		same := b[n]&2 != 0
+		b = b[n+2:]
+		f.Seen, b = record.Digest(binary.LittleEndian.Uint64(b)), b[8:]
+		f.Told = f.Seen
+		if !same {
+			if len(b) < 8 {
+				return nil, nil, errShort
+			}
+			f.Told, b = record.Digest(binary.LittleEndian.Uint64(b)), b[8:]
+		}
+		to = append(to, f)
+	}
+	return to, b, nil
+}
+
+// keep makes answers durable: straight into the links, or through the spool in
+// a large stage.
+func (p *pusher) keep(tx *state.Tx, answers []answer) error {
+	if p.spooling && len(answers) > 0 {
+		entries := make([]state.Entry, len(answers))
+		for i := range answers {
+			key := binary.BigEndian.AppendUint64(nil, uint64(answers[i].hub))
+			entries[i] = state.Entry{Key: key, Data: answers[i].append(nil)}
+		}
+		return p.spool.Append(tx, entries)
+	}
+	for i := range answers {
+		if err := p.applyAnswer(tx, &answers[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mergeAnswers brings the spooled answers into the links, before anything reads
+// them.
+func (p *pusher) mergeAnswers(ctx context.Context) error {
+	var a answer
+	err := p.spool.Merge(ctx, 0, func(tx *state.Tx, en state.Entry) error {
+		if err := readAnswer(en.Key, en.Data, &a); err != nil {
+			return err
+		}
+		return p.applyAnswer(tx, &a)
+	})
+	if err != nil {
+		return fmt.Errorf("merge what was written to %s: %w", p.r.Object, err)
+	}
+	return nil
+}
+
+// applyAnswer moves the link to what was confirmed. told becomes the digest of
+// the value that was sent, never of the hub's value now.
+func (p *pusher) applyAnswer(tx *state.Tx, a *answer) error {
+	ls := tx.Links(p.req.System, p.r.Object)
+	var l state.Link
+	ok, err := ls.Get(a.hub, &l)
+	if err != nil {
+		return err
+	}
+	if ok && l.Remote != a.remote && l.State != state.LinkClosed {
+		return nil // a person linked it elsewhere meanwhile
+	}
+	if !ok || l.Remote != a.remote {
+		l = state.Link{Hub: a.hub, Remote: a.remote, Origin: state.OriginMade}
+	}
+	l.State, l.Close, l.Wrote = state.LinkOpen, state.NotClosed, a.at
+	for _, lf := range a.fields {
+		l.Set(lf)
+	}
+	if err := ls.Put(&l); err != nil {
+		return err
+	}
+	if err := p.endRefusal(tx, a.hub); err != nil {
+		return err
+	}
+	if a.created {
+		if err := p.release(tx, a.hub); err != nil {
+			return err
+		}
+	}
+	return tx.Journal(p.journaled(a))
+}
+
+// endRefusal ends what held the record as a whole: it was written.
+func (p *pusher) endRefusal(tx *state.Tx, hub state.HubID) error {
+	for _, h := range tx.HoldsOf(p.req.System, p.r.Object, hub, "") {
+		if h.Field == "" {
+			if err := tx.DeleteHold(h.Key()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (p *pusher) journaled(a *answer) []state.JournalEntry {
+	e := state.JournalEntry{
+		Run: p.rec.ID, At: a.at / 1000, Object: p.r.Hub.Name, Hub: a.hub, System: p.names.systems[p.req.System],
+		Remote: a.remote, Config: p.opt.Config,
+	}
+	if a.created {
+		e.Reason = "created"
+		return []state.JournalEntry{e}
+	}
+	out := make([]state.JournalEntry, len(a.sent))
+	for i, s := range a.sent {
+		out[i] = e
+		out[i].Field, out[i].New, out[i].Reason = s.field, s.value, plan.Reason(s.reason).String()
+	}
+	return out
+}
+
+// release gives new numbers to the records that waited for this one to be
+// linked, in the transaction that links it.
+func (p *pusher) release(tx *state.Tx, id state.HubID) error {
+	for _, h := range tx.HoldsFor(linkedEvent(p.req.System, p.r.Hub.Name, id)) {
+		hub := p.hubOf(h.System, h.Object)
+		if hub == "" {
+			continue
+		}
+		if err := tx.Hub(hub).Touch(h.Hub); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settleIntents looks up what earlier runs may have made without hearing so.
+func (p *pusher) settleIntents(ctx context.Context) error {
+	var batches []uint64
+	if err := p.opt.Store.View(func(tx *state.Tx) error {
+		return tx.Intents(p.req.System, p.r.Object, func(batch uint64, _ []state.Intent) error {
+			batches = append(batches, batch)
+			return nil
+		})
+	}); err != nil {
+		return err
+	}
+	for _, b := range batches {
+		if err := p.lookUpIntents(ctx, b, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookUpIntents asks for the records of one batch of intents by our id. What is
+// there is linked as made by us, with the digests that were sent, so that
+// create-only fields are never written twice (D20). With closing set, what is
+// not there is free to be made; otherwise the call may still be under way, and
+// it waits for the next run.
+func (p *pusher) lookUpIntents(ctx context.Context, batch uint64, closing bool) error {
+	intents, err := p.intents(batch)
+	if err != nil {
+		return err
+	}
+	key := record.Field{Name: p.r.ExternalID, Type: record.ID}
+	values := make([]record.Value, len(intents))
+	for i, in := range intents {
+		values[i] = record.Of(in.External)
+	}
+	var recs []record.Record
+	if len(values) > 0 {
+		if recs, err = p.sys.Finder.Find(ctx, p.r.Object, []record.Field{key}, key, values); err != nil {
+			return fmt.Errorf("look up %s after a lost answer: %w", p.r.Object, err)
+		}
+	}
+	there := map[string]string{}
+	for i := range recs {
+		v, err := p.sys.Provider.Convert(p.r.Object, key, recs[i].Raw[0])
+		if err == nil {
+			there[v.Text()] = recs[i].ID
+		}
+	}
+	return p.opt.Store.Update(func(tx *state.Tx) error { return p.settleBatch(tx, batch, intents, there, closing) })
+}
+
+func (p *pusher) intents(batch uint64) ([]state.Intent, error) {
+	var out []state.Intent
+	err := p.opt.Store.View(func(tx *state.Tx) error {
+		return tx.Intents(p.req.System, p.r.Object, func(b uint64, in []state.Intent) error {
+			if b == batch {
+				out = in
+			}
+			return nil
+		})
+	})
+	return out, err
+}
+
+// settleBatch closes a batch of intents by what the look-up brought.
+func (p *pusher) settleBatch(tx *state.Tx, batch uint64, intents []state.Intent, there map[string]string, closing bool) error {
+	var open []state.Intent
+	for _, in := range intents {
+		remote, ok := there[in.External]
+		if !ok {
+			open = append(open, in)
+			continue
+		}
+		for i := range in.Sent {
+			in.Sent[i].Assumed = true
+		}
+		a := answer{hub: in.Hub, remote: remote, created: true, at: in.At, fields: in.Sent}
+		if err := p.applyAnswer(tx, &a); err != nil {
+			return err
+		}
+		p.count("created", 1)
+		// The hub may have moved on since it was sent.
+		if err := tx.Hub(p.r.Hub.Name).Touch(in.Hub); err != nil {
+			return err
+		}
+	}
+	if err := tx.CloseIntents(p.req.System, p.r.Object, batch); err != nil || len(open) == 0 {
+		return err
+	}
+	if closing {
+		return p.tryAgain(tx, open)
+	}
+	if _, err := tx.PutIntents(p.req.System, p.r.Object, open); err != nil {
+		return err
+	}
+	for _, in := range open {
+		if err := tx.PutHold(state.Hold{
+			System: p.req.System, Object: p.r.Object, Hub: in.Hub, Reason: HoldUnknownOutcome, Run: p.rec.ID, Last: p.now(),
+			Detail: "the answer to the create was lost; the next run looks it up", Event: nextRun(p.req.System),
+		}); err != nil {
+			return err
+		}
+		p.count("held", 1)
+	}
+	return nil
+}
+
+// tryAgain lets records be made that a look-up proved absent. The unique
+// external id refuses a double even if the lost call arrives now.
+func (p *pusher) tryAgain(tx *state.Tx, open []state.Intent) error {
+	for _, in := range open {
+		if err := p.endRefusal(tx, in.Hub); err != nil {
+			return err
+		}
+		if err := tx.Hub(p.r.Hub.Name).Touch(in.Hub); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// confirm reads back by id what was written to enforced fields: such a field is
+// compared on every full run, so its remote form must be known.
+func (p *pusher) confirm(ctx context.Context, items []*item, results []providers.Result) error {
+	var ids []state.Link
+	for i, it := range items {
+		if results[i].Err == nil && p.enforced(it) {
+			ids = append(ids, state.Link{Hub: it.id, Remote: it.link.Remote})
+		}
+	}
+	if len(ids) == 0 || p.spooling || p.sys.Getter == nil || p.opt.dry {
+		return nil
+	}
+	_, err := p.reconcileChunk(ctx, ids, nil)
+	return err
+}

@@ -1,0 +1,253 @@
+package engine
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/fieldmap/record"
+	"crmsyncd/state"
+	"crmsyncd/sync/plan"
+)
+
+// waits reports whether an unlinked record must wait before it may be matched
+// or made, and notes why.
+func (p *pusher) waits(tx *state.Tx, it *item) bool {
+	for _, rule := range p.r.Fields {
+		v := it.rec.Get(p.names.fields[p.r.Hub][rule.Hub.Index])
+		switch {
+		case isContactEmail(rule.Hub):
+			p.emailWaits(it, v, true)
+		case isParent(rule):
+			p.parentWaits(tx, it, rule, v)
+		}
+	}
+	return it.wait
+}
+
+// emailWaits holds a contact without an e-mail, on create and on update (R154,
+// R155). An ill-formed one holds a create whole and an update's field alone.
+func (p *pusher) emailWaits(it *item, v record.Value, creating bool) {
+	switch {
+	case !v.IsSet():
+		p.hold(it, "", HoldNoEmail, "the contact has no e-mail", "")
+	case !fieldmap.ValidEmail(v.Text()) && creating:
+		p.hold(it, "", HoldBadValue, "email: this is no e-mail address", "")
+	}
+}
+
+// parentWaits holds a record whose account is not there yet: in the hub, or in
+// this target (R146, D21).
+func (p *pusher) parentWaits(tx *state.Tx, it *item, rule *fieldmap.Rule, v record.Value) {
+	if !v.IsSet() {
+		p.hold(it, "", HoldParentUnknown, "the record belongs to no account that is known", "")
+		return
+	}
+	if _, f := p.reference(tx, rule, v); f != nil {
+		p.hold(it, "", f.reason, f.detail, f.event)
+	}
+}
+
+// decide takes the verdict on every field of a linked record, from what the
+// hub holds and what the link was told. It reports whether anything moves.
+func (p *pusher) decide(tx *state.Tx, it *item) (moves bool, err error) {
+	it.verdicts = it.verdicts[:0]
+	nums, fields := p.names.rules[p.r], p.names.fields[p.r.Hub]
+	for i, rule := range p.r.Fields {
+		ours := it.rec.Get(fields[rule.Hub.Index])
+		lf := it.link.Field(nums[i])
+		if lf == nil || lf.Seen == 0 || lf.Told == p.key.Value(rule.Hub.Type, ours) {
+			it.verdicts = append(it.verdicts, plan.Verdict{Kind: plan.Nothing})
+			continue
+		}
+		v := p.decideField(tx, it, rule, lf, ours)
+		moves = moves || v.Kind != plan.Nothing && v.Kind != plan.Hold
+		it.verdicts = append(it.verdicts, v)
+	}
+	p.updateWaits(it)
+	p.group(it)
+	if lf := it.link.Field(p.external); p.r.ExternalID != "" && it.external.IsSet() && (lf == nil || lf.Told != p.key.Value(record.ID, it.external)) {
+		it.setExt, moves = true, true
+	}
+	return moves, nil
+}
+
+// updateWaits applies the rules that hold a linked record whole: a contact
+// needs its e-mail and its account on an update too.
+func (p *pusher) updateWaits(it *item) {
+	for _, rule := range p.r.Fields {
+		v := it.rec.Get(p.names.fields[p.r.Hub][rule.Hub.Index])
+		switch {
+		case isContactEmail(rule.Hub):
+			p.emailWaits(it, v, false)
+		case isParent(rule) && !v.IsSet():
+			p.hold(it, "", HoldParentUnknown, "the record belongs to no account any more", "")
+		}
+	}
+}
+
+// decideField takes the verdict on one field of a linked record.
+func (p *pusher) decideField(tx *state.Tx, it *item, rule *fieldmap.Rule, lf *state.LinkField, ours record.Value) plan.Verdict {
+	held := plan.Verdict{Kind: plan.Hold, Seen: lf.Seen, Told: lf.Told, Assumed: lf.Assumed}
+	if isContactEmail(rule.Hub) && ours.IsSet() && !fieldmap.ValidEmail(ours.Text()) {
+		p.hold(it, rule.Hub.Name, HoldBadValue, "email: this is no e-mail address", "")
+		return held
+	}
+	if isParent(rule) && p.r.OnMove == fieldmap.MoveHold {
+		p.hold(it, rule.Hub.Name, HoldConflict, "the account changed, and on_move says hold", "")
+		return held
+	}
+	remote, f := p.translate(tx, rule, ours)
+	if f != nil {
+		if f.reason != "" {
+			p.hold(it, rule.Hub.Name, f.reason, f.detail, f.event)
+			return held
+		}
+		return plan.Verdict{Kind: plan.Tolerate, Reason: plan.Skipped, Seen: lf.Seen, Told: p.key.Value(rule.Hub.Type, ours), Assumed: lf.Assumed}
+	}
+	return plan.Decide(p.key, plan.Field{
+		Rule: rule, Direction: fieldmap.Push, OnLink: p.r.OnLink, Ours: ours, OursRemote: remote,
+		Seen: lf.Seen, Told: lf.Told, Assumed: lf.Assumed, Found: it.link.Origin == state.OriginFound,
+	})
+}
+
+// group sends the fields whole that must travel together, such as state with
+// country.
+func (p *pusher) group(it *item) {
+	if p.sys.Grouper == nil {
+		return
+	}
+	for _, g := range p.sys.Grouper.Groups(p.r.Object) {
+		if !p.groupPushed(it, g) {
+			continue
+		}
+		for i, rule := range p.r.Fields {
+			if it.verdicts[i].Kind != plan.Nothing || !slices.Contains(g, rule.Remote.Name) ||
+				rule.Write == fieldmap.CreateOnly || rule.Write == fieldmap.Never {
+				continue
+			}
+			ours := it.rec.Get(p.names.fields[p.r.Hub][rule.Hub.Index])
+			if ours.IsSet() && rule.Values == nil {
+				it.verdicts[i] = plan.Verdict{
+					Kind: plan.Push, Reason: plan.Same, Value: ours, Seen: p.key.Value(rule.Remote.Type, ours),
+					Told: p.key.Value(rule.Hub.Type, ours), Assumed: true,
+				}
+			}
+		}
+	}
+}
+
+func (p *pusher) groupPushed(it *item, group []string) bool {
+	for i, rule := range p.r.Fields {
+		if it.verdicts[i].Kind == plan.Push && slices.Contains(group, rule.Remote.Name) {
+			return true
+		}
+	}
+	return false
+}
+
+// decideCreate fills a new record, or notes what it waits for (R149, D4).
+func (p *pusher) decideCreate(tx *state.Tx, it *item) {
+	var missing []string
+	for _, f := range p.r.CreateNeeds {
+		if !it.rec.Get(p.names.fields[p.r.Hub][f.Index]).IsSet() {
+			missing = append(missing, shortName(f))
+		}
+	}
+	for i, f := range p.r.Hub.Fields {
+		if f.Required && !it.rec.Get(p.names.fields[p.r.Hub][i]).IsSet() && !slices.Contains(missing, f.Name) {
+			missing = append(missing, f.Name)
+		}
+	}
+	if len(missing) > 0 {
+		p.hold(it, "", HoldRequired, strings.Join(missing, ", "), "")
+		return
+	}
+	if p.r.ExternalID != "" && !it.external.IsSet() {
+		p.hold(it, "", HoldRequired, "no id to carry over", "")
+		return
+	}
+	it.verdicts = it.verdicts[:0]
+	for _, rule := range p.r.Fields {
+		ours := it.rec.Get(p.names.fields[p.r.Hub][rule.Hub.Index])
+		remote, f := p.translate(tx, rule, ours)
+		switch {
+		case f != nil && f.reason != "":
+			p.hold(it, rule.Hub.Name, f.reason, f.detail, f.event)
+			// Theirs will be blank: the field goes out when its hold ends.
+			null := p.key.Value(rule.Remote.Type, record.NullValue())
+			it.verdicts = append(it.verdicts, plan.Verdict{Kind: plan.Hold, Seen: null})
+			continue
+		case f != nil:
+			remote = record.NullValue()
+		}
+		it.verdicts = append(it.verdicts, plan.Decide(p.key, plan.Field{
+			Rule: rule, Direction: fieldmap.Push, OnLink: p.r.OnLink, Ours: ours, OursRemote: remote, Creating: true,
+		}))
+	}
+	it.setExt = p.r.ExternalID != ""
+}
+
+// shortName is what an admin calls a field that a create waits for.
+func shortName(f *fieldmap.HubField) string {
+	if rest, ok := strings.CutPrefix(f.Name, "phone_numbers."); ok && rest != "" {
+		return "phone"
+	}
+	return f.Name
+}
+
+// pushFault is why a hub value cannot be carried over, and the event that ends
+// it.
+type pushFault struct {
+	reason, detail, event string
+}
+
+// translate brings our value into the target's form.
+func (p *pusher) translate(tx *state.Tx, rule *fieldmap.Rule, v record.Value) (record.Value, *pushFault) {
+	switch {
+	case !v.IsSet():
+		return v, nil
+	case rule.Hub.Type == record.Reference:
+		return p.reference(tx, rule, v)
+	case rule.Values == nil:
+		return v, nil
+	}
+	if remote, ok := rule.Values.ToRemote(v); ok {
+		return remote, nil
+	}
+	switch rule.OnUnmapped {
+	case fieldmap.UnmappedSkip:
+		return v, &pushFault{}
+	case fieldmap.UnmappedDefault:
+		return rule.Default, nil
+	}
+	return v, &pushFault{reason: HoldUnmapped, detail: rule.Hub.Name + " holds a value that the value map does not have"}
+}
+
+// reference turns a hub id into the id of the record it is linked with in this
+// target.
+func (p *pusher) reference(tx *state.Tx, rule *fieldmap.Rule, v record.Value) (record.Value, *pushFault) {
+	id, err := state.ParseHubID(v.Text())
+	route := p.routeOf(rule.Hub.RefTo)
+	if err != nil || route == nil {
+		return v, &pushFault{reason: HoldParentUnknown, detail: rule.Hub.Name + " points to nothing that this target has"}
+	}
+	if remote, ok := p.openLink(tx, route, id); ok {
+		return record.Of(remote), nil
+	}
+	// A hub record that turned out to be another one leaves an alias behind.
+	var rec state.HubRecord
+	if ok, err := tx.Hub(rule.Hub.RefTo).Get(id, &rec); err == nil && ok && rec.State == state.HubAlias {
+		id = rec.AliasOf
+		if remote, ok := p.openLink(tx, route, id); ok {
+			return record.Of(remote), nil
+		}
+	} else if errors.Is(err, state.ErrDamaged) || !ok {
+		return v, &pushFault{reason: HoldParentUnknown, detail: rule.Hub.RefTo + "/" + id.String() + " is not in the hub"}
+	}
+	return v, &pushFault{
+		reason: HoldParentWaits, detail: rule.Hub.RefTo + "/" + id.String() + " is not linked with " + p.req.System + " yet",
+		event: linkedEvent(p.req.System, rule.Hub.RefTo, id),
+	}
+}

@@ -1,0 +1,342 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/fieldmap/record"
+	"crmsyncd/providers"
+	"crmsyncd/state"
+	"crmsyncd/sync/plan"
+)
+
+// enforced reports whether the item writes an enforced field.
+func (p *pusher) enforced(it *item) bool {
+	for i := range it.verdicts {
+		if it.verdicts[i].Kind == plan.Push && p.r.Fields[i].Write == fieldmap.Enforce {
+			return true
+		}
+	}
+	return false
+}
+
+// reconcile reads every linked record by id and decides its fields against what
+// they are now: all fields in a full run, else those that are new or changed on
+// the route. What must be written is left without told, with a new number, and
+// the passes write it.
+func (p *pusher) reconcile(ctx context.Context) error {
+	var from state.HubID
+	only := p.behind
+	if p.req.Full {
+		only = nil
+	}
+	done := 0
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		chunk, err := p.openLinks(from)
+		if err != nil {
+			return err
+		}
+		if len(chunk) == 0 {
+			return p.rebound()
+		}
+		if _, err := p.reconcileChunk(ctx, chunk, only); err != nil {
+			return err
+		}
+		done += len(chunk)
+		p.progress(p.r.Object, "compare", done, 0)
+		from = chunk[len(chunk)-1].Hub + 1
+	}
+}
+
+// rebound takes in the numbers that the comparison gave.
+func (p *pusher) rebound() error {
+	return p.opt.Store.View(func(tx *state.Tx) error {
+		p.bound = tx.Counter()
+		return nil
+	})
+}
+
+// openLinks returns the next chunk of links to compare.
+func (p *pusher) openLinks(from state.HubID) ([]state.Link, error) {
+	var out []state.Link
+	err := p.opt.Store.View(func(tx *state.Tx) error {
+		return tx.Links(p.req.System, p.r.Object).Each(from, func(l *state.Link) error {
+			if l.State == state.LinkOpen {
+				out = append(out, state.Link{Hub: l.Hub, Remote: l.Remote})
+			}
+			if len(out) == scanChunk {
+				return state.ErrStop
+			}
+			return nil
+		})
+	})
+	return out, err
+}
+
+// reconcileChunk reads records by id and settles what they say. only restricts
+// it to some rules; nil means all.
+func (p *pusher) reconcileChunk(ctx context.Context, chunk []state.Link, only map[int]bool) (overwrites int, err error) {
+	if p.sys.Getter == nil {
+		return 0, providers.Errorf(providers.Broken, "compare "+p.r.Object, "%s cannot be read by id", p.req.System)
+	}
+	fields := p.findFields()
+	ids := make([]string, len(chunk))
+	for i, l := range chunk {
+		ids[i] = l.Remote
+	}
+	readAt := unixMilli(p.now())
+	recs, errs, err := p.sys.Getter.Get(ctx, p.r.Object, fields, ids)
+	if err != nil {
+		return 0, fmt.Errorf("read %s by id: %w", p.r.Object, err)
+	}
+	byID := map[string]*record.Record{}
+	for i := range recs {
+		byID[recs[i].ID] = &recs[i]
+	}
+	var gone []state.Link
+	err = p.opt.Store.Update(func(tx *state.Tx) error {
+		gone, overwrites = gone[:0], 0
+		for _, l := range chunk {
+			rec := byID[l.Remote]
+			if rec == nil {
+				gone = append(gone, l)
+				continue
+			}
+			over, err := p.compare(tx, l, rec, fields, readAt, only)
+			if err != nil {
+				return err
+			}
+			if over {
+				overwrites++
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return overwrites, p.closeMissing(gone, errs)
+}
+
+// compare decides one record that was read by id.
+func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields []record.Field, readAt int64, only map[int]bool) (over bool, err error) {
+	it, err := p.load(tx, l.Hub)
+	if err != nil || it == nil || !it.linked || it.link.Remote != l.Remote {
+		return false, err
+	}
+	if it.link.Wrote > readAt {
+		return false, nil // read before our own write: it says nothing (F4)
+	}
+	if it.lost || p.opt.Store.Suspect() != "" {
+		it.lost, it.link.Fields = true, nil
+		it.link.Origin = state.OriginFound
+	}
+	h := p.convert(rec, fields)
+	if only != nil {
+		for i, rule := range p.r.Fields {
+			if at := fieldIndex(fields, rule.Remote.Name); at >= 0 && !only[i] && it.link.Field(p.names.rules[p.r][i]) != nil {
+				h.faults[at] = "not asked for"
+			}
+		}
+	}
+	if _, err := p.meet(tx, it, fields, &h); err != nil {
+		return false, err
+	}
+	if err := tx.Links(p.req.System, p.r.Object).Put(&it.link); err != nil {
+		return false, err
+	}
+	if !p.pending(it) {
+		return false, nil
+	}
+	if err := tx.Hub(p.r.Hub.Name).Touch(it.id); err != nil {
+		return false, err
+	}
+	return p.overwrites(tx, it), nil
+}
+
+// pending reports whether some field was met and must be written.
+func (p *pusher) pending(it *item) bool {
+	for _, lf := range it.link.Fields {
+		if lf.Seen != 0 && lf.Told == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// missing deals with records that a write found gone.
+func (p *pusher) missing(ctx context.Context, gone []state.Link) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	if p.sys.Getter == nil {
+		return p.closeMissing(gone, nil)
+	}
+	_, err := p.reconcileChunk(ctx, gone, map[int]bool{})
+	return err
+}
+
+// closeMissing looks for the successor of each record that is gone. One that
+// nobody else holds takes the link over; one that is linked elsewhere, or none
+// at all, closes it, and the hub record waits for a person: it is never made
+// again unasked (F11).
+func (p *pusher) closeMissing(gone []state.Link, errs []*providers.Error) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	successor := map[string]string{}
+	for _, e := range errs {
+		if e.Kind == providers.Missing {
+			successor[e.Ref.ID] = e.Successor
+		}
+	}
+	return p.opt.Store.Update(func(tx *state.Tx) error {
+		for _, l := range gone {
+			if err := p.closeOne(tx, l, successor[l.Remote]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (p *pusher) closeOne(tx *state.Tx, gone state.Link, successor string) error {
+	ls := tx.Links(p.req.System, p.r.Object)
+	var l state.Link
+	ok, err := ls.Get(gone.Hub, &l)
+	if err != nil && !errors.Is(err, state.ErrDamaged) || !ok || l.Remote != gone.Remote || l.State == state.LinkClosed {
+		return err
+	}
+	other, _, st, taken := state.HubID(0), record.Digest(0), state.LinkClosed, false
+	if successor != "" {
+		other, _, st, taken = ls.Peek(successor)
+	}
+	taken = taken && st != state.LinkClosed && other != gone.Hub
+	if successor != "" && !taken {
+		return p.moveLink(tx, l, successor)
+	}
+	l.State, l.ClosedAt, l.Successor = state.LinkClosed, p.now().Unix(), successor
+	reason, detail := HoldDeleted, fmt.Sprintf("%s %s was deleted in %s", p.r.Object, gone.Remote, p.req.System)
+	l.Close = state.ClosedDeleted
+	var candidates []string
+	if taken {
+		l.Close, reason = state.ClosedMerged, HoldMerged
+		detail = fmt.Sprintf("%s %s was merged into %s, which is linked with %s/%s", p.r.Object, gone.Remote, successor, p.r.Hub.Name, other)
+		candidates = []string{successor}
+	}
+	if err := ls.Put(&l); err != nil {
+		return err
+	}
+	p.count("held", 1)
+	if err := tx.PutHold(state.Hold{
+		System: p.req.System, Object: p.r.Object, Hub: gone.Hub, Reason: reason, Detail: detail,
+		Candidates: candidates, Run: p.rec.ID, Last: p.now(),
+	}); err != nil {
+		return err
+	}
+	return tx.Journal([]state.JournalEntry{{
+		Run: p.rec.ID, At: p.now().Unix(), Object: p.r.Hub.Name, Hub: gone.Hub, System: p.names.systems[p.req.System],
+		Remote: gone.Remote, Reason: reason, Config: p.opt.Config,
+	}})
+}
+
+// moveLink takes a link to the record that the old one was merged into. Its
+// digests count as lost, and so does what its children were told of it.
+func (p *pusher) moveLink(tx *state.Tx, l state.Link, successor string) error {
+	ls := tx.Links(p.req.System, p.r.Object)
+	if err := ls.Delete(l.Hub); err != nil {
+		return err
+	}
+	l.Remote, l.Fields, l.Raw, l.Version, l.Origin = successor, nil, 0, 0, state.OriginFound
+	if err := ls.Put(&l); err != nil {
+		return err
+	}
+	p.count("moved", 1)
+	if err := tx.Hub(p.r.Hub.Name).Touch(l.Hub); err != nil {
+		return err
+	}
+	return p.untellChildren(tx, l.Hub)
+}
+
+// untellChildren makes every child send its reference again.
+func (p *pusher) untellChildren(tx *state.Tx, parent state.HubID) error {
+	for _, child := range p.opt.Mapping.RoutesOf(p.req.System) {
+		for i, rule := range child.Fields {
+			if child.Direction != fieldmap.Push || rule.Hub.Type != record.Reference || rule.Hub.RefTo != p.r.Hub.Name {
+				continue
+			}
+			if err := p.untell(tx, child, i, parent); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (p *pusher) untell(tx *state.Tx, child *fieldmap.Route, i int, parent state.HubID) error {
+	want := record.Of(parent.String())
+	field := p.names.fields[child.Hub][child.Fields[i].Hub.Index]
+	var ids []state.HubID
+	if err := tx.Hub(child.Hub.Name).Each(0, func(rec *state.HubRecord) error {
+		if rec.Get(field) == want {
+			ids = append(ids, rec.ID)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	ls := tx.Links(child.System, child.Object)
+	for _, id := range ids {
+		var l state.Link
+		if ok, err := ls.Get(id, &l); err != nil || !ok {
+			continue
+		}
+		if lf := l.Field(p.names.rules[child][i]); lf != nil {
+			lf.Told = 0
+			if err := ls.Put(&l); err != nil {
+				return err
+			}
+		}
+		if err := tx.Hub(child.Hub.Name).Touch(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readOld fetches what a plan shows as the old values. A real run does not pay
+// for it.
+func (p *pusher) readOld(ctx context.Context, items []*item) error {
+	if !p.opt.dry || p.sys.Getter == nil {
+		return nil
+	}
+	ids := make([]string, 0, len(items))
+	for _, it := range items {
+		ids = append(ids, it.link.Remote)
+	}
+	fields := p.findFields()
+	recs, _, err := p.sys.Getter.Get(ctx, p.r.Object, fields, ids)
+	if err != nil {
+		return fmt.Errorf("read %s by id: %w", p.r.Object, err)
+	}
+	byID := map[string]hit{}
+	for i := range recs {
+		byID[recs[i].ID] = p.convert(&recs[i], fields)
+	}
+	for _, it := range items {
+		h, ok := byID[it.link.Remote]
+		if !ok {
+			continue
+		}
+		it.old = it.old[:0]
+		for _, rule := range p.r.Fields {
+			it.old = append(it.old, h.value(fields, rule.Remote.Name))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/state"
+)
+
+// filterName is what a position keeps the filter's fingerprint under.
+const filterName = "filter"
+
+func filterFingerprint(r *fieldmap.Route) uint64 {
+	if r.Filter == nil {
+		return 0
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(r.Filter.Source()))
+	return h.Sum64()
+}
+
+// removeBatch is how many absent records are asked for by id at once.
+const removeBatch = 200
+
+// remove closes the links of records that are gone or no longer meet the
+// filter. Only a full run with a proven complete listing comes here (F6, R127);
+// each absent record is read by id first, and a guard limits how many go.
+// Nothing is deleted in any system: the hub record merely leaves scope.
+func (p *puller) remove(ctx context.Context) error {
+	gone, err := p.absent(ctx)
+	if err != nil || len(gone) == 0 {
+		return err
+	}
+	open := 0
+	plans := []state.Plan{}
+	if err := p.opt.Store.View(func(tx *state.Tx) error {
+		open = tx.Links(p.req.System, p.r.Object).Open()
+		plans = acceptedPlans(tx, p.req.System, p.r.Object)
+		return nil
+	}); err != nil {
+		return err
+	}
+	counted := p.notAccepted(plans, gone)
+	if p.filterChanged() && counted > 0 || p.opt.Guards.Removals.passed(counted, open) {
+		return p.keepPlan(gone, fmt.Sprintf("%d of %d records would leave the hub", len(gone), open))
+	}
+	return p.opt.Store.Update(func(tx *state.Tx) error {
+		for _, g := range gone {
+			if err := p.closeLink(tx, g.Hub, state.ClosedRemoved); err != nil {
+				return err
+			}
+		}
+		p.count("removed", len(gone))
+		return dropPlans(tx, plans)
+	})
+}
+
+// filterChanged reports whether the filter is not the one that the last
+// complete listing ran under: then every removal waits for a plan that a
+// person has seen (F7).
+func (p *puller) filterChanged() bool {
+	fp, known := p.pos.Fields[filterName]
+	return known && fp != filterFingerprint(p.r)
+}
+
+// absent returns the links to be closed: of records that the listing did not
+// bring and that the system does not have by id either, and of those that
+// failed their filter.
+func (p *puller) absent(ctx context.Context) ([]state.PlanRow, error) {
+	var gone []state.PlanRow
+	var unseen []state.Link
+	err := p.opt.Store.View(func(tx *state.Tx) error {
+		return tx.Links(p.req.System, p.r.Object).Each(0, func(l *state.Link) error {
+			switch {
+			case l.State == state.LinkLeaving:
+				gone = append(gone, state.PlanRow{Hub: l.Hub, Fields: []string{"no longer meets the filter"}})
+			case l.State == state.LinkOpen && !p.seen.has(uint64(l.Hub)):
+				unseen = append(unseen, state.Link{Hub: l.Hub, Remote: l.Remote})
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	for len(unseen) > 0 {
+		n := min(removeBatch, len(unseen))
+		there, err := p.stillThere(ctx, unseen[:n])
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range unseen[:n] {
+			if !there[l.Remote] {
+				gone = append(gone, state.PlanRow{Hub: l.Hub, Fields: []string{"gone from the system"}})
+			}
+		}
+		unseen = unseen[n:]
+	}
+	return gone, nil
+}
+
+// stillThere asks for records by id. What is there after all is settled.
+func (p *puller) stillThere(ctx context.Context, links []state.Link) (map[string]bool, error) {
+	there := map[string]bool{}
+	if p.sys.Getter == nil {
+		// Without a read by id nothing can be proven, so nothing goes.
+		for _, l := range links {
+			there[l.Remote] = true
+		}
+		return there, nil
+	}
+	ids := make([]string, len(links))
+	for i, l := range links {
+		ids[i] = l.Remote
+	}
+	recs, _, err := p.sys.Getter.Get(ctx, p.r.Object, p.fields, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read absent %s by id: %w", p.r.Object, err)
+	}
+	for i := range recs {
+		there[recs[i].ID] = true
+	}
+	return there, nil
+}
+
+// closeLink closes one link. The hub record leaves scope with its last pulling
+// link; ids and digests stay, so that a return re-opens it (D8).
+func (r *run) closeLink(tx *state.Tx, hub state.HubID, why state.CloseReason) error {
+	route := r.routeFor(tx, hub)
+	if route == nil {
+		return nil
+	}
+	links := tx.Links(r.req.System, route.Object)
+	var l state.Link
+	if ok, err := links.Get(hub, &l); err != nil || !ok {
+		return err
+	}
+	l.State, l.Close, l.ClosedAt, l.Raw = state.LinkClosed, why, r.now().Unix(), 0
+	if err := links.Put(&l); err != nil {
+		return err
+	}
+	if err := tx.Journal([]state.JournalEntry{{
+		Run: r.rec.ID, At: r.now().Unix(), Object: route.Hub.Name, Hub: hub, System: r.names.systems[r.req.System],
+		Remote: l.Remote, Reason: "left_scope", Config: r.opt.Config,
+	}}); err != nil {
+		return err
+	}
+	if r.pulledElsewhere(tx, route, hub) {
+		return nil
+	}
+	h := tx.Hub(route.Hub.Name)
+	var rec state.HubRecord
+	if ok, err := h.Get(hub, &rec); err != nil || !ok {
+		return err
+	}
+	rec.State = state.HubOut
+	return h.Put(&rec, nil)
+}
+
+// routeFor is the route of the object under way.
+func (r *run) routeFor(_ *state.Tx, _ state.HubID) *fieldmap.Route {
+	for _, route := range r.opt.Mapping.RoutesOf(r.req.System) {
+		if route.Object == r.obj.Object && (route.Direction == fieldmap.Pull) == (r.flow == "pull") {
+			return route
+		}
+	}
+	return nil
+}
+
+// pulledElsewhere reports whether another pull route still holds the record.
+func (r *run) pulledElsewhere(tx *state.Tx, not *fieldmap.Route, hub state.HubID) bool {
+	var l state.Link
+	for _, route := range r.opt.Mapping.Routes {
+		if route.Direction != fieldmap.Pull || route.Hub != not.Hub || route.Key() == not.Key() {
+			continue
+		}
+		if ok, _ := tx.Links(route.System, route.Object).Get(hub, &l); ok && l.State != state.LinkClosed {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,165 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/providers"
+	"crmsyncd/state"
+)
+
+// What became of a run or of one object in it.
+const (
+	StatusDone        = "done"
+	StatusHeld        = "done_with_held"
+	StatusGuard       = "stopped_by_guard"
+	StatusFailed      = "failed"
+	StatusInterrupted = "interrupted"
+	StatusBudget      = "out_of_quota"
+)
+
+// run is one pass of one system in one flow.
+type run struct {
+	*Engine
+	sys  *System
+	req  Request
+	flow string
+	rec  state.Run
+	obj  *state.RunObject // of the object under way
+}
+
+// count adds to the object's counter.
+func (r *run) count(what string, n int) {
+	if n != 0 {
+		r.obj.Counts[what] += n
+	}
+}
+
+// pass goes over the routes of one flow and records it.
+func (e *Engine) pass(ctx context.Context, flow string, req Request,
+	one func(context.Context, *run, *fieldmap.Route) error,
+) (state.Run, error) {
+	sys := e.opt.Systems[req.System]
+	if sys == nil {
+		return state.Run{}, fmt.Errorf("no system is named %q", req.System)
+	}
+	r := &run{Engine: e, sys: sys, req: req, flow: flow}
+	r.rec = state.Run{
+		System: req.System, Flow: flow, Trigger: req.Trigger, Full: req.Full,
+		Started: e.now(), Status: "running", Counts: map[string]int{},
+	}
+	if err := e.opt.Store.Update(func(tx *state.Tx) error { return tx.NewRun(&r.rec) }); err != nil {
+		return r.rec, fmt.Errorf("record the run: %w", err)
+	}
+	before := sys.Provider.Usage().Calls
+	err := r.objects(ctx, one)
+	r.finish(before, err)
+	if perr := e.opt.Store.Update(func(tx *state.Tx) error { return tx.PutRun(r.rec) }); perr != nil {
+		err = errors.Join(err, fmt.Errorf("record the run: %w", perr))
+	}
+	e.logRun(&r.rec, err)
+	return r.rec, err
+}
+
+// objects goes through the routes, parents first. What stops one route leaves
+// the others going; what stops the system ends the run.
+func (r *run) objects(ctx context.Context, one func(context.Context, *run, *fieldmap.Route) error) error {
+	var errs []error
+	for _, route := range r.opt.Mapping.RoutesOf(r.req.System) {
+		if (route.Direction == fieldmap.Pull) != (r.flow == "pull") || !r.wanted(route.Object) {
+			continue
+		}
+		r.rec.Objects = append(r.rec.Objects, state.RunObject{Object: route.Object, Counts: map[string]int{}, Status: StatusDone})
+		r.obj = &r.rec.Objects[len(r.rec.Objects)-1]
+		err := ctx.Err()
+		if err == nil {
+			err = one(ctx, r, route)
+		}
+		if err == nil {
+			continue
+		}
+		r.obj.Status, r.obj.Note = statusOf(err), err.Error()
+		errs = append(errs, fmt.Errorf("%s %s: %w", r.flow, route.Key(), err))
+		if reachesSystem(err) {
+			break
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r *run) wanted(object string) bool {
+	return len(r.req.Objects) == 0 || slices.Contains(r.req.Objects, object)
+}
+
+// reachesSystem reports whether going on with another object is pointless.
+func reachesSystem(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return true
+	}
+	switch providers.KindOf(err) {
+	case providers.Denied, providers.Budget, providers.Transient, providers.Unknown:
+		return true
+	}
+	return false
+}
+
+func statusOf(err error) string {
+	switch {
+	case errors.Is(err, ErrGuard):
+		return StatusGuard
+	case errors.Is(err, context.Canceled):
+		return StatusInterrupted
+	case providers.KindOf(err) == providers.Budget:
+		return StatusBudget
+	}
+	return StatusFailed
+}
+
+// finish fills in the run's end.
+func (r *run) finish(before map[string]int, err error) {
+	r.rec.Ended = r.now()
+	r.rec.Calls = map[string]int{}
+	for kind, n := range r.sys.Provider.Usage().Calls {
+		if d := n - before[kind]; d > 0 {
+			r.rec.Calls[kind] = d
+		}
+	}
+	for _, o := range r.rec.Objects {
+		for what, n := range o.Counts {
+			r.rec.Counts[what] += n
+		}
+	}
+	r.rec.Status = StatusDone
+	if r.rec.Counts["held"] > 0 {
+		r.rec.Status = StatusHeld
+	}
+	if err != nil {
+		r.rec.Status, r.rec.Error = statusOf(err), err.Error()
+	}
+}
+
+// logRun writes the one line per run that an operator reads.
+func (e *Engine) logRun(rec *state.Run, err error) {
+	args := []any{
+		"run", rec.ID, "system", rec.System, "flow", rec.Flow, "full", rec.Full, "trigger", rec.Trigger,
+		"status", rec.Status, "took", rec.Ended.Sub(rec.Started).Round(time.Millisecond),
+	}
+	for _, what := range slices.Sorted(maps.Keys(rec.Counts)) {
+		args = append(args, what, rec.Counts[what])
+	}
+	if err != nil {
+		e.log.Error("run ended", append(args, "err", err)...)
+		return
+	}
+	e.log.Info("run ended", args...)
+}
+
+// progress tells how far the object under way is.
+func (r *run) progress(object, step string, done, total int) {
+	r.opt.OnProgress(Progress{System: r.req.System, Object: object, Step: step, Done: done, Total: total})
+}

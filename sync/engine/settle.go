@@ -1,0 +1,361 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/fieldmap/record"
+	"crmsyncd/state"
+	"crmsyncd/sync/plan"
+)
+
+// The reasons for a hold. Admins know them by these names.
+const (
+	HoldNoEmail        = "NoEmailForContactException"
+	HoldManyCustomers  = "ContactWithMoreThanOneCustomerException"
+	HoldRequired       = "missing_required"
+	HoldParentWaits    = "waiting_for_parent"
+	HoldParentUnknown  = "parent_not_found"
+	HoldAmbiguous      = "ambiguous_match"
+	HoldDuplicate      = "duplicate_claim"
+	HoldIdentity       = "identity_changed"
+	HoldMerged         = "merged_remotely"
+	HoldDeleted        = "deleted_remotely"
+	HoldConflict       = "conflict"
+	HoldRejected       = "rejected_by_vendor"
+	HoldUnknownOutcome = "unknown_outcome"
+	HoldUnmapped       = "unmapped_value"
+	HoldBadValue       = "bad_value"
+)
+
+// settling is one observation on its way into the hub, inside the write
+// transaction that decides it.
+type settling struct {
+	p       *puller
+	tx      *state.Tx
+	o       *observation
+	links   *state.Links
+	hub     *state.Hub
+	link    state.Link
+	rec     state.HubRecord
+	isNew   bool // the hub record is about to be made
+	met     bool // the link is about to be made
+	lost    bool
+	holds   []state.Hold
+	entries []state.JournalEntry
+}
+
+// settle decides one observation against the rows as they are now.
+func (p *puller) settle(tx *state.Tx, o *observation) error {
+	s := &settling{p: p, tx: tx, o: o, links: tx.Links(p.req.System, p.r.Object), hub: tx.Hub(p.r.Hub.Name)}
+	linked, err := s.find()
+	if err != nil {
+		return err
+	}
+	if linked && s.tooOld() {
+		p.again = append(p.again, o.remote)
+		return nil
+	}
+	in, err := s.inScope()
+	if err != nil {
+		return err
+	}
+	switch {
+	case !in && linked:
+		return s.leave()
+	case !in:
+		return s.exclude()
+	}
+	if !linked {
+		if ok, err := s.match(); err != nil || !ok {
+			return s.close(err)
+		}
+	}
+	return s.close(s.decide())
+}
+
+// find loads the link and the hub record of the observation.
+func (s *settling) find() (bool, error) {
+	id, ok := s.links.ByRemote(s.o.remote)
+	if !ok {
+		return false, nil
+	}
+	_, err := s.links.Get(id, &s.link)
+	switch {
+	case errors.Is(err, state.ErrDamaged):
+		s.lost = true
+	case err != nil:
+		return false, err
+	}
+	if _, err := s.hub.Get(id, &s.rec); err != nil {
+		return false, fmt.Errorf("hub record %s/%s: %w", s.p.r.Hub.Name, id, err)
+	}
+	s.rec.ID = id
+	return true, nil
+}
+
+// tooOld reports whether the read says nothing: it began before our own last
+// write to the record, or shows a version older than the one settled (F4).
+func (s *settling) tooOld() bool {
+	if s.link.Wrote != 0 && s.o.readAt <= s.link.Wrote {
+		return true
+	}
+	return s.o.version != 0 && s.link.Version != 0 && s.o.version < s.link.Version && !s.p.req.Full
+}
+
+// value returns the observed value of a remote field, missing when the route
+// does not read it.
+func (s *settling) value(remote string) record.Value {
+	i := s.p.r.ReadIndex(remote)
+	if i < 0 {
+		return record.Value{}
+	}
+	return s.o.values[i].value
+}
+
+// inScope applies the route's filter.
+func (s *settling) inScope() (bool, error) {
+	if s.parentExcluded() {
+		return false, nil
+	}
+	if s.p.r.Filter == nil {
+		return true, nil
+	}
+	ok, err := s.p.r.Filter.Match(s.value, s.p.today)
+	if err != nil {
+		return false, fmt.Errorf("filter of %s: %w", s.p.r.Key(), err)
+	}
+	return ok, nil
+}
+
+// parentExcluded reports whether the record belongs to one that the filter of
+// its own route excludes: children share its state.
+func (s *settling) parentExcluded() bool {
+	for i, rule := range s.p.r.Fields {
+		if !isParent(rule) {
+			continue
+		}
+		route := s.p.routeOf(rule.Hub.RefTo)
+		elems := s.o.values[i].value.Elems()
+		if route == nil || len(elems) != 1 {
+			continue
+		}
+		if _, ok := s.tx.ExcludedRow(route.System, route.Object, elems[0]); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// leave marks a linked record that fails its filter. Nothing is taken from it
+// or written to it until it returns, or a full run closes its link (R127, R128).
+func (s *settling) leave() error {
+	if s.link.State == state.LinkOpen {
+		s.link.State, s.link.Raw = state.LinkLeaving, 0
+		s.p.count("leaving", 1)
+		return s.links.Put(&s.link)
+	}
+	return nil
+}
+
+// exclude leaves a small row, so that a question about the record can be
+// answered.
+func (s *settling) exclude() error {
+	s.p.count("excluded", 1)
+	if s.p.r.Filter == nil {
+		return nil // its parent's row speaks for it
+	}
+	return s.tx.Exclude(s.p.req.System, s.p.r.Object, s.o.remote,
+		state.Excluded{Clause: s.p.r.Filter.Source(), Digest: s.o.raw})
+}
+
+// isParent reports whether the record cannot be without the one that this
+// field refers to: a contact's, an opportunity's or a task's account.
+func isParent(rule *fieldmap.Rule) bool {
+	return rule.Hub.Type == record.Reference && rule.Hub.RefTo == "account" && rule.Hub.Name == "account"
+}
+
+// routeOf returns the pull route of this system that fills a hub object.
+func (r *run) routeOf(hubObject string) *fieldmap.Route {
+	for _, route := range r.opt.Mapping.RoutesOf(r.req.System) {
+		if route.Hub.Name == hubObject && (route.Direction == fieldmap.Pull) == (r.flow == "pull") {
+			return route
+		}
+	}
+	return nil
+}
+
+// hold notes that something must wait. It is written when the record closes.
+func (s *settling) hold(field, reason, detail string, candidates ...string) {
+	s.holds = append(s.holds, state.Hold{
+		System: s.p.req.System, Object: s.p.r.Object, Remote: s.o.remote, Field: field, Reason: reason,
+		Detail: detail, Candidates: candidates, Digest: s.o.raw, Run: s.p.rec.ID, Last: s.p.now(),
+	})
+}
+
+// close writes the record's holds, ends those that no longer stand, and
+// remembers what was journaled.
+func (s *settling) close(err error) error {
+	if err != nil {
+		return err
+	}
+	standing := map[string]bool{}
+	for _, h := range s.holds {
+		standing[h.Key()] = true
+		if err := s.tx.PutHold(h); err != nil {
+			return err
+		}
+	}
+	s.p.count("held", len(s.holds))
+	for _, h := range s.tx.HoldsOf(s.p.req.System, s.p.r.Object, 0, s.o.remote) {
+		if !standing[h.Key()] {
+			if err := s.tx.DeleteHold(h.Key()); err != nil {
+				return err
+			}
+		}
+	}
+	return s.tx.Journal(s.entries)
+}
+
+// decide takes what is to be taken and writes link and hub record.
+func (s *settling) decide() error {
+	verdicts, ok := s.verdicts()
+	if !ok {
+		return nil
+	}
+	moved, ok, err := s.identity(verdicts)
+	if err != nil || !ok {
+		return err
+	}
+	if moved {
+		// Another hub record is meant: everything is decided as a new link.
+		if verdicts, ok = s.verdicts(); !ok {
+			return nil
+		}
+	}
+	changed := s.apply(verdicts)
+	if s.isNew {
+		if missing := s.missingRequired(); missing != "" {
+			s.holds = nil
+			s.hold("", HoldRequired, missing)
+			return nil
+		}
+	}
+	return s.write(changed)
+}
+
+// write puts the rows. The raw digest is kept only when every field is
+// settled, for it spares looking at the record again.
+func (s *settling) write(changed bool) error {
+	p := s.p
+	returned := s.link.State != state.LinkOpen
+	if s.isNew {
+		id, err := s.hub.NextID()
+		if err != nil {
+			return err
+		}
+		s.rec.ID, s.link.Hub = id, id
+		s.entries = []state.JournalEntry{{
+			Run: p.rec.ID, At: p.now().Unix(), Object: p.r.Hub.Name, Hub: id, System: p.names.systems[p.req.System],
+			Remote: s.o.remote, Reason: plan.NewRecord.String(), Config: p.opt.Config,
+		}}
+	}
+	s.link.State, s.link.Close, s.link.ClosedAt = state.LinkOpen, state.NotClosed, 0
+	s.link.Version = max(s.link.Version, s.o.version)
+	s.link.Raw = s.o.raw
+	if len(s.holds) > 0 {
+		s.link.Raw = 0
+	}
+	p.seen.set(uint64(s.rec.ID))
+	switch {
+	case s.isNew:
+		p.count("new", 1)
+	case changed:
+		p.count("changed", 1)
+	default:
+		p.count("settled", 1)
+	}
+	if changed || s.isNew || s.met || returned || s.rec.State != state.HubActive {
+		s.rec.State = state.HubActive
+		if err := s.hub.Put(&s.rec, p.indexKeys(p.r.Hub, &s.rec)); err != nil {
+			return err
+		}
+	}
+	if err := s.links.Put(&s.link); err != nil {
+		return err
+	}
+	if _, ok := s.tx.ExcludedRow(p.req.System, p.r.Object, s.o.remote); ok {
+		return s.tx.Include(p.req.System, p.r.Object, s.o.remote)
+	}
+	return nil
+}
+
+// apply carries the verdicts out on the rows in memory.
+func (s *settling) apply(verdicts []plan.Verdict) (changed bool) {
+	p := s.p
+	fields, rules := p.names.fields[p.r.Hub], p.names.rules[p.r]
+	source := p.names.systems[p.req.System]
+	for i, rule := range p.r.Fields {
+		v := verdicts[i]
+		if v.Kind == plan.Hold || v.Seen == 0 {
+			continue
+		}
+		note := uint8(0)
+		if v.Kind == plan.Tolerate {
+			note = uint8(v.Reason)
+		} else if v.Kind == plan.Nothing {
+			if lf := s.link.Field(rules[i]); lf != nil {
+				note = lf.Note
+			}
+		}
+		s.link.Set(state.LinkField{Field: rules[i], Seen: v.Seen, Told: v.Told, Note: note})
+		if v.Kind != plan.Take {
+			continue
+		}
+		old := s.rec.Get(fields[rule.Hub.Index])
+		if s.rec.Set(fields[rule.Hub.Index], v.Value, source, p.now().Unix(), rules[i]) {
+			changed = true
+			s.entries = append(s.entries, state.JournalEntry{
+				Run: p.rec.ID, At: p.now().Unix(), Object: p.r.Hub.Name, Hub: s.rec.ID, System: source,
+				Remote: s.o.remote, Field: fields[rule.Hub.Index], Old: old, New: v.Value,
+				Reason: v.Reason.String(), Config: p.opt.Config,
+			})
+		}
+	}
+	return changed
+}
+
+// missingRequired names the hub fields without which no record is made.
+func (s *settling) missingRequired() string {
+	var missing []string
+	for i, f := range s.p.r.Hub.Fields {
+		if f.Required && !s.rec.Get(s.p.names.fields[s.p.r.Hub][i]).IsSet() {
+			missing = append(missing, f.Name)
+		}
+	}
+	return strings.Join(missing, ", ")
+}
+
+// indexKeys are the record's entries in the match-key indexes.
+func (e *Engine) indexKeys(o *fieldmap.HubObject, rec *state.HubRecord) []state.IndexKey {
+	var keys []state.IndexKey
+	for _, ix := range e.names.forms[o] {
+		v := rec.Get(e.names.fields[o][ix.field.Index])
+		if k, ok := e.indexKey(ix, v); ok {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// indexKey is the index entry of one value; a value without a comparable form
+// has none.
+func (e *Engine) indexKey(ix indexName, v record.Value) (state.IndexKey, bool) {
+	text := ix.form.Key(v)
+	if text == "" {
+		return state.IndexKey{}, false
+	}
+	return state.IndexKey{Field: e.names.keys[ix], Digest: e.key.Bytes([]byte(text))}, true
+}

@@ -1,0 +1,284 @@
+package plan
+
+import (
+	"crmsyncd/fieldmap"
+	"crmsyncd/fieldmap/record"
+)
+
+// Decide gives the verdict on one field.
+//
+//	theirs    ours      equal  verdict
+//	same      same      -      nothing
+//	changed   any       yes    agree: both digests move, nothing is written
+//	changed   same      no     pulled: take, if the owner says so; else drift.
+//	                           pushed: drift; written back under enforce
+//	same      changed   no     pushed: push, if the write mode lets it. pulled: tolerated
+//	changed   changed   no     pulled: the owner's value, or hold. pushed: push, and journal theirs
+//	first meeting              on_link; a blank never beats a value
+//	digests lost               pulled: as a conflict. pushed: as a first meeting
+//
+// A side that was not read has not changed.
+func Decide(k record.Key, f Field) Verdict {
+	if f.Theirs.State() == record.Unreadable {
+		return Verdict{Kind: Nothing, Reason: Suspended, Seen: f.Seen, Told: f.Told}
+	}
+	s := sides{Field: f, key: k, theirs: k.Value(f.Rule.Remote.Type, f.Theirs), ours: k.Value(f.Rule.Hub.Type, f.Ours)}
+	s.read = f.Theirs.Known()
+	if f.Lost {
+		s.Seen, s.Told, s.Assumed = 0, 0, false
+	}
+	var v Verdict
+	if f.Direction == fieldmap.Pull {
+		v = s.pulled()
+	} else {
+		v = s.pushed()
+	}
+	return v
+}
+
+// sides is a field with the digests of both values as they are now.
+type sides struct {
+	Field
+	key          record.Key
+	theirs, ours record.Digest
+	read         bool
+}
+
+// equal says whether both sides mean the same.
+func (s *sides) equal() bool {
+	return s.TheirsHub == s.Ours || s.Rule.Compare.Equal(s.TheirsHub, s.Ours)
+}
+
+func (s *sides) nothing() Verdict {
+	return Verdict{Kind: Nothing, Seen: s.Seen, Told: s.Told, Assumed: s.Assumed}
+}
+
+func (s *sides) agree(why Reason) Verdict {
+	return Verdict{Kind: Agree, Reason: why, Seen: s.theirs, Told: s.ours}
+}
+
+// tolerate settles that the sides may differ. seen moves only if theirs was
+// read.
+func (s *sides) tolerate(why Reason) Verdict {
+	v := Verdict{Kind: Tolerate, Reason: why, Seen: s.theirs, Told: s.ours}
+	if !s.read {
+		v.Seen, v.Assumed = s.Seen, s.Assumed
+	}
+	return v
+}
+
+func (s *sides) hold(why Reason) Verdict {
+	return Verdict{Kind: Hold, Reason: why, Seen: s.Seen, Told: s.Told, Assumed: s.Assumed}
+}
+
+func (s *sides) take(why Reason) Verdict {
+	if s.TheirsHub.IsNull() && s.Ours.IsSet() && (s.Rule.Hub.Required || s.Rule.Hub.Key) {
+		return s.hold(MissingRequired)
+	}
+	return Verdict{
+		Kind: Take, Reason: why, Value: s.TheirsHub,
+		Seen: s.theirs, Told: s.key.Value(s.Rule.Hub.Type, s.TheirsHub),
+	}
+}
+
+// pulled decides a field of a pull route.
+func (s *sides) pulled() Verdict {
+	switch {
+	case !s.read:
+		return s.nothing()
+	case s.Seen == 0:
+		return s.pulledFirst()
+	case s.theirs == s.Seen && !s.RuleChanged:
+		if s.ours == s.Told {
+			return s.nothing()
+		}
+		return s.tolerate(NotOwner)
+	case s.TheirsHub == s.Ours:
+		return s.agree(Same)
+	case s.equal():
+		if s.Rule.Owned {
+			return s.take(EqualByForm)
+		}
+		return s.agree(EqualByForm)
+	case s.theirs == s.Seen: // only the rule changed
+		return s.pulledBy(MappingChanged)
+	case s.ours != s.Told:
+		return s.pulledConflict()
+	}
+	return s.pulledBy(SourceChanged)
+}
+
+// pulledFirst is the first reading of a field, or the first after its digests
+// were lost.
+func (s *sides) pulledFirst() Verdict {
+	switch {
+	case s.TheirsHub == s.Ours, s.equal() && !s.Rule.Owned:
+		return s.agree(Same)
+	case s.Ours.IsNull():
+		return s.pulledBy(FirstMeeting)
+	case s.Lost:
+		return s.pulledConflict()
+	case s.TheirsHub.IsNull():
+		return s.tolerate(BlankIgnored)
+	case s.OnLink == fieldmap.OnLinkFillBlank, s.OnLink == fieldmap.OnLinkKeep:
+		return s.tolerate(KeptBoth)
+	case s.OursOwned && !s.Rule.Owned:
+		return s.tolerate(NotOwner)
+	}
+	return s.take(FirstMeeting)
+}
+
+// pulledBy takes their value if the owner rules let this system speak.
+func (s *sides) pulledBy(why Reason) Verdict {
+	h := s.Rule.Hub
+	if s.TheirsHub.IsNull() && s.Ours.IsSet() {
+		clears := s.Rule.OnEmpty == fieldmap.EmptyClear || s.Rule.OnEmpty == fieldmap.EmptyByOwner && s.Rule.Owned
+		if !clears {
+			return s.tolerate(BlankIgnored)
+		}
+	}
+	// A lone change by a system that is not the owner would be taken by no
+	// other, so the sides could never agree again: it is drift.
+	if !s.Rule.Owned && h.Owner != "" && s.Ours.IsSet() {
+		return s.tolerate(Drift)
+	}
+	return s.take(why)
+}
+
+// pulledConflict decides when both sides changed.
+func (s *sides) pulledConflict() Verdict {
+	switch {
+	case s.Rule.Hub.Policy != "", s.Rule.Hub.Owner == "":
+		return s.hold(Conflict)
+	case s.Rule.Owned:
+		return s.pulledBy(SourceChanged)
+	}
+	return s.tolerate(Drift)
+}
+
+// pushed decides a field of a push route.
+func (s *sides) pushed() Verdict {
+	switch {
+	case s.Creating:
+		return s.creation()
+	case s.Seen == 0:
+		return s.pushedFirst()
+	}
+	theirsChanged := s.read && s.theirs != s.Seen
+	oursChanged := s.ours != s.Told || s.remoteChanged()
+	switch {
+	case !theirsChanged && !oursChanged:
+		return s.nothing()
+	case theirsChanged && s.equal():
+		return s.agree(Same)
+	case theirsChanged && s.Assumed && !oursChanged:
+		return s.tolerate(RemoteForm)
+	case theirsChanged && !oursChanged:
+		return s.drifted()
+	case s.Told == 0:
+		return s.push(s.firstPush())
+	case theirsChanged:
+		return s.push(Overwritten)
+	case s.ours == s.Told:
+		return s.push(MappingChanged)
+	}
+	return s.push(SourceChanged)
+}
+
+// firstPush is why a field goes out that was met and not told yet.
+func (s *sides) firstPush() Reason {
+	switch {
+	case s.Rule.Write == fieldmap.Enforce && !s.Found:
+		return DriftEnforced
+	case s.Seen == s.key.Value(s.Rule.Remote.Type, record.NullValue()):
+		return BlankFilled
+	}
+	return FirstMeeting
+}
+
+// remoteChanged reports whether a changed rule gives their system another value
+// than the one that it was told.
+func (s *sides) remoteChanged() bool {
+	return s.RuleChanged && !s.Tolerated && s.key.Value(s.Rule.Remote.Type, s.OursRemote) != s.Seen && !s.settledDifference()
+}
+
+// settledDifference reports whether the mode never writes this field to a
+// record that exists.
+func (s *sides) settledDifference() bool {
+	return s.Rule.Write == fieldmap.CreateOnly || s.Rule.Write == fieldmap.Never
+}
+
+// creation fills a new record: every field that holds a value and may ever be
+// written.
+func (s *sides) creation() Verdict {
+	switch {
+	case s.Rule.Write == fieldmap.Never:
+		return s.tolerate(NeverWritten)
+	case !s.OursRemote.IsSet():
+		v := s.agree(Same)
+		v.Seen, v.Assumed = s.key.Value(s.Rule.Remote.Type, record.NullValue()), true
+		return v
+	}
+	return s.written(NewRecord, false)
+}
+
+// pushedFirst is the first meeting on a push route: a field read when its
+// record was found, or new to the route.
+func (s *sides) pushedFirst() Verdict {
+	switch {
+	case !s.read:
+		// Not read yet: nothing can be said, and nothing may be overwritten.
+		return s.nothing()
+	case s.equal():
+		return s.agree(Same)
+	case s.Ours.IsNull():
+		return s.tolerate(BlankIgnored)
+	case s.Theirs.IsNull():
+		return s.push(BlankFilled)
+	case s.OnLink != fieldmap.OnLinkSource:
+		return s.tolerate(KeptBoth)
+	}
+	return s.push(FirstMeeting)
+}
+
+// drifted decides a change on their side alone.
+func (s *sides) drifted() Verdict {
+	switch {
+	case s.Rule.Write == fieldmap.Enforce:
+		return s.push(DriftEnforced)
+	case s.Rule.Write == fieldmap.FillBlank && s.Theirs.IsNull() && s.Ours.IsSet():
+		return s.push(BlankFilled)
+	}
+	return s.tolerate(Drift)
+}
+
+// push writes ours if the write mode lets it.
+func (s *sides) push(why Reason) Verdict {
+	null := s.key.Value(s.Rule.Remote.Type, record.NullValue())
+	blank := s.Seen == null
+	if s.read {
+		blank = s.Theirs.IsNull()
+	}
+	switch s.Rule.Write {
+	case fieldmap.CreateOnly:
+		return s.tolerate(CreateOnly)
+	case fieldmap.Never:
+		return s.tolerate(NeverWritten)
+	case fieldmap.FillBlank:
+		if !blank {
+			return s.tolerate(NotEmpty)
+		}
+	}
+	if s.OursRemote.IsNull() && (blank || s.Rule.OnEmpty == fieldmap.EmptyIgnore) {
+		return s.tolerate(BlankIgnored)
+	}
+	return s.written(why, !blank)
+}
+
+// written is a push that goes out. seen is assumed until it is read back.
+func (s *sides) written(why Reason, overwrites bool) Verdict {
+	return Verdict{
+		Kind: Push, Reason: why, Value: s.OursRemote, Overwrites: overwrites,
+		Seen: s.key.Value(s.Rule.Remote.Type, s.OursRemote), Told: s.ours, Assumed: true,
+	}
+}

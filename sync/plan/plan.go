@@ -1,0 +1,143 @@
+// Package plan decides. Given one field of one link, and what each side was
+// when last reckoned with, it says what is to be done and why; given the hits
+// of a look-up, which one is the record. It is pure: it reads no clock, no
+// network and no file, and the same input always gives the same verdict (F25).
+package plan
+
+import (
+	"crmsyncd/fieldmap"
+	"crmsyncd/fieldmap/record"
+)
+
+// Kind is what a verdict asks for.
+type Kind uint8
+
+// The kinds of verdict.
+const (
+	Nothing  Kind = iota // neither side changed
+	Agree                // both digests move, nothing is written
+	Take                 // the hub takes their value
+	Push                 // their system is to get ours
+	Tolerate             // the sides differ and may; listed with the reason
+	Hold                 // an event or a person must come first; neither digest moves
+)
+
+// String names the kind.
+func (k Kind) String() string {
+	return [...]string{"nothing", "agree", "take", "push", "tolerate", "hold"}[k]
+}
+
+// Reason says why. The set is closed; its numbers are stored with links.
+type Reason uint8
+
+// The reasons. Their numbers are stored: add, never renumber.
+const (
+	NoReason        Reason = 0
+	SourceChanged   Reason = 1  // the side it comes from changed it
+	NewRecord       Reason = 2  // the record is new here
+	FirstMeeting    Reason = 3  // two records met and this side wins
+	MappingChanged  Reason = 4  // the rule changed, not the value
+	BlankFilled     Reason = 5  // theirs was blank
+	DriftEnforced   Reason = 6  // they changed a field that is enforced
+	Overwritten     Reason = 7  // both changed it; ours is pushed, theirs is journaled
+	Drift           Reason = 8  // they changed a field that they do not own
+	CreateOnly      Reason = 9  // written at creation and never after
+	NeverWritten    Reason = 10 // write: never
+	BlankIgnored    Reason = 11 // a blank never beats this value
+	KeptBoth        Reason = 12 // on_link: keep
+	NotOwner        Reason = 13 // the value comes from another system than the field's owner
+	RemoteForm      Reason = 14 // their system stores our value in a form of its own (F2)
+	EqualByForm     Reason = 15 // the same in another spelling
+	Conflict        Reason = 16 // both changed it and a person decides
+	MissingRequired Reason = 17 // a required, key or identity field cannot be cleared
+	Suspended       Reason = 18 // the field is gone from their schema (F19)
+	Same            Reason = 19 // both sides hold the same value
+	NotEmpty        Reason = 20 // fill_blank: theirs holds a value
+	Skipped         Reason = 21 // the value map does not hold the value and the rule says skip_field
+	ExternalID      Reason = 22 // our id is put on a record that was found (D18)
+)
+
+var reasonNames = [...]string{
+	"", "source_changed", "new_record", "first_meeting", "mapping_changed", "blank_filled", "drift_enforced",
+	"overwritten", "drift", "create_only", "never_written", "blank_ignored", "kept_both", "not_owner", "remote_form",
+	"equal_by_form", "conflict", "missing_required", "suspended", "same", "not_empty", "skipped", "external_id",
+}
+
+// String is the name that admins see.
+func (r Reason) String() string {
+	if int(r) < len(reasonNames) {
+		return reasonNames[r]
+	}
+	return "unknown"
+}
+
+// Field is one field of one link as both sides stand.
+//
+// Theirs is in the system's own form and TheirsHub the same in the hub's form,
+// after value map and reference; Ours is the hub's and OursRemote the same in
+// the system's form. They differ only where a value map or a reference stands
+// between the two.
+type Field struct {
+	Rule       *fieldmap.Rule
+	Direction  fieldmap.Direction
+	OnLink     fieldmap.LinkRule
+	Theirs     record.Value
+	TheirsHub  record.Value
+	Ours       record.Value
+	OursRemote record.Value
+
+	Seen, Told  record.Digest // 0: never reckoned with
+	Assumed     bool          // seen is what we wrote; it was not read since
+	Lost        bool          // the digests are damaged or belong to another record
+	RuleChanged bool          // the rule is not the one that the link was last reckoned with
+	Tolerated   bool          // the sides differ and it is settled that they may
+	OursOwned   bool          // the hub's value came from the field's owner
+	Creating    bool          // the record is about to be made in their system
+	Found       bool          // the record was found there, not made by us (D21)
+}
+
+// Verdict is what is to be done about one field. Seen and Told are the digests
+// to keep once it is carried out: at once, and for a push on its confirmation.
+type Verdict struct {
+	Kind    Kind
+	Reason  Reason
+	Value   record.Value // Take: in the hub's form. Push: in theirs
+	Seen    record.Digest
+	Told    record.Digest
+	Assumed bool
+	// Overwrites: a push replaces a value that is not blank, or may (D22).
+	Overwrites bool
+}
+
+// Change is one write as a plan shows it: a record, what happens to it and
+// every field with old, new and reason.
+type Change struct {
+	System, Object string
+	Op             Op
+	Remote         string // empty for a create
+	HubObject      string
+	Hub            uint64
+	Key            string // what people know the record by: its id field, else e-mail or name
+	Fields         []FieldChange
+	Note           string
+}
+
+// Op is what happens to a record. There is no delete.
+type Op string
+
+// The ops.
+const (
+	OpCreate Op = "create"
+	OpUpdate Op = "update"
+	OpLink   Op = "link"
+	OpHold   Op = "hold"
+)
+
+// FieldChange is one field of a change.
+type FieldChange struct {
+	Field  string
+	Remote string
+	Old    record.Value
+	New    record.Value
+	Reason Reason
+}
