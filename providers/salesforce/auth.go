@@ -1,0 +1,282 @@
+package salesforce
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"crmsyncd/providers"
+	"crmsyncd/providers/internal/rest"
+)
+
+// The ways to be let in.
+const (
+	ClientCredentials = "client_credentials" // a run-as user of an app, on My Domain only
+	RefreshToken      = "refresh_token"      // a grant that a person gave once
+	JWT               = "jwt"                // a signed assertion for a user admitted beforehand
+	FixedToken        = "token"              // an access token as it is, for tests and rehearsals
+)
+
+// Auth is a credential. Secrets are loaded anew whenever a token is fetched.
+type Auth struct {
+	Method   string // one of the ways above
+	ClientID string
+	Secret   func() (string, error) // of the app; optional with a refresh token
+
+	RefreshToken func() (string, error)
+	// StoreRefreshToken keeps a refresh token that took the place of the last
+	// one. It is called before the new access token is used: the old refresh
+	// token is dead by then, and a crash must not lose the new one.
+	StoreRefreshToken func(token string) error
+
+	Username   string
+	Audience   string                 // empty means https://login.salesforce.com
+	PrivateKey func() ([]byte, error) // PEM, RSA
+
+	Token func() (string, error) // for FixedToken
+}
+
+func (a *Auth) check() error {
+	switch a.Method {
+	case ClientCredentials:
+		return need(a.Method, a.ClientID != "" && a.Secret != nil, "client_id and secret")
+	case RefreshToken:
+		return need(a.Method, a.ClientID != "" && a.RefreshToken != nil && a.StoreRefreshToken != nil,
+			"client_id, refresh_token and a place to keep a new one")
+	case JWT:
+		return need(a.Method, a.ClientID != "" && a.Username != "" && a.PrivateKey != nil,
+			"client_id, username and private_key")
+	case FixedToken:
+		return need(a.Method, a.Token != nil, "token")
+	}
+	return fmt.Errorf("auth method %q is none of %s, %s, %s, %s",
+		a.Method, ClientCredentials, RefreshToken, JWT, FixedToken)
+}
+
+func need(method string, ok bool, what string) error {
+	if ok {
+		return nil
+	}
+	return fmt.Errorf("auth method %s needs %s", method, what)
+}
+
+// checkBase refuses addresses that can never work or would show the secret.
+func checkBase(cfg Config) error {
+	u, err := url.Parse(cfg.BaseURL)
+	if err != nil || u.Host == "" {
+		return errors.New("base_url is no address of the form https://acme.my.salesforce.com")
+	}
+	if u.Scheme != "https" && !loopback(u.Hostname()) {
+		return errors.New("base_url must start with https://")
+	}
+	host := strings.ToLower(u.Hostname())
+	if shared := host == "login.salesforce.com" || host == "test.salesforce.com"; shared &&
+		(cfg.Auth.Method == ClientCredentials || cfg.Auth.Method == FixedToken) {
+		return errors.New("base_url must be the organization's My Domain: " + host + " refuses this auth method")
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// allowBase says whether a token may send us to u: from one of the vendor's
+// own addresses to another under the same domain. Anything else would carry
+// the token away.
+func (c *Client) allowBase(u *url.URL) bool {
+	ours := vendorDomain(c.rest.Host())
+	return ours != "" && u.Scheme == "https" && u.Port() == "" && vendorDomain(u.Hostname()) == ours
+}
+
+func vendorDomain(host string) string {
+	host = strings.ToLower(host)
+	for _, d := range []string{"salesforce.com", "salesforce.mil", "cloudforce.com", "sfcrmproducts.cn"} {
+		if strings.HasSuffix(host, "."+d) {
+			return d
+		}
+	}
+	return ""
+}
+
+const opToken = "fetch an access token"
+
+// rotation holds the refresh token that took the place of the configured one,
+// until that has been stored.
+type rotation struct {
+	mu       sync.Mutex
+	unstored string
+}
+
+// token fetches an access token.
+func (c *Client) token(ctx context.Context) (rest.Token, error) {
+	a := &c.cfg.Auth
+	if a.Method == FixedToken {
+		t, err := a.Token()
+		if err != nil {
+			return rest.Token{}, denied(fmt.Errorf("load the token: %w", err))
+		}
+		return rest.Token{Value: t}, nil
+	}
+	form, err := c.form()
+	if err != nil {
+		return rest.Token{}, denied(err)
+	}
+	resp, err := c.rest.Do(ctx, rest.Request{
+		Kind: kindToken, Method: http.MethodPost, Path: "/services/oauth2/token", Body: []byte(form.Encode()),
+		Type: "application/x-www-form-urlencoded", Idempotent: true, NoAuth: true,
+	})
+	if err != nil {
+		return rest.Token{}, noAnswer(ctx, call{op: opToken}, err)
+	}
+	defer resp.Release()
+	if resp.Status != http.StatusOK {
+		return rest.Token{}, tokenError(resp)
+	}
+	return c.accept(resp.Body)
+}
+
+// form returns what the token endpoint asks for.
+func (c *Client) form() (url.Values, error) {
+	a := &c.cfg.Auth
+	form := url.Values{"client_id": {a.ClientID}}
+	switch a.Method {
+	case JWT:
+		assertion, err := a.assertion(time.Now())
+		return url.Values{
+			"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"},
+			"assertion":  {assertion},
+		}, err
+	case RefreshToken:
+		t, err := c.refreshToken()
+		if err != nil {
+			return nil, err
+		}
+		form.Set("refresh_token", t)
+	}
+	form.Set("grant_type", a.Method)
+	if a.Secret != nil {
+		secret, err := a.Secret()
+		if err != nil {
+			return nil, fmt.Errorf("load the client secret: %w", err)
+		}
+		form.Set("client_secret", secret)
+	}
+	return form, nil
+}
+
+func (a *Auth) assertion(now time.Time) (string, error) {
+	pem, err := a.PrivateKey()
+	if err != nil {
+		return "", fmt.Errorf("load the private key: %w", err)
+	}
+	key, err := jwt.ParseRSAPrivateKeyFromPEM(pem)
+	if err != nil {
+		return "", errors.New("the private key is no RSA key in PEM form")
+	}
+	aud := a.Audience
+	if aud == "" {
+		aud = "https://login.salesforce.com"
+	}
+	claims := jwt.RegisteredClaims{
+		Issuer: a.ClientID, Subject: a.Username, Audience: jwt.ClaimStrings{aud},
+		ExpiresAt: jwt.NewNumericDate(now.Add(3 * time.Minute)),
+	}
+	t := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
+	signed, err := t.SignedString(key)
+	if err != nil {
+		return "", errors.New("the private key cannot sign")
+	}
+	return signed, nil
+}
+
+// refreshToken returns the token to refresh with. One that could not be stored
+// is tried again first, for it is the only one alive.
+func (c *Client) refreshToken() (string, error) {
+	c.refresh.mu.Lock()
+	defer c.refresh.mu.Unlock()
+	if t := c.refresh.unstored; t != "" {
+		return t, nil
+	}
+	t, err := c.cfg.Auth.RefreshToken()
+	if err != nil {
+		return "", fmt.Errorf("load the refresh token: %w", err)
+	}
+	return t, nil
+}
+
+// accept reads the endpoint's answer and keeps a new refresh token before
+// anything else happens.
+func (c *Client) accept(body []byte) (rest.Token, error) {
+	var t struct {
+		AccessToken  string `json:"access_token"`
+		InstanceURL  string `json:"instance_url"`
+		RefreshToken string `json:"refresh_token"`
+	}
+	if err := json.Unmarshal(body, &t); err != nil || t.AccessToken == "" || strings.ContainsFunc(t.AccessToken, notVisible) {
+		return rest.Token{}, providers.Errorf(providers.Broken, opToken, "the answer holds no token")
+	}
+	if err := c.keep(t.RefreshToken); err != nil {
+		return rest.Token{}, err
+	}
+	return rest.Token{Value: t.AccessToken, Base: strings.TrimRight(t.InstanceURL, "/")}, nil
+}
+
+func (c *Client) keep(renewed string) error {
+	if c.cfg.Auth.Method != RefreshToken {
+		return nil
+	}
+	c.refresh.mu.Lock()
+	defer c.refresh.mu.Unlock()
+	if renewed != "" {
+		c.refresh.unstored = renewed
+	}
+	if c.refresh.unstored == "" {
+		return nil
+	}
+	if err := c.cfg.Auth.StoreRefreshToken(c.refresh.unstored); err != nil {
+		e := providers.Errorf(providers.Denied, opToken, "store the new refresh token: %w", err)
+		e.Hint = "the old one is dead: make the place writable before the daemon stops"
+		return e
+	}
+	c.refresh.unstored = ""
+	return nil
+}
+
+func notVisible(r rune) bool { return r <= ' ' || r >= 0x7f }
+
+func denied(err error) *providers.Error {
+	return &providers.Error{Op: opToken, Kind: providers.Denied, Err: err}
+}
+
+// tokenError says what a refusal means. Logins have a rate of their own.
+//
+// https://help.salesforce.com/s/articleView?id=sf.remoteaccess_oauth_flow_errors.htm,
+// last checked 2026-11-22.
+func tokenError(resp *rest.Response) *providers.Error {
+	f := parseFault(resp)
+	e := &providers.Error{Op: opToken, Kind: providers.Denied, Code: f.Code, Message: oneLine(f.Message)}
+	switch {
+	case f.Code == "":
+		e.Kind = statusKind(resp.Status)
+	case f.Code == "rate_limit_exceeded", strings.Contains(strings.ToLower(f.Message), "login rate"):
+		e.Kind, e.RetryAfter = providers.Transient, time.Hour/4
+	case resp.Status >= http.StatusInternalServerError:
+		e.Kind = providers.Transient
+	case f.Code == "invalid_grant":
+		e.Hint = "the grant expired or was revoked, or the user was not admitted to the app"
+	case strings.Contains(f.Message, "no client credentials user"):
+		e.Hint = "choose a run-as user in the app's client credentials settings"
+	}
+	return e
+}

@@ -1,0 +1,167 @@
+package salesforce
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"crmsyncd/fieldmap/record"
+	"crmsyncd/providers"
+	"crmsyncd/providers/internal/jsonwalk"
+)
+
+// asError returns the provider error in err, nil if there is none.
+func asError(err error) *providers.Error {
+	var e *providers.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
+}
+
+// The places of what every record is asked for, and of a query's head.
+const (
+	cellID = iota
+	cellStamp
+	cellFields
+)
+
+const (
+	headTotal = iota
+	headDone
+	headNext
+)
+
+func newQueryWalker(fields []record.Field) *jsonwalk.Walker {
+	return jsonwalk.New(jsonwalk.Shape{
+		Array: "records", Head: []string{"totalSize", "done", "nextRecordsUrl"}, Fields: cells(fields),
+	})
+}
+
+// cells returns the members to keep of each record: the id, the stamp, and the
+// fields in their order.
+func cells(fields []record.Field) []string {
+	out := make([]string, 0, len(fields)+cellFields)
+	out = append(out, "Id", stampField)
+	for _, f := range fields {
+		out = append(out, f.Name)
+	}
+	return out
+}
+
+// queryPage is one page of a query's answer.
+type queryPage struct {
+	*jsonwalk.Page
+	total int
+	done  bool
+	next  string
+}
+
+func walkQuery(op string, w *jsonwalk.Walker, body []byte) (queryPage, error) {
+	p, err := w.Walk(body)
+	if err != nil {
+		return queryPage{}, providers.Errorf(providers.Broken, op, "read the page: %w", err)
+	}
+	out := queryPage{Page: p, done: string(p.Head[headDone]) == "true"}
+	var counted bool
+	out.total, counted = jsonwalk.Int(p.Head[headTotal])
+	out.next, _ = jsonwalk.Text(p.Head[headNext])
+	if !p.Found || !counted || out.total < 0 || out.done == (out.next != "") {
+		return queryPage{}, providers.Errorf(providers.Broken, op, "the answer is no page of a query")
+	}
+	return out, nil
+}
+
+// records returns the page's records, which point into its body.
+func (p queryPage) records(op string, fields []record.Field, out []record.Record) ([]record.Record, error) {
+	for i := range p.Len() {
+		rec, err := oneRecord(op, fields, p.Row(i))
+		if err != nil {
+			return out, err
+		}
+		out = append(out, rec)
+	}
+	return out, nil
+}
+
+func oneRecord(op string, fields []record.Field, row [][]byte) (record.Record, error) {
+	if row == nil {
+		return record.Record{}, providers.Errorf(providers.Broken, op, "a record of the answer is null")
+	}
+	id, ok := idOf(row[cellID])
+	if !ok {
+		return record.Record{}, providers.Errorf(providers.Broken, op, "a record of the answer has no id")
+	}
+	for i, raw := range row[cellFields:] {
+		// Every field asked for is answered, a blank one by null. One that is
+		// not must never pass for one that was not asked for.
+		if raw == nil {
+			e := providers.Errorf(providers.Broken, op, "the answer leaves out the field %s", fields[i].Name)
+			e.Fields, e.Hint = []string{fields[i].Name}, "write its name exactly as the describe call does"
+			return record.Record{}, e
+		}
+	}
+	return record.Record{ID: id, Version: stamp(row[cellStamp]), Raw: row[cellFields:]}, nil
+}
+
+func idOf(raw []byte) (string, bool) {
+	if len(raw) != 17 && len(raw) != 20 || raw[0] != '"' {
+		return "", false
+	}
+	return ID18(string(raw[1 : len(raw)-1]))
+}
+
+func parseVersions(body []byte, want string) (served bool, newest string, ok bool) {
+	var list []struct {
+		Version string `json:"version"`
+	}
+	if err := json.Unmarshal(body, &list); err != nil || len(list) == 0 {
+		return false, "", false
+	}
+	for _, v := range list {
+		served = served || v.Version == want
+	}
+	return served, oneLine(list[len(list)-1].Version), true
+}
+
+func parseOrganization(body []byte) (providers.Identity, bool) {
+	var answer struct {
+		Records []struct {
+			ID        string `json:"Id"`
+			Name      string `json:"Name"`
+			IsSandbox bool   `json:"IsSandbox"`
+		} `json:"records"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil || len(answer.Records) != 1 {
+		return providers.Identity{}, false
+	}
+	r := answer.Records[0]
+	id, ok := ID18(r.ID)
+	return providers.Identity{Org: id, Name: oneLine(r.Name), Sandbox: r.IsSandbox}, ok
+}
+
+func parseUserInfo(body []byte) (providers.Identity, bool) {
+	var answer struct {
+		OrganizationID string `json:"organization_id"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return providers.Identity{}, false
+	}
+	id, ok := ID18(answer.OrganizationID)
+	return providers.Identity{Org: id, Name: id}, ok
+}
+
+// stamp reads a date-time of the service; the zero time when it is none.
+func stamp(raw []byte) time.Time {
+	if len(raw) < 2 {
+		return time.Time{}
+	}
+	text := string(raw[1 : len(raw)-1])
+	at, err := time.Parse(stampForm, text)
+	if err != nil {
+		if at, err = time.Parse(time.RFC3339Nano, text); err != nil {
+			return time.Time{}
+		}
+	}
+	return at.UTC()
+}
