@@ -46,6 +46,8 @@ type Hub struct {
 	changed *table // change number → hub id, the latest only
 	keys    *table // match key and hub id → nothing
 	pending keyBuffer
+	folded  []keyRun // cached; see runs
+	listed  bool
 }
 
 // Hub returns the records of this hub object.

@@ -64,25 +64,36 @@ func (p *keyBuffer) sorted() [][keyRowSize]byte {
 	return rows
 }
 
-// flush puts the collected match keys into the tree.
+// flush puts the collected match keys into the tree. Those of a large chunk of
+// a merge become a run of their own, which is folded into the tree later.
 func (h *Hub) flush() error {
-	for _, row := range h.pending.sorted() {
-		if h.keys.has(row[:]) {
-			continue // a put, even of the same row, would write the page again
-		}
-		if err := h.keys.put(row[:], nil); err != nil {
+	rows := h.pending.sorted()
+	h.pending = keyBuffer{}
+	if h.tx.merging && len(rows) >= runSize {
+		return h.putRun(rows)
+	}
+	for _, row := range rows {
+		if err := h.putKey(row[:]); err != nil {
 			return err
 		}
 	}
-	h.pending = keyBuffer{}
 	return nil
+}
+
+// putKey puts one row into the tree unless it is there: a put, even of the same
+// row, would write the page again.
+func (h *Hub) putKey(row []byte) error {
+	if h.keys.has(row) {
+		return nil
+	}
+	return h.keys.put(row, nil)
 }
 
 // Find returns the records that have or once had this match key, in order of
 // their ids.
 func (h *Hub) Find(key IndexKey) ([]HubID, error) {
-	found := h.pending.get(key)
-	err := h.keys.walk(nil, key.prefix(), func(row, _ []byte, damage error) error {
+	found, prefix := h.pending.get(key), key.prefix()
+	take := func(row, _ []byte, damage error) error {
 		if damage != nil {
 			return damage
 		}
@@ -91,7 +102,13 @@ func (h *Hub) Find(key IndexKey) ([]HubID, error) {
 		}
 		found = append(found, HubID(binary.BigEndian.Uint64(row[keyPrefixSize:])))
 		return nil
-	})
+	}
+	err := h.keys.walk(nil, prefix, take)
+	for _, r := range h.runs() {
+		for i := r.seek(prefix); err == nil && i < r.len() && bytes.HasPrefix(r.row(i), prefix); i++ {
+			err = take(r.row(i), nil, r.check(h.keys, i))
+		}
+	}
 	slices.Sort(found)
 	return slices.Compact(found), err
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -64,13 +65,13 @@ func (sp *Spool) Merge(ctx context.Context, chunk int, fn func(tx *Tx, e Entry) 
 			return fmt.Errorf("merge spool %s: %w", sp.name, err)
 		}
 		if m.total == 0 {
-			return nil
+			return sp.s.foldKeys(ctx)
 		}
 		if err := m.run(ctx, chunk, fn); err != nil {
 			return fmt.Errorf("merge spool %s: %w", sp.name, err)
 		}
 		if m.lost.Entries > 0 {
-			return &m.lost
+			return errors.Join(&m.lost, sp.s.foldKeys(ctx))
 		}
 	}
 }

@@ -40,7 +40,7 @@ func (sp *Spool) Len(tx *Tx) int { return int(sp.length(tx).n) }
 
 // Append adds entries behind all others. They are durable when tx is.
 func (sp *Spool) Append(tx *Tx, entries []Entry) error {
-	t := sp.frames(tx)
+	t, length := sp.frames(tx), sp.length(tx)
 	next := tx.counter(bucketName("frame", sp.name), t.lastKey)
 	frame := tx.scratch[:0]
 	flush := func() error {
@@ -66,7 +66,7 @@ func (sp *Spool) Append(tx *Tx, entries []Entry) error {
 		return fmt.Errorf("append to spool %s: %w", sp.name, err)
 	}
 	tx.scratch = frame
-	sp.length(tx).add(len(entries))
+	length.add(len(entries))
 	return nil
 }
 

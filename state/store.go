@@ -34,6 +34,7 @@ type Store struct {
 	db   *bbolt.DB
 
 	naming  sync.Mutex // held while names are given numbers
+	folding sync.Mutex // held while runs of match keys are folded
 	mu      sync.RWMutex
 	head    header
 	aged    time.Time // when the generation last moved

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"net/url"
 	"strings"
 
 	"go.etcd.io/bbolt"
@@ -80,6 +81,15 @@ func escape(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// unescape is the inverse of escape.
+func unescape(s string) string {
+	out, err := url.PathUnescape(s)
+	if err != nil {
+		return s
+	}
+	return out
 }
 
 func checksum(seed uint32, b []byte) uint32 {

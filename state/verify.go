@@ -128,6 +128,9 @@ func checker(tx *Tx, name string) rowCheck {
 		return checkChange(side("hub"))
 	case "key":
 		return checkKey(side("hub"))
+	case "keyrun":
+		object, _, _ := strings.Cut(of, "/")
+		return checkRun(tx.table("key/"+object), checkKey(tx.table("hub/"+object)))
 	case "link":
 		return checkLink(side("remote"))
 	case "remote":
@@ -144,7 +147,7 @@ func checker(tx *Tx, name string) rowCheck {
 func checkPacked(kind string) rowCheck {
 	return func(_ *table, key, payload []byte) (err error) {
 		switch kind {
-		case "meta", "merge", "run", "position", "plan":
+		case "meta", "merge", "fold", "run", "position", "plan":
 			if !json.Valid(payload) {
 				err = errShort
 			}
@@ -204,6 +207,21 @@ func checkKey(hub *table) rowCheck {
 		}
 		if !hub.has(key[keyPrefixSize:]) {
 			return fmt.Errorf("there is no hub record %s", numberText(key[keyPrefixSize:]))
+		}
+		return nil
+	}
+}
+
+func checkRun(keys *table, check rowCheck) rowCheck {
+	return func(_ *table, _, payload []byte) error {
+		run := keyRun(payload)
+		if len(payload)%runRowSize != 0 {
+			return errShort
+		}
+		for i := range run.len() {
+			if err := firstError(run.check(keys, i), check(keys, run.row(i), nil)); err != nil {
+				return err
+			}
 		}
 		return nil
 	}
