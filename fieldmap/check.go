@@ -88,6 +88,12 @@ func (c *compilation) checkRoute(r *Route) {
 		c.fail(at.at("direction"), fmt.Sprintf("%s is push_only for %s in hub.yaml and cannot be pulled",
 			r.System, r.Hub.Name), "") // D16
 	}
+	for _, rule := range r.Fields {
+		if rule.Editable && len(r.rules(rule.Remote.Name)) > 1 {
+			c.fail(at.at("fields").onLine(rule.Line),
+				fmt.Sprintf("%s feeds two hub fields, so neither can be editable", rule.Remote.Name), "") // R76
+		}
+	}
 	c.checkMapped(at, r)
 	c.checkReferences(at, r)
 	if r.Direction == Push {

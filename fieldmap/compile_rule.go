@@ -197,7 +197,5 @@ func (c *compilation) editable(at place, r *Route, rule *Rule) {
 		c.fail(at, fmt.Sprintf("%s is a core field and cannot be editable", f.Name), "use a custom field") // R78, R93
 	case rule.Values != nil && !rule.Values.OneToOne():
 		c.fail(at, "a value map that is not one to one has no way back", "")
-	case slices.ContainsFunc(r.Fields, func(o *Rule) bool { return o.Remote.Name == rule.Remote.Name }):
-		c.fail(at, fmt.Sprintf("%s feeds two hub fields, so neither can be editable", rule.Remote.Name), "")
 	}
 }

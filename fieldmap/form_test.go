@@ -74,7 +74,7 @@ func TestFormKeyOfOddValues(t *testing.T) {
 				t.Errorf("%v: %v is not itself", form, v)
 			}
 		}
-		if fieldmap.Form(form).Version() == 0 {
+		if form.Version() == 0 {
 			t.Errorf("%v has no version", form)
 		}
 		if again, ok := fieldmap.ParseForm(form.String()); !ok || again != form {

@@ -148,7 +148,8 @@ type MatchKey struct {
 	Compare Form
 }
 
-// Rule is one field mapping. Index is its position in the route's Fields.
+// Rule is one field mapping. Index is its position in the route's Fields. Write
+// is Never for a pulled field that is not editable.
 type Rule struct {
 	Index      int
 	Remote     record.Field // the remote spelling and the hub's type

@@ -1,0 +1,529 @@
+package fieldmap_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"crmsyncd/fieldmap"
+)
+
+type problemTest struct {
+	change  func(c *config)
+	want    string // part of the one line
+	warning bool
+}
+
+func runProblems(t *testing.T, tests map[string]problemTest) {
+	t.Helper()
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := base()
+			tt.change(c)
+			_, problems := c.compile()
+			if !tt.warning && !fieldmap.Failed(problems) {
+				t.Fatalf("no error; want %q", tt.want)
+			}
+			for _, p := range problems {
+				if p.Warning == tt.warning && strings.Contains(p.Error(), tt.want) {
+					return
+				}
+			}
+			t.Errorf("got %v; want %q, warning %v", problems, tt.want, tt.warning)
+		})
+	}
+}
+
+// TestIdentityProblems: what check says about ids and keys.
+func TestIdentityProblems(t *testing.T) {
+	t.Parallel()
+	runProblems(t, map[string]problemTest{
+		"R6, D9: account_id by another form": {
+			func(c *config) { c.sfAccount().Match[0].Compare = "fold" },
+			"objects[1].match[0].compare: account_id is always compared exactly", false,
+		},
+		"R6: account_id rule by another form": {
+			func(c *config) { c.customer().Fields[0].Compare = "digits" }, "account_id is always compared exactly", false,
+		},
+		"R9, R11: account_id as number": {
+			func(c *config) { c.field(fieldmap.HubFieldSpec{Name: "account_id", Type: "int"}) },
+			"account.account_id is of type id (ids are text", false,
+		},
+		"R11: account_id as decimal": {
+			func(c *config) { c.field(fieldmap.HubFieldSpec{Name: "account_id", Type: "decimal"}) }, "is of type id", false,
+		},
+		"account_id with values": {
+			func(c *config) { c.customer().Fields[0].Values = map[string]string{"1": "2"} }, "account_id takes no value map", false,
+		},
+		"R8: bad id_pattern": {
+			func(c *config) { s := c.account(); s.IDPattern = "["; c.set(s) },
+			"hub.yaml: objects.account.id_pattern: not a regular expression", false,
+		},
+		"R23: no account_id from the system of record": {
+			func(c *config) { c.drop(c.customer(), "account_id") }, "no field is mapped to account_id", false,
+		},
+		"R25, D17: no join_date": {
+			func(c *config) { c.drop(c.customer(), "join_date") }, "no field is mapped to join_date", true,
+		},
+		"R24, R138: no name in the source": {
+			func(c *config) { c.drop(c.customer(), "name") }, "routes/qbench.yaml:3: objects[0].fields: no field is mapped to name", false,
+		},
+		"R138: no name in the target": {
+			func(c *config) { c.drop(c.sfAccount(), "name") }, "no field is mapped to name", false,
+		},
+		"R145: no e-mail in the target": {
+			func(c *config) { c.drop(c.sfContact(), "email") }, "no field is mapped to email", false,
+		},
+		"R145: no e-mail in the source": {
+			func(c *config) { c.drop(c.qbContact(), "email") }, "no field is mapped to email", false,
+		},
+		"R146: contact without account": {
+			func(c *config) { c.drop(c.sfContact(), "account") }, "no field is mapped to account", false,
+		},
+		"R47, D1: name as key": {
+			func(c *config) {
+				c.sfAccount().Match = append(c.sfAccount().Match, fieldmap.MatchSpec{Remote: "Name", Hub: "name"})
+			}, "names are not unique", true,
+		},
+		"R32: e-mail as key": {
+			func(c *config) {
+				c.sfContact().Match = append(c.sfContact().Match, fieldmap.MatchSpec{Remote: "Email", Hub: "email", Compare: "email"})
+			}, "email is a weak key: it is typed by hand", true,
+		},
+		"R34: website as key": {
+			func(c *config) {
+				c.sfAccount().Match = append(c.sfAccount().Match, fieldmap.MatchSpec{Remote: "Website", Hub: "website", Compare: "domain"})
+			}, "website is a weak key", true,
+		},
+		"R49: neither key nor external id": {
+			func(c *config) { c.sfAccount().Match, c.sfAccount().ExternalID = nil, "" }, "a push needs a match key or an external_id", false,
+		},
+		"R50, F8: no external id": {
+			func(c *config) { c.sfAccount().ExternalID = "" }, "no external_id", true,
+		},
+		"R49: pull without key": {
+			func(c *config) {
+				o := lead(fieldmap.FieldSpec{Remote: "h", Hub: "health"})
+				o.Match = nil
+				c.closeRoute(o)
+			},
+			"without a match key", true,
+		},
+		"external id filled twice": {
+			func(c *config) { c.pushField(fieldmap.FieldSpec{Remote: "Customer_Id__c", Hub: "website"}) },
+			"Customer_Id__c carries our id and is also filled from website", false,
+		},
+		"key without a side": {
+			func(c *config) { c.sfAccount().Match[0].Remote = "" }, "a match key names the field of either side", false,
+		},
+		"unknown id": {
+			func(c *config) { s := c.account(); s.ID = "acount_id"; c.set(s) }, "did you mean account_id?", false,
+		},
+		"address as id": {
+			func(c *config) { s := c.account(); s.ID = "addresses.BILLING.city"; c.set(s) }, "cannot be an identity", false,
+		},
+	})
+}
+
+// TestRouteProblems: systems, directions and words.
+func TestRouteProblems(t *testing.T) {
+	t.Parallel()
+	runProblems(t, map[string]problemTest{
+		"system not declared": {
+			func(c *config) { c.routes[0].System = "salseforce" }, `system "salseforce" is not known (did you mean salesforce?)`, false,
+		},
+		"system of record not declared": {
+			func(c *config) { s := c.account(); s.SystemOfRecord = "qbensh"; c.set(s) }, "did you mean qbench?", false,
+		},
+		"R19: no system of record": {
+			func(c *config) { s := c.account(); s.SystemOfRecord = ""; c.set(s) }, "account has no system of record", false,
+		},
+		"system of record not pulled": {
+			func(c *config) { s := c.account(); s.SystemOfRecord = "close"; c.set(s) }, "no route pulls it from there", true,
+		},
+		"crm not declared": {func(c *config) { c.hub.CRM = "sugar" }, `hub.yaml: crm: system "sugar"`, false},
+		"hub object": {
+			func(c *config) { c.sfAccount().Hub = "acount" }, `hub object "acount" is not known (did you mean account?)`, false,
+		},
+		"hub object in hub.yaml": {
+			func(c *config) { c.hub.Objects["deal"] = fieldmap.HubObjectSpec{} }, `hub object "deal" is not known (allowed: user, account`, false,
+		},
+		"no direction":  {func(c *config) { c.customer().Direction = "" }, "has no direction (allowed: pull, push)", false},
+		"D16: both":     {func(c *config) { c.customer().Direction = "both" }, "mark single fields editable", false},
+		"bad direction": {func(c *config) { c.customer().Direction = "pul" }, "did you mean pull?", false},
+		"D16: pull from push_only": {
+			func(c *config) {
+				s := c.account()
+				s.PushOnly = append(s.PushOnly, "close")
+				c.set(s)
+				c.closeRoute(lead(fieldmap.FieldSpec{Remote: "h", Hub: "health"}))
+			}, "close is push_only for account", false,
+		},
+		"D16: both by two routes": {
+			func(c *config) {
+				o := lead(fieldmap.FieldSpec{Remote: "Health", Hub: "health"})
+				o.Object = "Account2"
+				c.routes[0].Objects = append(c.routes[0].Objects, o)
+			}, "account is pulled from salesforce and pushed to it", false,
+		},
+		"D16: push_only system of record": {
+			func(c *config) { s := c.account(); s.PushOnly = []string{"qbench"}; c.set(s) }, "cannot be push_only", false,
+		},
+		"mode":        {func(c *config) { c.sfAccount().Mode = "matchonly" }, "did you mean match_only?", false},
+		"on_link":     {func(c *config) { c.sfAccount().OnLink = "mine" }, "allowed: source, fill_blank, keep", false},
+		"on_move":     {func(c *config) { c.sfAccount().OnMove = "drop" }, "allowed: move, add, hold", false},
+		"compare":     {func(c *config) { c.pushField(fieldmap.FieldSpec{Remote: "W", Hub: "website", Compare: "urls"}) }, "did you mean url? allowed: exact", false},
+		"create_from": {func(c *config) { c.sfAccount().CreateFrom = []string{"qbenchh"} }, "did you mean qbench?", false},
+		"R149: create needs what nobody fills": {
+			func(c *config) { c.drop(c.qbContact(), "phone_numbers") },
+			"a create needs phone_numbers.WORK, which no route fills, so nothing can ever be created", false,
+		},
+		"R149: create needs what is not sent": {
+			func(c *config) { c.drop(c.sfContact(), "phone_numbers.WORK") }, "which this route does not write", false,
+		},
+		"create_needs of an unknown field": {
+			func(c *config) { c.sfContact().CreateNeeds = []string{"emial"} }, "did you mean email?", false,
+		},
+		"push words on a pull": {func(c *config) { c.customer().ExternalID = "x" }, "external_id is a word for push routes", false},
+		"two routes": {
+			func(c *config) { c.routes[1].Objects = append(c.routes[1].Objects, *c.customer()) }, "two routes for qbench/customer", false,
+		},
+		"no object":      {func(c *config) { c.customer().Object = " " }, "names no object", false},
+		"filter":         {func(c *config) { c.sfAccount().Filter = `healht == "green"` }, `no field "healht" (did you mean health?)`, false},
+		"filter type":    {func(c *config) { c.sfAccount().Filter = `health == 5` }, "mismatched types string and int", false},
+		"filter, remote": {func(c *config) { c.customer().Filter = `nmae == "x"` }, "did you mean name?", true},
+		"R90: filter on contacts": {
+			func(c *config) { c.qbContact().Filter = `email != nil` }, "a filter on contacts is advised against", true,
+		},
+		"reference without a route": {
+			func(c *config) { c.pullField(fieldmap.FieldSpec{Remote: "rep", Hub: "owner"}) },
+			"owner refers to user, and qbench has no route for users", false,
+		},
+	})
+}
+
+// TestFieldProblems: field mappings and the hub's fields.
+func TestFieldProblems(t *testing.T) {
+	t.Parallel()
+	editable := func(f fieldmap.FieldSpec) func(c *config) {
+		return func(c *config) { f.Editable = true; c.closeRoute(lead(f)) }
+	}
+	runProblems(t, map[string]problemTest{
+		"unknown field": {
+			func(c *config) { c.pullField(fieldmap.FieldSpec{Remote: "w", Hub: "webiste", Line: 17}) },
+			`routes/qbench.yaml:17: objects[0].fields[6].hub: account has no field "webiste" (did you mean website?)`, false,
+		},
+		"no remote": {func(c *config) { c.pullField(fieldmap.FieldSpec{Hub: "website"}) }, "names no remote field", false},
+		"no owner": {
+			func(c *config) {
+				c.field(fieldmap.HubFieldSpec{Name: "a", Type: "text"})
+				c.closeRoute(lead(fieldmap.FieldSpec{Remote: "a", Hub: "a"}))
+				o := lead(fieldmap.FieldSpec{Remote: "a", Hub: "a"})
+				s := c.account()
+				s.SystemOfRecord = "qbench"
+				c.set(s)
+				c.opt.Systems["desk"] = fieldmap.SystemInfo{Provider: "desk"}
+				c.routes = append(c.routes, fieldmap.RouteSpec{System: "desk", Objects: []fieldmap.ObjectSpec{o}})
+			}, "account.a has no owner: close and desk fill it", false,
+		},
+		"unknown owner": {
+			func(c *config) { c.field(fieldmap.HubFieldSpec{Name: "website", Wins: "newr"}) }, "did you mean newer?", false,
+		},
+		"owner that does not pull": {
+			func(c *config) { c.field(fieldmap.HubFieldSpec{Name: "name", Wins: "close"}) }, "close owns name but no route pulls it", false,
+		},
+		"R86, R98: usage pushed": {
+			func(c *config) { c.pushField(fieldmap.FieldSpec{Remote: "Logins__c", Hub: "logins"}) }, "logins is usage data", false,
+		},
+		"R86: usage editable": {editable(fieldmap.FieldSpec{Remote: "l", Hub: "logins"}), "logins is usage data", false},
+		"D17: pull into crm id": {
+			func(c *config) { c.pullField(fieldmap.FieldSpec{Remote: "sf", Hub: "crm_account_id"}) },
+			"crm_account_id is filled by the daemon", false,
+		},
+		"D17: support id nobody fills": {
+			func(c *config) { c.pushField(fieldmap.FieldSpec{Remote: "Desk__c", Hub: "support_account_id"}) }, "no route fills it", true,
+		},
+		"pushed but never filled": {
+			func(c *config) { c.pushField(fieldmap.FieldSpec{Remote: "H", Hub: "health"}) }, "health is pushed, but no route fills it", true,
+		},
+		"R162, R173: contact address nobody fills": {
+			func(c *config) { c.drop(c.qbContact(), "addresses.city") }, "map the contact's address fields", false,
+		},
+		"R170: address type": {
+			func(c *config) { c.pullField(fieldmap.FieldSpec{Remote: "c", Hub: "addresses.MAILING.city"}) },
+			`address type "MAILING" is not declared for account (allowed: BILLING, SHIPPING)`, false,
+		},
+		"D3: contact address type": {
+			func(c *config) {
+				c.qbContact().Fields = append(c.qbContact().Fields, fieldmap.FieldSpec{Remote: "c", Hub: "addresses.HOME.city"})
+			}, `(allowed: MAILING; more can be declared as address_types of contact in hub.yaml)`, false,
+		},
+		"D3: phone type": {
+			func(c *config) { c.pullField(fieldmap.FieldSpec{Remote: "c", Hub: "phone_numbers.FAX"}) },
+			`phone type "FAX" is not declared for account (allowed: WORK; more`, false,
+		},
+		"R170: account types are closed": {
+			func(c *config) { s := c.account(); s.AddressTypes = []string{"HOME"}; c.set(s) }, "allowed: BILLING, SHIPPING)", false,
+		},
+		"R171: type as a field": {
+			func(c *config) { c.pullField(fieldmap.FieldSpec{Remote: "t", Hub: "addresses.BILLING.address_type"}) },
+			"the address type is part of the path", false,
+		},
+		"address field": {
+			func(c *config) { c.pullField(fieldmap.FieldSpec{Remote: "t", Hub: "addresses.BILLING.citty"}) }, "did you mean city?", false,
+		},
+		"address field, default type": {
+			func(c *config) { c.pullField(fieldmap.FieldSpec{Remote: "t", Hub: "addresses.zip"}) }, "allowed: street_1, street_2, city", false,
+		},
+		"parts of a phone": {
+			func(c *config) { c.pullField(fieldmap.FieldSpec{Remote: "t", Hub: "phone_numbers.WORK.number"}) }, "a phone has no parts", false,
+		},
+		"types of opportunities": {
+			func(c *config) { c.hub.Objects["opportunity"] = fieldmap.HubObjectSpec{AddressTypes: []string{"X"}} }, "opportunity has no address", false,
+		},
+		"type in small letters": {
+			func(c *config) {
+				s := c.hub.Objects["contact"]
+				s.PhoneTypes = []string{"mobile"}
+				c.hub.Objects["contact"] = s
+			}, "write it in capitals", false,
+		},
+		"two fields into one": {
+			func(c *config) { c.pullField(fieldmap.FieldSpec{Remote: "title", Hub: "name"}) }, "two remote fields fill name", false,
+		},
+		"two mappings onto one": {
+			func(c *config) { c.pushField(fieldmap.FieldSpec{Remote: "Name", Hub: "industry"}) }, "two mappings write Name", false,
+		},
+		"write on a pull": {
+			func(c *config) { c.pullField(fieldmap.FieldSpec{Remote: "w", Hub: "website", Write: "enforce"}) }, "write is a word for push routes", false,
+		},
+		"write mode": {
+			func(c *config) { c.pushField(fieldmap.FieldSpec{Remote: "W", Hub: "website", Write: "always"}) },
+			"allowed: on_change, enforce, fill_blank, create_only, never", false,
+		},
+		"on_empty": {
+			func(c *config) { c.pullField(fieldmap.FieldSpec{Remote: "w", Hub: "website", OnEmpty: "ignored"}) }, "did you mean ignore?", false,
+		},
+		"repair": {
+			func(c *config) { c.customer().Fields[0].Normalize = "round" }, "allowed: whole_number", false,
+		},
+		"repair of a text": {
+			func(c *config) { c.customer().Fields[1].Normalize = "whole_number" }, "whole_number repairs ids", false,
+		},
+		"F18: no such picklist value": {
+			func(c *config) {
+				c.pullField(fieldmap.FieldSpec{Remote: "h", Hub: "health", Values: map[string]string{"OK": "grene"}})
+			}, `value "grene" is not known (did you mean green?)`, false,
+		},
+		"value of another type": {
+			func(c *config) {
+				c.pullField(fieldmap.FieldSpec{Remote: "n", Hub: "number_of_employees", Values: map[string]string{"few": "some"}})
+			}, "not a whole number", false,
+		},
+		"blank in a value map": {
+			func(c *config) {
+				c.pullField(fieldmap.FieldSpec{Remote: "h", Hub: "health", Values: map[string]string{" ": "green"}})
+			}, "a value map holds a blank", false,
+		},
+		"blank hub value": {
+			func(c *config) {
+				c.pullField(fieldmap.FieldSpec{Remote: "h", Hub: "health", Values: map[string]string{"a": ""}})
+			}, "a value map holds a blank", false,
+		},
+		"push cannot tell": {
+			func(c *config) { c.sfAccount().Fields[3].Values = map[string]string{"A": "Lab", "B": "Lab"} },
+			"a push cannot tell which one to write", false,
+		},
+		"F18: default missing": {
+			func(c *config) { c.customer().Fields[5].OnUnmapped = "default" }, "on_unmapped: default has no default", false,
+		},
+		"default not used": {
+			func(c *config) { c.customer().Fields[5].Default = "x" }, "used only with on_unmapped: default", false,
+		},
+		"default not in the list": {
+			func(c *config) {
+				c.pullField(fieldmap.FieldSpec{Remote: "h", Hub: "health", OnUnmapped: "default", Default: "blue"})
+			}, `value "blue" is not known (allowed: green, red)`, false,
+		},
+		"default of another type": {
+			func(c *config) {
+				c.pullField(fieldmap.FieldSpec{
+					Remote: "n", Hub: "number_of_employees", OnUnmapped: "default", Default: "few", Values: map[string]string{"a": "1"},
+				})
+			}, "not a whole number", false,
+		},
+		"on_unmapped without values": {
+			func(c *config) {
+				c.pullField(fieldmap.FieldSpec{Remote: "w", Hub: "website", OnUnmapped: "skip_field"})
+			},
+			"on_unmapped needs values or a picklist", false,
+		},
+		"on_unmapped": {
+			func(c *config) { c.customer().Fields[5].OnUnmapped = "skip" }, "allowed: hold, skip_field, default", false,
+		},
+		"editable on a push": {
+			func(c *config) { c.pushField(fieldmap.FieldSpec{Remote: "W", Hub: "website", Editable: true}) }, "editable is a word for pulled fields", false,
+		},
+		"R78: editable core field": {editable(fieldmap.FieldSpec{Remote: "w", Hub: "website"}), "website is a core field", false},
+		"editable address": {
+			editable(fieldmap.FieldSpec{Remote: "w", Hub: "addresses.BILLING.state"}), "add write: on_change", false,
+		},
+		"R109: editable opportunity": {
+			func(c *config) {
+				c.closeRoute(fieldmap.ObjectSpec{
+					Object: "opportunity", Hub: "opportunity", Direction: "pull",
+					Fields: []fieldmap.FieldSpec{{Remote: "note", Hub: "name", Editable: true}},
+				})
+			}, "opportunity is never written back", false,
+		},
+		"R76: editable value map": {
+			editable(fieldmap.FieldSpec{Remote: "w", Hub: "health", Values: map[string]string{"a": "green", "b": "green"}}),
+			"a value map that is not one to one", false,
+		},
+		"R76: editable, one to two": {
+			func(c *config) {
+				c.closeRoute(lead(
+					fieldmap.FieldSpec{Remote: "h", Hub: "score"}, fieldmap.FieldSpec{Remote: "h", Hub: "health", Editable: true},
+				))
+			}, "h feeds two hub fields", false,
+		},
+		"R76: one to two, editable first": {
+			func(c *config) {
+				c.closeRoute(lead(
+					fieldmap.FieldSpec{Remote: "h", Hub: "health", Editable: true}, fieldmap.FieldSpec{Remote: "h", Hub: "score"},
+				))
+			}, "h feeds two hub fields", false,
+		},
+		"editable repair": {
+			func(c *config) {
+				c.field(fieldmap.HubFieldSpec{Name: "old_id", Type: "id"})
+				c.closeRoute(lead(fieldmap.FieldSpec{Remote: "h", Hub: "old_id", Editable: true, Normalize: "whole_number"}))
+			}, "a repaired field has no way back", false,
+		},
+		"custom field without type": {
+			func(c *config) { c.field(fieldmap.HubFieldSpec{Name: "websit"}) }, "so it needs a type (did you mean website?)", false,
+		},
+		"custom field of unknown type": {
+			func(c *config) { c.field(fieldmap.HubFieldSpec{Name: "x", Type: "txt"}) }, "did you mean text?", false,
+		},
+		"custom reference": {
+			func(c *config) { c.field(fieldmap.HubFieldSpec{Name: "x", Type: "ref"}) }, "cannot be a reference", false,
+		},
+		"name of a custom field": {
+			func(c *config) { c.field(fieldmap.HubFieldSpec{Name: "My Field", Type: "text"}) }, "cannot be the name of a field", false,
+		},
+		"declared twice": {
+			func(c *config) { c.field(fieldmap.HubFieldSpec{Name: "health", Type: "text"}) }, `field "health" is declared twice`, false,
+		},
+		"core type": {
+			func(c *config) { c.field(fieldmap.HubFieldSpec{Name: "join_date", Type: "text"}) }, "account.join_date is of type date", false,
+		},
+		"class": {func(c *config) { c.field(fieldmap.HubFieldSpec{Name: "website", Class: "usag"}) }, "did you mean usage?", false},
+		"scale of a text": {
+			func(c *config) { two := 2; c.field(fieldmap.HubFieldSpec{Name: "website", Scale: &two}) }, "a scale is for decimals", false,
+		},
+		"picklist without values": {
+			func(c *config) { c.field(fieldmap.HubFieldSpec{Name: "x", Type: "picklist"}) }, "picklist x has no values", false,
+		},
+		"values of a text": {
+			func(c *config) { c.field(fieldmap.HubFieldSpec{Name: "x", Type: "text", Values: []string{"a"}}) }, "values are for picklists", false,
+		},
+		"values twice": {
+			func(c *config) {
+				c.field(fieldmap.HubFieldSpec{Name: "x", Type: "picklist", Values: []string{"a", "a "}})
+			}, "stands twice", false,
+		},
+	})
+}
+
+// TestAllowed: what must stay possible, without any error.
+func TestAllowed(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(c *config){
+		"D15: editable task field": func(c *config) {
+			c.closeRoute(fieldmap.ObjectSpec{
+				Object: "task", Hub: "task", Direction: "pull",
+				Fields: []fieldmap.FieldSpec{{Remote: "done", Hub: "status", Editable: true, Values: map[string]string{"true": "closed", "false": "open"}}},
+			})
+			c.hub.Objects["task"] = fieldmap.HubObjectSpec{SystemOfRecord: "close"}
+		},
+		"R79: editable custom field": func(c *config) {
+			c.closeRoute(lead(fieldmap.FieldSpec{Remote: "h", Hub: "health", Editable: true, Values: map[string]string{"Good": "green", "Bad": "red"}}))
+		},
+		"D17: push of the crm id": func(c *config) { c.pushField(fieldmap.FieldSpec{Remote: "Own_Id__c", Hub: "crm_account_id"}) },
+		"R35: key by support id": func(c *config) {
+			c.sfAccount().Match = append(c.sfAccount().Match, fieldmap.MatchSpec{Remote: "Desk__c", Hub: "support_account_id"})
+		},
+		"core text as picklist": func(c *config) {
+			c.field(fieldmap.HubFieldSpec{Name: "industry", Type: "picklist", Values: []string{"Lab", "Hospital"}})
+		},
+		"D3: declared types": func(c *config) {
+			s := c.hub.Objects["contact"]
+			s.AddressTypes, s.PhoneTypes = []string{"MAILING", "HOME"}, []string{"MOBILE"}
+			c.hub.Objects["contact"] = s
+			c.qbContact().Fields = append(c.qbContact().Fields,
+				fieldmap.FieldSpec{Remote: "c2", Hub: "addresses.HOME.city"}, fieldmap.FieldSpec{Remote: "m", Hub: "phone_numbers.MOBILE"})
+		},
+		"one hub value of two remote ones, pulled": func(c *config) { c.customer().Fields[5].Values["X"] = "Lab" },
+		"D4: fewer needs": func(c *config) {
+			c.drop(c.sfContact(), "phone_numbers.WORK")
+			c.sfContact().CreateNeeds = []string{"email"}
+		},
+		"no needs at all": func(c *config) { c.sfContact().CreateNeeds = []string{} },
+		"R11: repair":     func(c *config) { c.customer().Fields[0].Normalize = "whole_number" },
+		"external id also mapped": func(c *config) {
+			c.pushField(fieldmap.FieldSpec{Remote: "Customer_Id__c", Hub: "account_id"})
+		},
+		"D14: create from any": func(c *config) { c.sfAccount().CreateFrom = []string{"any"} },
+		"match only":           func(c *config) { c.sfAccount().Mode = "match_only" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := base()
+			change(c)
+			if _, problems := c.compile(); fieldmap.Failed(problems) {
+				t.Error(problems)
+			}
+		})
+	}
+}
+
+// TestAllProblemsAtOnce: one run of check shows everything, in the same order
+// every time.
+func TestAllProblemsAtOnce(t *testing.T) {
+	t.Parallel()
+	broken := func() *config {
+		c := base()
+		c.hub.CRM = "nobody"
+		c.customer().Direction = "sideways"
+		c.sfAccount().OnLink = "mine"
+		c.sfContact().Fields[0].Hub = "emial"
+		c.hub.Objects["deal"], c.hub.Objects["thing"] = fieldmap.HubObjectSpec{}, fieldmap.HubObjectSpec{}
+		return c
+	}
+	_, first := broken().compile()
+	for _, want := range []string{"nobody", "sideways", "mine", "emial", "deal", "thing"} {
+		if !slices.ContainsFunc(first, func(p fieldmap.Problem) bool { return strings.Contains(p.Error(), want) }) {
+			t.Errorf("%s is not reported", want)
+		}
+	}
+	for range 5 {
+		if _, again := broken().compile(); !slices.Equal(first, again) {
+			t.Fatal("another order")
+		}
+	}
+}
+
+func TestProblemLine(t *testing.T) {
+	t.Parallel()
+	for want, p := range map[string]fieldmap.Problem{
+		"a.yaml:3: x.y: wrong (mend it)": {File: "a.yaml", Line: 3, Path: "x.y", Message: "wrong", Hint: "mend it"},
+		"a.yaml: wrong":                  {File: "a.yaml", Message: "wrong"},
+		"wrong":                          {Message: "wrong"},
+	} {
+		if got := p.Error(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
