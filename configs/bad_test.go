@@ -19,7 +19,7 @@ import (
 	"crmsyncd/fieldmap"
 )
 
-var update = flag.Bool("update", false, "rewrite the expectations in testdata/bad-*.yaml") //nolint:gochecknoglobals // a flag of the test binary
+var update = flag.Bool("update", false, "rewrite the expectations in testdata/bad-*.yaml")
 
 // shipped is the shipped configuration as a file system that a test may change.
 func shipped(t *testing.T) fstest.MapFS {

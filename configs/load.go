@@ -196,7 +196,7 @@ func (l *loader) slurp(name string) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("open: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("read: %w", err)

@@ -220,8 +220,13 @@ guards: {max_removals: {percent: 5}}
 		s.Auth.Username, s.Auth.Audience, cfg.Schedules["qbench"], cfg.Schedules["qbench/contact"], cfg.Guards.MaxRemovals,
 	}
 	want := []any{
-		"America/Chicago", "Europe/Berlin", "", []string{"lab", "oldlab"}, "q", "jwt", false, 20,
-		"u@org.example", "https://test.salesforce.com", configs.Schedule{Routine: "@hourly"}, configs.Schedule{Routine: "@daily"}, configs.Limit{Percent: 5, Floor: 25},
+		"America/Chicago", "Europe/Berlin", "",
+		[]string{"lab", "oldlab"},
+		"q", "jwt", false, 20,
+		"u@org.example", "https://test.salesforce.com",
+		configs.Schedule{Routine: "@hourly"},
+		configs.Schedule{Routine: "@daily"},
+		configs.Limit{Percent: 5, Floor: 25},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)

@@ -162,31 +162,49 @@ func (w *walker) oneOf(n *yaml.Node, path, mend string, names ...string) {
 }
 
 func (w *walker) scalar(n *yaml.Node, k kind, path string, line int) {
-	if n.Kind != yaml.ScalarNode {
-		w.add(line, path, "wants "+wanted(k)+", not "+describe(n), "")
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
+		w.add(line, path, "has no value", "give one, or remove the key")
 		return
 	}
-	tag := n.ShortTag()
-	switch {
-	case tag == "!!null":
-		w.add(line, path, "has no value", "give one, or remove the key")
-	case k == kindText && tag == "!!str":
+	if n.Kind != yaml.ScalarNode || !fits(n.ShortTag(), k, n.Value) {
+		hint := ""
+		if k == kindText && n.Kind == yaml.ScalarNode {
+			hint = "put it in quotes"
+		}
+		w.add(line, path, "wants "+wanted(k)+", not "+describe(n), hint)
+		return
+	}
+	switch k {
+	case kindText:
 		w.text(n, path, line)
-	case k == kindText:
-		w.add(line, path, "wants a text, not "+describe(n), "put it in quotes")
-	case k == kindNumber && tag == "!!int":
+	case kindNumber:
 		var number int32
 		if n.Decode(&number) != nil {
 			w.add(line, path, "the number is out of range", "")
 		}
-	case k == kindFlag && tag == "!!bool", k == kindOnOff && isOnOff(n):
-	case k == kindPercent && (tag == "!!int" || tag == "!!str"):
+	case kindPercent:
 		if _, ok := parsePercent(n.Value); !ok {
 			w.add(line, path, "wants a percentage from 0 to 100", "such as 20%")
 		}
-	default:
-		w.add(line, path, "wants "+wanted(k)+", not "+describe(n), "")
 	}
+}
+
+// fits reports whether a scalar with this tag can be what is wanted.
+func fits(tag string, k kind, value string) bool {
+	switch k {
+	case kindText, kindTexts:
+		return tag == "!!str"
+	case kindNumber:
+		return tag == "!!int"
+	case kindFlag:
+		return tag == "!!bool"
+	case kindOnOff:
+		_, ok := parseOnOff(value)
+		return ok
+	case kindPercent:
+		return tag == "!!int" || tag == "!!str"
+	}
+	return false
 }
 
 func (w *walker) text(n *yaml.Node, path string, line int) {
@@ -196,11 +214,6 @@ func (w *walker) text(n *yaml.Node, path string, line int) {
 			return
 		}
 	}
-}
-
-func isOnOff(n *yaml.Node) bool {
-	_, ok := parseOnOff(n.Value)
-	return ok
 }
 
 // describe names what a node is, never what it says.

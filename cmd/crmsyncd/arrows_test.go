@@ -1,0 +1,251 @@
+package main_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "crmsyncd"
+
+// arrows says which packages of ours each package may import. A package that
+// is missing fails the test, so that a new folder is a decision.
+//
+//	cmd ─► configs ─► fieldmap ─► fieldmap/record
+//	 └───► sync/daemon ─► sync/engine ─► sync/plan ─► fieldmap
+//	                           ├───────► providers ─► fieldmap/record
+//	                           └───────► state ─────► fieldmap/record
+func arrows() map[string][]string {
+	const record, rest, walk, faults = "fieldmap/record", "providers/internal/rest", "providers/internal/jsonwalk", "providers/internal/faults"
+	return map[string][]string{
+		"cmd/crmsyncd": {
+			"configs", "fieldmap", record, "providers", rest, "providers/qbench", "providers/salesforce",
+			"state", "sync/plan", "sync/engine", "sync/daemon",
+		},
+		"cmd/crmsim":                         {"configs", "providers/fakedata", faults, "providers/qbench/qbenchsim", "providers/salesforce/salesforcesim"},
+		"configs":                            {"fieldmap"},
+		"fieldmap":                           {record},
+		"fieldmap/record":                    {},
+		"providers":                          {record},
+		"providers/fakedata":                 {},
+		"providers/providertest":             {record, "providers", faults, rest},
+		"providers/qbench":                   {record, "providers", rest, walk},
+		"providers/salesforce":               {record, "providers", rest, walk},
+		rest:                                 {},
+		walk:                                 {},
+		faults:                               {},
+		"providers/qbench/qbenchsim":         {faults, "providers/fakedata"},
+		"providers/salesforce/salesforcesim": {faults, "providers/fakedata"},
+		"state":                              {record},
+		"sync/plan":                          {"fieldmap", record},
+		"sync/engine":                        {"sync/plan", "fieldmap", record, "providers", "state"},
+		"sync/daemon":                        {"sync/engine", "sync/plan", "fieldmap", record, "providers", "state"},
+		"systemd":                            {},
+	}
+}
+
+// inTests says what tests may import besides: simulators and test helpers
+// judge a package from outside. Tests of cmd may import everything.
+func inTests(pkg string) []string {
+	helpers := []string{"providers/providertest", "providers/internal/faults", "providers/internal/rest", "providers/fakedata"}
+	sims := []string{"providers/qbench/qbenchsim", "providers/salesforce/salesforcesim"}
+	switch {
+	case pkg == "providers/qbench" || pkg == "providers/salesforce":
+		return append(helpers, pkg+"/"+path.Base(pkg)+"sim")
+	case pkg == "sync/engine" || pkg == "sync/daemon":
+		return slices.Concat(helpers, sims, []string{"configs", "providers/qbench", "providers/salesforce"})
+	case pkg == "providers/salesforce/salesforcesim" || pkg == "providers/qbench/qbenchsim":
+		return []string{"providers/fakedata"}
+	}
+	return nil
+}
+
+// homes names the one package in which each fixed dependency lives. (B2)
+func homes() map[string]string {
+	return map[string]string{
+		"github.com/robfig/cron":                "sync/daemon",
+		"github.com/knadh/koanf":                "configs",
+		"go.etcd.io/bbolt":                      "state",
+		"github.com/hashicorp/go-retryablehttp": "providers/internal/rest",
+		"github.com/go-viper/mapstructure":      "configs",
+		"github.com/expr-lang/expr":             "fieldmap",
+		"github.com/nyaruka/phonenumbers":       "fieldmap",
+		"github.com/dchest/siphash":             "fieldmap/record",
+		"github.com/brianvoe/gofakeit":          "providers/fakedata",
+	}
+}
+
+// impure lists what pure packages may not import, by prefix. fieldmap takes
+// addresses apart, so it may have net/url and its like; a record may have
+// log/slog, to tell a log that it shows nothing.
+func impure() map[string][]string {
+	return map[string][]string{
+		"fieldmap/record": {"net", "os", "context", "io/fs", "math/rand"},
+		"fieldmap":        {"net/http", "os", "context", "log", "io/fs", "math/rand"},
+		"sync/plan":       {"net", "os", "context", "log", "io/fs", "math/rand", "sync"},
+	}
+}
+
+// file is one Go file: its package's folder, and whether it is a test.
+type file struct {
+	name, pkg string
+	test      bool
+	ast       *ast.File
+}
+
+func goFiles(t *testing.T) (out []file) {
+	t.Helper()
+	walk(t, func(name string) {
+		if !strings.HasSuffix(name, ".go") || strings.Contains(name, "testdata/") || strings.HasPrefix(name, ".") {
+			return
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), root+"/"+name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, file{name, path.Dir(name), strings.HasSuffix(name, "_test.go"), f})
+	})
+	return out
+}
+
+func (f file) imports() (out []string) {
+	for _, spec := range f.ast.Imports {
+		out = append(out, strings.Trim(spec.Path.Value, "`\""))
+	}
+	return out
+}
+
+func under(imported, prefix string) bool {
+	return imported == prefix || strings.HasPrefix(imported, prefix+"/")
+}
+
+// TestArrows holds the imports to the table. (B9)
+func TestArrows(t *testing.T) {
+	t.Parallel()
+	table := arrows()
+	seen := map[string]bool{}
+	for _, f := range goFiles(t) {
+		allowed, known := table[f.pkg]
+		if !known {
+			t.Errorf("%s: package %s is not in the table of arrows", f.name, f.pkg)
+			continue
+		}
+		seen[f.pkg] = true
+		for _, imported := range f.imports() {
+			for _, broken := range judge(f, imported, allowed) {
+				t.Errorf("%s: %s", f.name, broken)
+			}
+		}
+	}
+	for pkg := range table {
+		if !seen[pkg] {
+			t.Errorf("the table of arrows names %s, which does not exist", pkg)
+		}
+	}
+}
+
+// judge says what is wrong with one import of f.
+func judge(f file, imported string, allowed []string) (broken []string) {
+	if own, ok := strings.CutPrefix(imported, module+"/"); ok {
+		free := f.test && (strings.HasPrefix(f.pkg, "cmd/") || own == f.pkg || slices.Contains(inTests(f.pkg), own))
+		if !free && !slices.Contains(allowed, own) {
+			broken = append(broken, f.pkg+" must not import "+own)
+		}
+	}
+	for dependency, home := range homes() {
+		if under(imported, dependency) && f.pkg != home {
+			broken = append(broken, dependency+" lives in "+home+" only")
+		}
+	}
+	for _, prefix := range impure()[f.pkg] {
+		if under(imported, prefix) && !f.test {
+			broken = append(broken, f.pkg+" is pure and must not import "+imported)
+		}
+	}
+	return broken
+}
+
+// TestJudgeBreaks proves that the judge is no rubber stamp.
+func TestJudgeBreaks(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		pkg, imported string
+		test          bool
+	}{
+		{"sync/plan", "crmsyncd/state", false},
+		{"sync/plan", "context", false},
+		{"providers/qbench", "crmsyncd/fieldmap", false},
+		{"providers/qbench", "crmsyncd/providers/salesforce", true},
+		{"providers/qbench", "crmsyncd/providers/qbench/qbenchsim", false},
+		{"providers/qbench/qbenchsim", "crmsyncd/providers/qbench", true},
+		{"sync/engine", "crmsyncd/configs", false},
+		{"state", "crmsyncd/configs", true},
+		{"sync/daemon", "github.com/knadh/koanf/v2", false},
+		{"cmd/crmsyncd", "go.etcd.io/bbolt", true},
+		{"cmd/crmsyncd", "crmsyncd/providers/qbench/qbenchsim", false},
+	} {
+		if len(judge(file{pkg: tt.pkg, test: tt.test}, tt.imported, arrows()[tt.pkg])) == 0 {
+			t.Errorf("%s may import %s", tt.pkg, tt.imported)
+		}
+	}
+}
+
+// TestPlanningReadsNoClock looks for calls that ask for the time, wait, or
+// start something.
+func TestPlanningReadsNoClock(t *testing.T) {
+	t.Parallel()
+	clock := []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
+	for _, f := range goFiles(t) {
+		if f.test || impure()[f.pkg] == nil {
+			continue
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.SelectorExpr:
+				if x, ok := n.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains(clock, n.Sel.Name) {
+					t.Errorf("%s: time.%s in a pure package", f.name, n.Sel.Name)
+				}
+			case *ast.GoStmt:
+				t.Errorf("%s: a goroutine in a pure package", f.name)
+			}
+			return true
+		})
+	}
+}
+
+// TestB9_TopLevel holds the top of the tree to what was agreed; sync is a
+// place and not a package.
+func TestB9_TopLevel(t *testing.T) {
+	t.Parallel()
+	allowed := map[string]bool{ // true is a folder
+		"cmd": true, "sync": true, "providers": true, "fieldmap": true, "state": true, "configs": true, "systemd": true,
+		"Makefile": false, "go.mod": false, "go.sum": false, "README.md": false, "LICENSE": false,
+	}
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		dir, ok := allowed[e.Name()]
+		switch {
+		case strings.HasPrefix(e.Name(), "."), e.Name() == "bin":
+		case !ok || dir != e.IsDir():
+			t.Errorf("%s does not belong at the top; allowed: %v", e.Name(), slices.Sorted(maps.Keys(allowed)))
+		}
+	}
+	inSync, err := os.ReadDir(root + "/sync")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range inSync {
+		if !e.IsDir() {
+			t.Errorf("sync/%s: sync is a folder of packages and holds no file", e.Name())
+		}
+	}
+}
