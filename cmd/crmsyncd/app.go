@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+const (
+	defaultConfig = "/etc/crmsyncd"
+	defaultState  = "/var/lib/crmsyncd/state.db"
+	defaultSocket = "/run/crmsyncd/control.sock"
+)
+
+// app is one call of the program: where it prints, and the flags that every
+// command has.
+type app struct {
+	out, errs io.Writer
+	outTerm   bool // the output is a terminal that may be colored
+	errTerm   bool
+
+	config, state, socket, format, level string
+	started                              bool // the command line was understood
+}
+
+func newApp(out, errs io.Writer) *app {
+	return &app{out: out, errs: errs, outTerm: isTerminal(out), errTerm: isTerminal(errs)}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+}
+
+// color reports whether a terminal may be colored (no-color.org).
+func (a *app) color() bool { return a.outTerm && os.Getenv("NO_COLOR") == "" }
+
+// execute runs one command line and returns the exit code.
+func (a *app) execute(ctx context.Context, args []string) int {
+	root := a.root()
+	root.SetArgs(args)
+	root.SetOut(a.out)
+	root.SetErr(a.errs)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	code := exitCode(err)
+	if !a.started {
+		code = exitUsage
+	}
+	if text := oneLine(err); text != "" {
+		fmt.Fprintln(a.errs, "crmsyncd: "+text)
+	}
+	if !a.started {
+		fmt.Fprintln(a.errs, "crmsyncd: see crmsyncd --help")
+	}
+	return code
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "crmsyncd",
+		Short: "Keeps CRM systems in step, field by field",
+		Long: "crmsyncd reads customers and contacts from the systems that own them, keeps an agreed copy,\n" +
+			"and pushes what changed to the others. Nothing is ever deleted in another system.\n\n" +
+			"Exit codes: 0 done, 1 failed, 2 wrong command line or configuration;\n" +
+			"one-shot commands also 3 done with held records, 4 stopped by a guard.",
+		Example:       "  crmsyncd check --live\n  crmsyncd plan\n  crmsyncd run --once\n  crmsyncd run",
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if a.format != formatTable && a.format != formatJSON {
+				return fmt.Errorf("-o %s is not known: table or json", a.format)
+			}
+			if _, err := a.logLevel(slog.LevelInfo); err != nil {
+				return err
+			}
+			a.started = true
+			return nil
+		},
+	}
+	f := root.PersistentFlags()
+	f.StringVar(&a.config, "config", defaultConfig, "folder of crmsyncd.yaml")
+	f.StringVar(&a.state, "state", "", "state file (default: what crmsyncd.yaml says)")
+	f.StringVar(&a.socket, "socket", "", "control socket (default: what crmsyncd.yaml says)")
+	f.StringVarP(&a.format, "output", "o", formatTable, "how to print: table or json")
+	f.StringVar(&a.level, "log-level", "", "debug, info, warn or error (default: info for the daemon, else warn)")
+	root.AddCommand(
+		a.runCommand(), a.checkCommand(), a.planCommand(), a.acceptCommand(), a.statusCommand(), a.runsCommand(),
+		a.heldCommand(), a.linkCommand(), a.unlinkCommand(), a.getCommand(), a.exportCommand(), a.stateCommand(),
+		a.reloadCommand(), a.versionCommand(),
+	)
+	return root
+}
+
+func (a *app) logLevel(usual slog.Level) (slog.Level, error) {
+	if a.level == "" {
+		return usual, nil
+	}
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(a.level)); err != nil {
+		return l, fmt.Errorf("--log-level %s is not known: debug, info, warn or error", a.level)
+	}
+	return l, nil
+}
+
+// logger writes text to a terminal and JSON to everything else.
+func (a *app) logger(usual slog.Level) *slog.Logger {
+	level, err := a.logLevel(usual)
+	if err != nil {
+		level = usual
+	}
+	opt := &slog.HandlerOptions{Level: level}
+	if a.errTerm {
+		return slog.New(slog.NewTextHandler(a.errs, opt))
+	}
+	return slog.New(slog.NewJSONHandler(a.errs, opt))
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/sync/daemon"
+)
+
+// problemView is a problem as JSON.
+type problemView struct {
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Path    string `json:"path,omitempty"`
+	Message string `json:"message"`
+	Mend    string `json:"mend,omitempty"`
+	Warning bool   `json:"warning,omitempty"`
+}
+
+// checkResult is everything that check found.
+type checkResult struct {
+	Errors   int                `json:"errors"`
+	Warnings int                `json:"warnings"`
+	Problems []problemView      `json:"problems"`
+	Systems  []daemon.CheckView `json:"systems,omitempty"`
+}
+
+func (a *app) checkCommand() *cobra.Command {
+	var live bool
+	var system string
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Check the configuration; with --live ask the systems too",
+		Long: "check tells everything that is wrong with the files at once, with file and line.\n" +
+			"--live also asks each system: which organization the credential opens, whether the fields exist,\n" +
+			"fit and may be written, whether the external id is unique, and how well the fields are filled.",
+		Example: "  crmsyncd check\n  crmsyncd check --live\n  crmsyncd check --live --system salesforce -o json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.check(cmd.Context(), live, system)
+		},
+	}
+	c.Flags().BoolVar(&live, "live", false, "also ask the systems")
+	c.Flags().StringVar(&system, "system", "", "with --live: this system only")
+	return c
+}
+
+func (a *app) check(ctx context.Context, live bool, system string) error {
+	l, problems := a.load()
+	if l != nil {
+		problems = append(problems, l.cfg.CheckSecrets()...)
+		if _, bad := l.systems(); len(bad) > 0 {
+			problems = append(problems, bad...)
+		}
+		if _, err := l.schedules(); err != nil {
+			problems = append(problems, fieldmap.Problem{Message: err.Error()})
+		}
+	}
+	var res checkResult
+	for _, p := range problems {
+		res.Problems = append(res.Problems, problemView{p.File, p.Line, p.Path, p.Message, p.Hint, p.Warning})
+	}
+	res.Errors = countErrors(problems)
+	res.Warnings = len(problems) - res.Errors
+	var err error
+	if live && res.Errors == 0 {
+		res.Systems, err = a.checkLive(ctx, system)
+		for _, s := range res.Systems {
+			res.count(s)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return a.printCheck(res, problems, live)
+}
+
+func (r *checkResult) count(s daemon.CheckView) {
+	if s.Error != "" {
+		r.Errors++
+	}
+	for _, f := range s.Findings {
+		if f.Warning {
+			r.Warnings++
+		} else {
+			r.Errors++
+		}
+	}
+}
+
+// checkLive asks the systems. It uses the files' configuration, so it asks the
+// daemon only when the daemon has the same one.
+func (a *app) checkLive(ctx context.Context, system string) ([]daemon.CheckView, error) {
+	s, err := a.open(ctx, true, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	b := a.bar()
+	defer b.end()
+	return collect[daemon.CheckView](ctx, s, "check", daemon.CheckArgs{System: system}, b)
+}
+
+// collect asks a question and gathers its items.
+func collect[T any](ctx context.Context, s *session, name string, args any, b *bar) ([]T, error) {
+	var out []T
+	sink := daemon.Sink{Item: func(raw json.RawMessage) error {
+		var v T
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return fmt.Errorf("read the answer: %w", err)
+		}
+		out = append(out, v)
+		return nil
+	}}
+	if b != nil {
+		sink.Progress = func(p daemon.Progress) { b.set(p.What, p.Done, p.Total) }
+	}
+	_, err := daemon.Ask[json.RawMessage](ctx, s.Client, name, args, sink)
+	return out, err
+}
+
+func (a *app) printCheck(res checkResult, problems []fieldmap.Problem, live bool) error {
+	if a.json() {
+		if res.Problems == nil {
+			res.Problems = []problemView{}
+		}
+		if err := a.printJSON(res); err != nil {
+			return err
+		}
+		return res.verdict()
+	}
+	for _, p := range problems {
+		a.sayProblem(p.Warning, p.Error())
+	}
+	for _, s := range res.Systems {
+		a.printLive(s)
+	}
+	switch {
+	case res.Errors > 0:
+		a.say("%d errors, %d warnings.", res.Errors, res.Warnings)
+	case live:
+		a.say("%s %d warnings.", a.paint(text.FgGreen, "The configuration and the systems fit."), res.Warnings)
+	default:
+		a.say("%s %d warnings. crmsyncd check --live asks the systems too.", a.paint(text.FgGreen, "The configuration is good."), res.Warnings)
+	}
+	return res.verdict()
+}
+
+func (r checkResult) verdict() error {
+	if r.Errors > 0 {
+		return &coded{exitUsage, nil}
+	}
+	return nil
+}
+
+func (a *app) sayProblem(warning bool, line string) {
+	if warning {
+		fmt.Fprintln(a.out, a.paint(text.FgYellow, "warning:")+" "+clean(line))
+		return
+	}
+	fmt.Fprintln(a.out, a.paint(text.FgRed, "error:")+" "+clean(line))
+}
+
+func (a *app) printLive(s daemon.CheckView) {
+	switch {
+	case s.Organization == "":
+		a.say("%s:", s.System)
+	case s.Sandbox:
+		a.say("%s: %s (%s), a sandbox", s.System, s.Name, s.Organization)
+	default:
+		a.say("%s: %s (%s)", s.System, s.Name, s.Organization)
+	}
+	if s.Error != "" {
+		a.sayProblem(false, s.Error)
+	}
+	for _, f := range s.Findings {
+		a.sayProblem(f.Warning, fieldmap.Problem{File: f.File, Line: f.Line, Message: f.Message, Hint: f.Mend}.Error())
+	}
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+
+	"crmsyncd/sync/daemon"
+	"crmsyncd/sync/engine"
+)
+
+func (a *app) getCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "get OBJECT KEY",
+		Short: "Show a hub record: fields, where each came from, links and holds",
+		Long: "KEY is the record's id, e-mail or name, its id in one of the systems, or hub:NUMBER.\n" +
+			"A name may fit several records; all of them are shown.",
+		Example: "  crmsyncd get account 1042\n  crmsyncd get account \"Acme Inc.\"\n  crmsyncd get contact jane@example.com -o json",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, w []string) error {
+			s, err := a.open(cmd.Context(), false, nil)
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			hits, err := collect[engine.RecordView](cmd.Context(), s, "lookup", daemon.RecordArgs{Object: w[0], Key: w[1]}, nil)
+			if err != nil {
+				return err
+			}
+			if a.json() {
+				if hits == nil {
+					hits = []engine.RecordView{}
+				}
+				if err := a.printJSON(hits); err != nil {
+					return err
+				}
+			}
+			if len(hits) == 0 {
+				return fmt.Errorf("no %s goes by %q", w[0], w[1])
+			}
+			if !a.json() {
+				for i, h := range hits {
+					if i > 0 {
+						a.say("")
+					}
+					a.printRecord(h)
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func (a *app) printRecord(v engine.RecordView) {
+	fmt.Fprintln(a.out, a.paint(text.Bold, clean(v.Object+" "+v.Label))+clean("  hub:"+v.ID+"  "+v.State))
+	ids := newGrid("id", "value")
+	for _, name := range slices.Sorted(maps.Keys(v.IDs)) {
+		ids.add(name, v.IDs[name])
+	}
+	ids.print(a.out, a.color())
+	f := newGrid("field", "value", "from", "since")
+	for _, x := range v.Fields {
+		value := x.Value
+		if x.Refers != "" {
+			value = x.Refers + " (hub:" + x.Value + ")"
+		}
+		f.add(x.Name, value, x.Source, when(x.Since))
+	}
+	f.print(a.out, a.color())
+	l := newGrid("linked in", "object", "remote id", "state", "how", "last written", "differs")
+	for _, x := range v.Links {
+		state, differs := x.State, ""
+		if x.Closed != "" {
+			state += ": " + x.Closed
+		}
+		if x.Damaged {
+			state += ", damaged"
+		}
+		for i, d := range x.Differs {
+			if i > 0 {
+				differs += ", "
+			}
+			differs += d.Field + " (" + d.Reason + ")"
+		}
+		l.add(x.System, x.Object, x.Remote, state, x.Origin, when(x.Wrote), differs)
+	}
+	l.print(a.out, a.color())
+	for _, h := range v.Holds {
+		fmt.Fprintln(a.out, a.paint(text.FgYellow, "held")+clean(" in "+h.System+"/"+h.Object+": "+h.Reason+" "+detailText(h)))
+	}
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"crmsyncd/sync/daemon"
+	"crmsyncd/sync/engine"
+)
+
+func (a *app) linkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "link SYSTEM/OBJECT HUBOBJECT KEY REMOTE_ID",
+		Short: "Say that a hub record and a remote one are the same",
+		Long: "link joins the two and ends what held them. It refuses if either already has another open link.\n" +
+			"KEY is the hub record's id, e-mail or name, or hub:NUMBER.",
+		Example: "  crmsyncd link salesforce/Account account 1042 0015g00000AbCdEAAV\n  crmsyncd link salesforce/Contact contact jane@example.com 0035g00000XyZabAAB",
+		Args:    cobra.ExactArgs(4),
+		RunE: func(cmd *cobra.Command, w []string) error {
+			return a.linkDo(cmd.Context(), "link", w[0], w[1], w[2], w[3])
+		},
+	}
+}
+
+func (a *app) unlinkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "unlink SYSTEM/OBJECT HUBOBJECT KEY",
+		Short:   "Say that a hub record and its remote one are not the same",
+		Long:    "unlink closes the link and changes neither record. At the next run the hub record is matched again.",
+		Example: "  crmsyncd unlink salesforce/Account account 1042",
+		Args:    cobra.ExactArgs(3),
+		RunE: func(cmd *cobra.Command, w []string) error {
+			return a.linkDo(cmd.Context(), "unlink", w[0], w[1], w[2], "")
+		},
+	}
+}
+
+func (a *app) linkDo(ctx context.Context, what, place, hubObject, key, remote string) error {
+	system, object, ok := strings.Cut(place, "/")
+	if !ok || system == "" || object == "" {
+		return usageError(fmt.Errorf("%q is no SYSTEM/OBJECT, such as salesforce/Account", place))
+	}
+	s, err := a.open(ctx, false, nil)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	rec, err := a.oneRecord(ctx, s, hubObject, key)
+	if err != nil {
+		return err
+	}
+	args := daemon.LinkArgs{System: system, Object: object, Hub: rec.ID, Remote: remote}
+	if _, err := daemon.Ask[daemon.LinkArgs](ctx, s.Client, what, args, daemon.Sink{}); err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printJSON(args)
+	}
+	if what == "link" {
+		a.say("%s %s (hub:%s) is linked with %s %s. The next run compares the two.", hubObject, rec.Label, rec.ID, place, remote)
+		return nil
+	}
+	a.say("%s %s (hub:%s) is no longer linked with %s.", hubObject, rec.Label, rec.ID, place)
+	return nil
+}
+
+// oneRecord looks a record up and insists on exactly one.
+func (a *app) oneRecord(ctx context.Context, s *session, object, key string) (engine.RecordView, error) {
+	hits, err := collect[engine.RecordView](ctx, s, "lookup", daemon.RecordArgs{Object: object, Key: key}, nil)
+	if err != nil {
+		return engine.RecordView{}, err
+	}
+	switch len(hits) {
+	case 0:
+		return engine.RecordView{}, fmt.Errorf("no %s goes by %q", object, key)
+	case 1:
+		return hits[0], nil
+	}
+	var names []string
+	for _, h := range hits {
+		names = append(names, "hub:"+h.ID+" "+h.Label)
+	}
+	return engine.RecordView{}, usageError(fmt.Errorf("%d %s records go by %q: %s; name one by hub:NUMBER", len(hits), object, key, strings.Join(names, ", ")))
+}

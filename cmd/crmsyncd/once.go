@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/state"
+	"crmsyncd/sync/daemon"
+	"crmsyncd/sync/engine"
+)
+
+// onceResult is what one pass did.
+type onceResult struct {
+	Runs    []daemon.RunView `json:"runs"`
+	Held    int              `json:"held"`    // records held now in the systems asked for
+	Started bool             `json:"started"` // the running daemon was asked; it does the work
+	PID     int              `json:"pid,omitempty"`
+}
+
+// runOnce pulls from the sources and pushes to the targets one time.
+func (a *app) runOnce(ctx context.Context, f runFlags) error {
+	l, err := a.mustLoad()
+	if err != nil {
+		return err
+	}
+	steps, err := l.steps(f)
+	if err != nil {
+		return usageError(err)
+	}
+	c, err := daemon.Dial(ctx, l.cfg.Admin.Socket)
+	if err == nil {
+		return a.handOver(ctx, c, f, steps)
+	}
+	if !errors.Is(err, daemon.ErrNoDaemon) {
+		return err
+	}
+	st, err := a.openStore(l, l.cfg.State)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := st.Close(); err != nil {
+			a.note("close the state: %v", err)
+		}
+	}()
+	b := a.bar()
+	e, err := l.engine(st, a.logger(slog.LevelWarn), func(p engine.Progress) {
+		b.set(p.System+" "+p.Object+" "+p.Step, p.Done, p.Total)
+	})
+	if err != nil {
+		return err
+	}
+	ctx, stop := stoppable(ctx)
+	defer stop()
+	res, err := pass(ctx, e, steps, f.full)
+	b.end()
+	res.Held, _ = heldIn(st, steps) // a count that cannot be told is no reason to fail
+	if perr := a.printOnce(res); perr != nil {
+		return perr
+	}
+	return onceError(res, err)
+}
+
+// onceError turns what happened into an exit code.
+func onceError(res onceResult, err error) error {
+	switch {
+	case errors.Is(err, engine.ErrGuard):
+		return &coded{exitGuard, err}
+	case err != nil:
+		return &coded{exitFailed, err}
+	case res.Held > 0:
+		return &coded{exitHeld, nil}
+	}
+	return nil
+}
+
+// stoppable returns a context that ends with SIGTERM or SIGINT; a second one
+// ends the process.
+func stoppable(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	sigs := make(chan os.Signal, 2)
+	signal.Notify(sigs, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		if _, ok := <-sigs; !ok {
+			return
+		}
+		cancel()
+		if _, ok := <-sigs; ok {
+			os.Exit(exitFailed)
+		}
+	}()
+	return ctx, func() { signal.Stop(sigs); close(sigs); cancel() }
+}
+
+// step is one run of a pass.
+type step struct {
+	system, flow string
+	objects      []string
+}
+
+// steps returns the runs of a pass: pulls first, then pushes.
+func (l *loaded) steps(f runFlags) ([]step, error) {
+	var steps []step
+	for _, dir := range []fieldmap.Direction{fieldmap.Pull, fieldmap.Push} {
+		for _, r := range l.mapping.Routes {
+			if r.Direction != dir || (f.system != "" && f.system != r.System) ||
+				(f.object != "" && f.object != r.Object && f.object != r.Hub.Name) {
+				continue
+			}
+			flow := daemon.FlowPull
+			if dir == fieldmap.Push {
+				flow = daemon.FlowPush
+			}
+			i := slices.IndexFunc(steps, func(s step) bool { return s.system == r.System && s.flow == flow })
+			if i < 0 {
+				steps, i = append(steps, step{system: r.System, flow: flow}), len(steps)
+			}
+			if f.object != "" {
+				steps[i].objects = append(steps[i].objects, r.Object)
+			}
+		}
+	}
+	if len(steps) == 0 {
+		return nil, fmt.Errorf("no route fits --system %q --object %q", f.system, f.object)
+	}
+	return steps, nil
+}
+
+// pass carries the steps out one after the other. A system that fails does not
+// keep the others from their turn.
+func pass(ctx context.Context, e *engine.Engine, steps []step, full bool) (onceResult, error) {
+	var res onceResult
+	var errs []error
+	for _, s := range steps {
+		req := engine.Request{System: s.system, Full: full, Objects: s.objects, Trigger: "command"}
+		run, err := state.Run{}, error(nil)
+		if s.flow == daemon.FlowPull {
+			run, err = e.Pull(ctx, req)
+		} else {
+			run, err = e.Push(ctx, req)
+		}
+		if run.System != "" {
+			res.Runs = append(res.Runs, daemon.ViewRun(run))
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s %s: %w", s.flow, s.system, err))
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return res, errors.Join(errs...)
+}
+
+func heldIn(st *state.Store, steps []step) (int, error) {
+	n := 0
+	seen := map[string]bool{}
+	err := st.View(func(tx *state.Tx) error {
+		for _, s := range steps {
+			if !seen[s.system] {
+				seen[s.system] = true
+				n += tx.CountHolds(s.system)
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
+// handOver gives the wish to the running daemon.
+func (a *app) handOver(ctx context.Context, c *daemon.Client, f runFlags, steps []step) error {
+	for _, s := range steps {
+		w := daemon.Wish{System: s.system, Flow: s.flow, Objects: s.objects, Full: f.full}
+		if _, err := daemon.Ask[daemon.Wish](ctx, c, "request", w, daemon.Sink{}); err != nil {
+			return err
+		}
+	}
+	if a.json() {
+		return a.printJSON(onceResult{Started: true, PID: c.Daemon.PID})
+	}
+	what := "a run"
+	if f.full {
+		what = "a full run"
+	}
+	a.say("The running daemon (process %d) was asked for %s; crmsyncd status shows how it goes.", c.Daemon.PID, what)
+	return nil
+}
+
+func (a *app) printOnce(res onceResult) error {
+	if a.json() {
+		if res.Runs == nil {
+			res.Runs = []daemon.RunView{}
+		}
+		return a.printJSON(res)
+	}
+	a.printRunTables(res.Runs)
+	if res.Held > 0 {
+		a.say("\n%d held: crmsyncd held shows which, why and what ends it.", res.Held)
+	}
+	return nil
+}
+
+// printRunTables prints what happened per object, and each run with its calls.
+func (a *app) printRunTables(runs []daemon.RunView) {
+	var all []map[string]int
+	for _, r := range runs {
+		for _, o := range r.Objects {
+			all = append(all, o.Counts)
+		}
+	}
+	names := daemon.CountNames(all...)
+	g := newGrid(append([]string{"system", "flow", "object"}, append(names, "status")...)...)
+	for i := range names {
+		g.numbers(3 + i)
+	}
+	g.color(3+len(names), a.status)
+	for _, r := range runs {
+		for _, o := range r.Objects {
+			row := []string{r.System, r.Flow, o.Object}
+			for _, n := range names {
+				row = append(row, number(o.Counts[n]))
+			}
+			g.add(append(row, o.Status)...)
+		}
+	}
+	g.print(a.out, a.color())
+	a.say("")
+	t := newGrid("run", "system", "flow", "full", "status", "calls", "time").numbers(0, 5, 6).color(4, a.status)
+	for _, r := range runs {
+		calls := 0
+		for _, n := range r.Calls {
+			calls += n
+		}
+		full := ""
+		if r.Full {
+			full = "full"
+		}
+		t.add(fmt.Sprint(r.ID), r.System, r.Flow, full, r.Status, fmt.Sprint(calls), seconds(r.Seconds))
+	}
+	t.print(a.out, a.color())
+}
+
+func (a *app) status(s string) string {
+	switch s {
+	case engine.StatusDone:
+		return a.paint(text.FgGreen, s)
+	case engine.StatusHeld, engine.StatusInterrupted:
+		return a.paint(text.FgYellow, s)
+	case "running":
+		return s
+	}
+	return a.paint(text.FgRed, s)
+}

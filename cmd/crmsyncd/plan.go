@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+
+	"crmsyncd/sync/daemon"
+	"crmsyncd/sync/engine"
+)
+
+// planResult is a plan as JSON.
+type planResult struct {
+	Changes []daemon.ChangeView `json:"changes"`
+	daemon.PlanView
+}
+
+func (a *app) planCommand() *cobra.Command {
+	var args daemon.PlanArgs
+	c := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what a run would write: each record, each field, old, new and why",
+		Long: "plan carries the same runs out on a copy of the state: the systems are read, and nothing is written\n" +
+			"anywhere. It also counts the calls that the run would need.",
+		Example: "  crmsyncd plan\n  crmsyncd plan --system salesforce --full\n  crmsyncd plan -o json | jq '.changes[] | select(.op == \"update\")'",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.plan(cmd.Context(), args) },
+	}
+	c.Flags().BoolVar(&args.Full, "full", false, "plan a full run")
+	c.Flags().StringSliceVar(&args.Systems, "system", nil, "plan pushes to this system only")
+	return c
+}
+
+func (a *app) plan(ctx context.Context, args daemon.PlanArgs) error {
+	ctx, stop := stoppable(ctx)
+	defer stop()
+	b := a.bar()
+	s, err := a.open(ctx, true, func(p engine.Progress) { b.set(p.System+" "+p.Object+" "+p.Step, p.Done, p.Total) })
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	res := planResult{Changes: []daemon.ChangeView{}}
+	res.PlanView, err = daemon.Ask[daemon.PlanView](ctx, s.Client, "plan", args, daemon.Sink{Item: func(raw json.RawMessage) error {
+		var c daemon.ChangeView
+		if err := json.Unmarshal(raw, &c); err != nil {
+			return fmt.Errorf("read the answer: %w", err)
+		}
+		if a.json() {
+			res.Changes = append(res.Changes, c)
+			return nil
+		}
+		b.end()
+		a.printChange(c)
+		return nil
+	}})
+	b.end()
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printJSON(res)
+	}
+	a.printPlan(res.PlanView)
+	return nil
+}
+
+// printChange prints one record with its fields, as it comes, for a plan may be
+// long.
+func (a *app) printChange(c daemon.ChangeView) {
+	colors := map[string]text.Color{"create": text.FgGreen, "update": text.FgYellow, "link": text.FgCyan, "hold": text.FgRed}
+	color, ok := colors[c.Op]
+	if !ok {
+		color = text.Reset
+	}
+	where := c.System + "/" + c.Object
+	if c.Remote != "" {
+		where += " " + c.Remote
+	}
+	line := " " + where + "  " + c.Record
+	if c.Note != "" {
+		line += "  (" + c.Note + ")"
+	}
+	fmt.Fprintln(a.out, a.paint(color, fmt.Sprintf("%-6s", c.Op))+clean(line))
+	for _, f := range c.Fields {
+		fmt.Fprintln(a.out, "         "+clean(fmt.Sprintf("%s: %s → %s  (%s)", f.Remote, oldText(f), shown(f.New), strings.ReplaceAll(f.Reason, "_", " "))))
+	}
+}
+
+func oldText(f daemon.FieldChangeView) string {
+	if !f.OldKnown {
+		return "(not read)"
+	}
+	return shown(f.Old)
+}
+
+func shown(v *string) string {
+	if v == nil {
+		return "(blank)"
+	}
+	return fmt.Sprintf("%q", *v)
+}
+
+func (a *app) printPlan(p daemon.PlanView) {
+	if len(p.Counts) == 0 {
+		a.say("Nothing would be written.")
+	} else {
+		a.say("")
+	}
+	names := daemon.CountNames(slices.Collect(maps.Values(p.Counts))...)
+	g := newGrid(append([]string{"object"}, names...)...)
+	for i := range names {
+		g.numbers(1 + i)
+	}
+	for _, key := range slices.Sorted(maps.Keys(p.Counts)) {
+		row := []string{key}
+		for _, n := range names {
+			row = append(row, number(p.Counts[key][n]))
+		}
+		g.add(row...)
+	}
+	g.print(a.out, a.color())
+	for _, system := range slices.Sorted(maps.Keys(p.Calls)) {
+		a.say("%s: write calls needed: %s", system, countsText(p.Calls[system]))
+	}
+	if len(p.Held) > 0 {
+		a.say("")
+		h := newGrid("would be held", "record", "reason", "detail")
+		for _, x := range p.Held {
+			h.add(x.System+"/"+x.Object, recordText(x), x.Reason, detailText(x))
+		}
+		h.print(a.out, a.color())
+	}
+	for _, r := range p.Runs {
+		if r.Error != "" {
+			a.say("%s %s: %s", r.Flow, r.System, r.Error)
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// How a command prints.
+const (
+	formatTable = "table"
+	formatJSON  = "json"
+)
+
+func (a *app) json() bool { return a.format == formatJSON }
+
+// printJSON prints one document.
+func (a *app) printJSON(v any) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}
+
+// grid is a table of aligned columns. It has borders nowhere, so that a pipe
+// gets nothing but the words.
+type grid struct {
+	head  []string
+	right map[int]bool // columns of numbers
+	tint  map[int]func(string) string
+	rows  [][]string
+}
+
+func newGrid(head ...string) *grid {
+	return &grid{head: head, right: map[int]bool{}, tint: map[int]func(string) string{}}
+}
+
+func (g *grid) add(cells ...string) { g.rows = append(g.rows, cells) }
+
+// numbers aligns columns to the right.
+func (g *grid) numbers(columns ...int) *grid {
+	for _, c := range columns {
+		g.right[c] = true
+	}
+	return g
+}
+
+// color paints a column.
+func (g *grid) color(column int, fn func(string) string) *grid {
+	g.tint[column] = fn
+	return g
+}
+
+// print writes the table, or nothing if it has no rows.
+func (g *grid) print(w io.Writer, color bool) {
+	if len(g.rows) == 0 {
+		return
+	}
+	t := table.NewWriter()
+	t.SetOutputMirror(w)
+	style := table.StyleDefault
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	style.Format.Header = text.FormatUpper
+	if color {
+		text.EnableColors()
+		style.Color.Header = text.Colors{text.Bold}
+	} else {
+		text.DisableColors()
+	}
+	t.SetStyle(style)
+	t.SuppressTrailingSpaces()
+	head := make(table.Row, len(g.head))
+	var cfg []table.ColumnConfig
+	for i, h := range g.head {
+		head[i] = h
+		c := table.ColumnConfig{Number: i + 1}
+		if g.right[i] {
+			c.Align, c.AlignHeader = text.AlignRight, text.AlignRight
+		}
+		if fn := g.tint[i]; fn != nil && color {
+			c.Transformer = func(v any) string { return fn(fmt.Sprint(v)) }
+		}
+		cfg = append(cfg, c)
+	}
+	t.SetColumnConfigs(cfg)
+	t.AppendHeader(head)
+	for _, r := range g.rows {
+		row := make(table.Row, len(r))
+		for i, c := range r {
+			row[i] = clean(c)
+		}
+		t.AppendRow(row)
+	}
+	t.Render()
+}
+
+// clean takes out what could steer a terminal: values come from other people's
+// systems.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r):
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}
+
+// say prints one line.
+func (a *app) say(format string, args ...any) {
+	fmt.Fprintln(a.out, clean(fmt.Sprintf(format, args...)))
+}
+
+// note prints one line beside the output, so that a pipe stays clean.
+func (a *app) note(format string, args ...any) {
+	fmt.Fprintln(a.errs, clean("crmsyncd: "+fmt.Sprintf(format, args...)))
+}
+
+func (a *app) paint(c text.Color, s string) string {
+	if !a.color() {
+		return s
+	}
+	text.EnableColors()
+	return c.Sprint(s)
+}
+
+func number(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+func when(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05Z")
+}
+
+func seconds(s float64) string {
+	return time.Duration(s * float64(time.Second)).Round(10 * time.Millisecond).String()
+}
+
+func size(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+}

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"crmsyncd/sync/daemon"
+)
+
+func (a *app) reloadCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "reload", Short: "Let the running daemon read its configuration again", Args: cobra.NoArgs,
+		Long:    "reload does what SIGHUP does, and tells what is wrong: a bad file keeps the old configuration running.",
+		Example: "  crmsyncd reload",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			socket := a.socket
+			if l, _ := a.load(); l != nil {
+				socket = l.cfg.Admin.Socket
+			} else if socket == "" {
+				socket = defaultSocket
+			}
+			c, err := daemon.Dial(cmd.Context(), socket)
+			if err != nil {
+				return fmt.Errorf("%w on %s", err, socket)
+			}
+			if _, err := daemon.Ask[struct{}](cmd.Context(), c, "reload", nil, daemon.Sink{}); err != nil {
+				return usageError(fmt.Errorf("the old configuration goes on: %w", err))
+			}
+			if a.json() {
+				return a.printJSON(struct {
+					Reloaded bool `json:"reloaded"`
+				}{true})
+			}
+			a.say("The daemon (process %d) has the new configuration.", c.Daemon.PID)
+			return nil
+		},
+	}
+}

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	sdnotify "github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/cobra"
+
+	"crmsyncd/state"
+	"crmsyncd/sync/daemon"
+	"crmsyncd/sync/engine"
+)
+
+// runFlags are what `run` is asked for.
+type runFlags struct {
+	once, full     bool
+	system, object string
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Run the daemon, or one pass with --once",
+		Long: "run serves the schedules until it is told to stop. With --once it pulls from the sources and pushes\n" +
+			"to the targets one time and prints what happened; beside a running daemon it hands the wish to it.\n\n" +
+			"SIGTERM or SIGINT finishes what is in flight and stops, a second one stops at once;\n" +
+			"SIGHUP reads the configuration again, SIGUSR1 asks for a full resync.",
+		Example: "  crmsyncd run\n  crmsyncd run --once\n  crmsyncd run --once --full --system salesforce\n  crmsyncd run --once --object account -o json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.once {
+				return a.runOnce(cmd.Context(), f)
+			}
+			return a.runDaemon(cmd.Context(), f)
+		},
+	}
+	c.Flags().BoolVar(&f.once, "once", false, "one pass, then end")
+	c.Flags().BoolVar(&f.full, "full", false, "everything, not only what changed")
+	c.Flags().BoolVar(&f.full, "full-resync", false, "the same as --full")
+	c.Flags().StringVar(&f.system, "system", "", "this system only")
+	c.Flags().StringVar(&f.object, "object", "", "this object only, by its name in the system or in the hub")
+	return c
+}
+
+// runDaemon is the daemon's whole life. main knows signals, nothing else does.
+func (a *app) runDaemon(ctx context.Context, f runFlags) error {
+	if f.system != "" || f.object != "" {
+		return usageError(errors.New("--system and --object need --once"))
+	}
+	l, err := a.mustLoad()
+	if err != nil {
+		return err
+	}
+	if c, err := daemon.Dial(ctx, l.cfg.Admin.Socket); err == nil {
+		return fmt.Errorf("%w (process %d, state %s): ask it with `crmsyncd status`, or stop it first", daemon.ErrRunning, c.Daemon.PID, c.Daemon.State)
+	}
+	log := a.logger(slog.LevelInfo)
+	st, err := a.openStore(l, l.cfg.State)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := st.Close(); err != nil {
+			log.Error("state not closed", "err", err)
+		}
+	}()
+	return a.serve(ctx, l, st, log, f.full)
+}
+
+// serve opens the socket, wires the signals and runs the loop.
+func (a *app) serve(ctx context.Context, l *loaded, st *state.Store, log *slog.Logger, full bool) error {
+	p := &process{app: a, store: st, log: log}
+	setup, err := l.setup(st, log, nil)
+	if err != nil {
+		return err
+	}
+	watchdog, _ := sdnotify.SdWatchdogEnabled(false) // without a service manager there is none
+	d, err := daemon.New(daemon.Options{
+		Setup: setup, Slots: daemon.StateSlots{Store: st}, Logger: log, Load: p.reload, Failed: p.failed,
+		Notify: notify(log), Watchdog: watchdog, Alive: p.alive,
+	})
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	listener, err := daemon.Listen(l.cfg.Admin.Socket)
+	if err != nil {
+		return err
+	}
+	api := &daemon.API{Version: buildVersion().Version, Store: st, Daemon: d, Setup: d.Setup, Logger: log}
+	stop := daemon.Serve(listener, api.Handler(), log)
+	defer stop()
+	defer func(l net.Listener) { _ = l.Close() }(listener) // Shutdown may have closed it
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer p.signals(ctx, d, cancel)()
+	if full {
+		if err := d.Request(daemon.Wish{Full: true, Trigger: "command"}); err != nil {
+			return err
+		}
+	}
+	for _, w := range l.warnings {
+		log.Warn("configuration", "warning", w.Error())
+	}
+	log.Info("started", "version", buildVersion().Version, "state", st.Path(), "socket", l.cfg.Admin.Socket, "systems", len(setup.Systems))
+	err = d.Run(ctx)
+	log.Info("stopped")
+	return err
+}
+
+// process is what a running daemon needs beside the daemon itself.
+type process struct {
+	app   *app
+	store *state.Store
+	log   *slog.Logger
+}
+
+// setup builds what a configuration asks for. It touches nothing that runs.
+func (l *loaded) setup(st *state.Store, log *slog.Logger, progress func(engine.Progress)) (daemon.Setup, error) {
+	e, err := l.engine(st, log, progress)
+	if err != nil {
+		return daemon.Setup{}, err
+	}
+	systems, err := l.schedules()
+	if err != nil {
+		return daemon.Setup{}, err
+	}
+	return daemon.Setup{Runner: e, Admin: e, Systems: systems, Config: l.cfg.Fingerprint, Zone: l.cfg.Timezone.String()}, nil
+}
+
+// reload reads the files again. The state and the socket stay where they are.
+func (p *process) reload(context.Context) (daemon.Setup, error) {
+	l, problems := p.app.load()
+	if l == nil {
+		return daemon.Setup{}, fmt.Errorf("the configuration has %d errors: %s", countErrors(problems), problemText(problems))
+	}
+	if bad := l.cfg.CheckSecrets(); hasErrors(bad) {
+		return daemon.Setup{}, errors.New(problemText(bad))
+	}
+	return l.setup(p.store, p.log, nil)
+}
+
+// failed marks the run that a panic left open.
+func (p *process) failed(system, flow, text string) {
+	err := p.store.Update(func(tx *state.Tx) error {
+		runs, err := tx.Runs(20)
+		if err != nil {
+			return err
+		}
+		for _, r := range runs {
+			if r.System == system && r.Flow == flow && r.Ended.IsZero() {
+				r.Ended, r.Status, r.Error = time.Now(), engine.StatusFailed, text
+				return tx.PutRun(r)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		p.log.Error("run not marked as failed", "system", system, "err", err)
+	}
+}
+
+// errProbe takes back the transaction that proves the writer to be alive.
+var errProbe = errors.New("probe") //nolint:gochecknoglobals // a sentinel
+
+// alive proves that a write transaction can be had.
+func (p *process) alive() error {
+	err := p.store.Update(func(*state.Tx) error { return errProbe })
+	if errors.Is(err, errProbe) {
+		return nil
+	}
+	return err
+}
+
+// signals turns signals into wishes until the returned function is called.
+func (p *process) signals(ctx context.Context, d *daemon.Daemon, cancel func()) (stop func()) {
+	sigs := make(chan os.Signal, 8)
+	signal.Notify(sigs, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
+	go func() {
+		stopping := false
+		for s := range sigs {
+			switch s {
+			case syscall.SIGHUP:
+				_ = d.Reload(ctx) // it logs what is wrong, and status tells it
+			case syscall.SIGUSR1:
+				p.log.Info("full resync asked for", "by", "signal")
+				if err := d.Request(daemon.Wish{Full: true, Trigger: "signal"}); err != nil {
+					p.log.Error("full resync not noted", "err", err)
+				}
+			default:
+				if stopping {
+					p.log.Warn("stopped at once", "signal", s.String())
+					os.Exit(exitFailed)
+				}
+				stopping = true
+				cancel()
+			}
+		}
+	}()
+	return func() { signal.Stop(sigs); close(sigs) }
+}
+
+// notify tells systemd; without one it does nothing.
+func notify(log *slog.Logger) func(string) {
+	return func(text string) {
+		if _, err := sdnotify.SdNotify(false, text); err != nil {
+			log.Warn("service manager not told", "err", err)
+		}
+	}
+}

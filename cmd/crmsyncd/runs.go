@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"crmsyncd/sync/daemon"
+)
+
+func (a *app) runsCommand() *cobra.Command {
+	var args daemon.RunsArgs
+	c := &cobra.Command{
+		Use: "runs [RUN]", Short: "List the latest runs, or show one", Args: cobra.MaximumNArgs(1),
+		Example: "  crmsyncd runs\n  crmsyncd runs --system salesforce --limit 5\n  crmsyncd runs 42 -o json",
+		RunE: func(cmd *cobra.Command, words []string) error {
+			s, err := a.open(cmd.Context(), false, nil)
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			if len(words) == 1 {
+				id, err := strconv.ParseUint(words[0], 10, 64)
+				if err != nil {
+					return usageError(fmt.Errorf("%q is no run number", words[0]))
+				}
+				r, err := daemon.Ask[daemon.RunView](cmd.Context(), s.Client, "run", daemon.RunsArgs{Run: id}, daemon.Sink{})
+				if err != nil {
+					return err
+				}
+				return a.printRun(r)
+			}
+			runs, err := collect[daemon.RunView](cmd.Context(), s, "runs", args, nil)
+			if err != nil {
+				return err
+			}
+			return a.printRuns(runs)
+		},
+	}
+	c.Flags().IntVar(&args.Limit, "limit", 20, "how many")
+	c.Flags().StringVar(&args.System, "system", "", "of this system only")
+	return c
+}
+
+func (a *app) printRuns(runs []daemon.RunView) error {
+	if a.json() {
+		if runs == nil {
+			runs = []daemon.RunView{}
+		}
+		return a.printJSON(runs)
+	}
+	if len(runs) == 0 {
+		a.say("Nothing has run yet.")
+		return nil
+	}
+	g := newGrid("run", "started", "system", "flow", "trigger", "status", "time", "what").numbers(0, 6).color(5, a.status)
+	for _, r := range runs {
+		flow := r.Flow
+		if r.Full {
+			flow += " (full)"
+		}
+		g.add(strconv.FormatUint(r.ID, 10), when(r.Started), r.System, flow, r.Trigger, r.Status, seconds(r.Seconds), countsText(r.Counts))
+	}
+	g.print(a.out, a.color())
+	return nil
+}
+
+func countsText(counts map[string]int) string {
+	var out []string
+	for _, name := range daemon.CountNames(counts) {
+		if counts[name] != 0 {
+			out = append(out, fmt.Sprintf("%s %d", name, counts[name]))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+func (a *app) printRun(r daemon.RunView) error {
+	if a.json() {
+		return a.printJSON(r)
+	}
+	a.say("run %d: %s %s, asked for by %s, began %s", r.ID, r.Flow, r.System, r.Trigger, when(r.Started))
+	if r.Error != "" {
+		a.say("error: %s", r.Error)
+	}
+	if r.Plan != "" {
+		a.say("plan:  %s waits: crmsyncd accept %s", r.Plan, r.Plan)
+	}
+	a.say("")
+	a.printRunTables([]daemon.RunView{r})
+	for _, o := range r.Objects {
+		if o.Note != "" {
+			a.say("%s: %s", o.Object, o.Note)
+		}
+	}
+	if len(r.Calls) > 0 {
+		a.say("\ncalls: %s", countsText(r.Calls))
+	}
+	return nil
+}

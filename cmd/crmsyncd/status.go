@@ -1,0 +1,135 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+
+	"crmsyncd/sync/daemon"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "status", Short: "Say how things are: green or red, what runs, what comes next", Args: cobra.NoArgs,
+		Long:    "status asks the running daemon; without one it reads the state and says so.\nIts exit code is 0 when all is green and 1 when something is red.",
+		Example: "  crmsyncd status\n  crmsyncd status -o json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := a.open(cmd.Context(), false, nil)
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			st, err := daemon.Ask[daemon.Status](cmd.Context(), s.Client, "status", nil, daemon.Sink{})
+			if err != nil {
+				return err
+			}
+			if a.json() {
+				err = a.printJSON(st)
+			} else {
+				a.printStatus(st)
+			}
+			if err == nil && st.Health != "green" {
+				return &coded{exitFailed, nil}
+			}
+			return err
+		},
+	}
+}
+
+func (a *app) printStatus(st daemon.Status) {
+	color := text.FgGreen
+	if st.Health != "green" {
+		color = text.FgRed
+	}
+	who := "no daemon is running"
+	if st.Daemon {
+		who = fmt.Sprintf("daemon %s, process %d, since %s", st.Version, st.PID, when(st.Started))
+	}
+	if st.Stopping {
+		who += ", stopping"
+	}
+	fmt.Fprintln(a.out, a.paint(color, st.Health)+"  "+clean(who))
+	for _, p := range st.Problems {
+		fmt.Fprintln(a.out, a.paint(text.FgRed, "!")+" "+clean(p))
+	}
+	a.say("state %s, %s (%s used), change number %d", st.State.Path, size(st.State.Bytes), size(st.State.Used), st.State.Counter)
+	var hub []string
+	for _, name := range []string{"user", "account", "contact", "opportunity", "task"} {
+		if n := st.Hub[name]; n > 0 {
+			hub = append(hub, fmt.Sprintf("%d %s", n, name))
+		}
+	}
+	if len(hub) > 0 {
+		a.say("hub   %s", strings.Join(hub, ", "))
+	}
+	a.say("")
+	a.printSystems(st.Systems)
+	a.printNext(st.Systems)
+}
+
+func (a *app) printSystems(systems []daemon.SystemStatus) {
+	g := newGrid("system", "flow", "now", "last status", "ended", "held", "linked").numbers(5).color(3, a.status)
+	for _, s := range systems {
+		var linked []string
+		for _, object := range daemon.CountNames(s.Links) {
+			linked = append(linked, fmt.Sprintf("%s %d", object, s.Links[object]))
+		}
+		name, held, links := s.Name, strconv.Itoa(s.Held), strings.Join(linked, ", ")
+		if s.WritesOff {
+			name += " (writes off)"
+		}
+		for _, flow := range []string{daemon.FlowPull, daemon.FlowPush} {
+			if (flow == daemon.FlowPull && !s.Pull) || (flow == daemon.FlowPush && !s.Push) {
+				continue
+			}
+			status, ended := "never ran", ""
+			for _, r := range s.Last {
+				if r.Flow == flow {
+					status, ended = r.Status, when(r.Ended)
+				}
+			}
+			g.add(name, flow, nowText(s, flow), status, ended, held, links)
+			name, held, links = "", "", ""
+		}
+	}
+	g.print(a.out, a.color())
+}
+
+func nowText(s daemon.SystemStatus, flow string) string {
+	switch {
+	case s.Running != nil && s.Running.Flow == flow && s.Running.Full:
+		return "full run"
+	case s.Running != nil && s.Running.Flow == flow:
+		return "running"
+	case flow == daemon.FlowPush && s.PushDue:
+		return "something to push"
+	}
+	return "idle"
+}
+
+func (a *app) printNext(systems []daemon.SystemStatus) {
+	g := newGrid("next run", "system", "flow", "full", "objects", "schedule")
+	for _, s := range systems {
+		for _, n := range s.Next {
+			full, at := "", when(n.At)
+			if n.Full {
+				full = "full"
+			}
+			if at == "" {
+				at = "as soon as possible"
+			}
+			why := n.Schedule
+			if why == "" {
+				why = n.Trigger
+			}
+			g.add(at, s.Name, n.Flow, full, strings.Join(n.Objects, ", "), why)
+		}
+	}
+	if len(g.rows) > 0 {
+		a.say("")
+	}
+	g.print(a.out, a.color())
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"crmsyncd/configs"
+	"crmsyncd/fieldmap"
+	"crmsyncd/providers"
+	"crmsyncd/providers/qbench"
+	"crmsyncd/providers/salesforce"
+	"crmsyncd/state"
+	"crmsyncd/sync/engine"
+)
+
+// newProvider names the providers. Four lines beat a registry.
+func newProvider(s configs.System, stateDir string) (providers.Provider, error) {
+	switch s.Provider {
+	case "qbench":
+		return newQBench(s)
+	case "salesforce":
+		return newSalesforce(s, stateDir)
+	}
+	return nil, fmt.Errorf("there is no provider %q", s.Provider)
+}
+
+func newQBench(s configs.System) (providers.Provider, error) {
+	c := qbench.Config{
+		BaseURL: s.BaseURL, API: qbench.API(s.API), ClientID: s.Auth.ClientID, PageSize: s.PageSize,
+		PerMinute: s.PerMinute, UpdatedField: s.UpdatedField, ContactsFrom: contactsFrom(s.ContactsFrom), Zone: s.Timezone,
+	}
+	if s.Auth.Secret.IsSet() {
+		c.Secret = s.Auth.Secret.Read
+	}
+	if s.Auth.Token.IsSet() {
+		return nil, errors.New("auth: a QBench tenant is opened with client_id and secret")
+	}
+	return qbench.New(c) //nolint:wrapcheck // it names itself
+}
+
+// contactsFrom turns the admin's word into the provider's.
+func contactsFrom(word string) qbench.ContactsFrom {
+	if word == "customer" {
+		return qbench.FromCall
+	}
+	return qbench.FromCustomerIDs
+}
+
+func newSalesforce(s configs.System, stateDir string) (providers.Provider, error) {
+	auth := salesforce.Auth{
+		Method: s.Auth.Flow, ClientID: s.Auth.ClientID, Username: s.Auth.Username, Audience: s.Auth.Audience,
+	}
+	if s.Auth.Secret.IsSet() {
+		auth.Secret = s.Auth.Secret.Read
+	}
+	if s.Auth.Token.IsSet() {
+		auth.Token = s.Auth.Token.Read
+	}
+	if s.Auth.RefreshToken.IsSet() {
+		t := tokenFile{path: filepath.Join(stateDir, "refresh-token-"+s.Name), first: s.Auth.RefreshToken.Read}
+		auth.RefreshToken, auth.StoreRefreshToken = t.read, t.write
+	}
+	if s.Auth.PrivateKey.IsSet() {
+		key := s.Auth.PrivateKey
+		auth.PrivateKey = func() ([]byte, error) {
+			text, err := key.Read()
+			return []byte(text), err
+		}
+	}
+	reserve := s.Reserve
+	if reserve == 0 {
+		reserve = -1 // the provider's word for none
+	}
+	return salesforce.New(salesforce.Config{ //nolint:wrapcheck // it names itself
+		BaseURL: s.BaseURL, APIVersion: s.APIVersion, Auth: auth, ReservePercent: reserve, PerSecond: float64(s.PerMinute) / 60,
+	})
+}
+
+// systems makes every system that a route names. Problems are all told.
+func (l *loaded) systems() (map[string]*engine.System, []fieldmap.Problem) {
+	out := map[string]*engine.System{}
+	var problems []fieldmap.Problem
+	bad := func(name, message, hint string) {
+		path := "systems." + name
+		problems = append(problems, fieldmap.Problem{
+			File: configs.MainFile, Line: l.cfg.Line(configs.MainFile, path), Path: path, Message: message, Hint: hint,
+		})
+	}
+	for name, s := range l.cfg.Systems {
+		if len(l.mapping.RoutesOf(name)) == 0 {
+			continue // check warns of it
+		}
+		p, err := newProvider(s, filepath.Dir(l.cfg.State))
+		if err != nil {
+			bad(name, strings.ReplaceAll(err.Error(), "\n", "; "), "")
+			continue
+		}
+		sys := engine.NewSystem(name, p)
+		sys.WritesOff = !s.Writes
+		out[name] = sys
+		problems = append(problems, lacks(l.mapping, sys)...)
+	}
+	slices.SortFunc(problems, func(a, b fieldmap.Problem) int { return strings.Compare(a.Error(), b.Error()) })
+	return out, problems
+}
+
+// lacks reports routes that need what their provider cannot do.
+func lacks(m *fieldmap.Mapping, sys *engine.System) []fieldmap.Problem {
+	var out []fieldmap.Problem
+	for _, r := range m.RoutesOf(sys.Name) {
+		what := ""
+		switch {
+		case r.Direction == fieldmap.Pull && sys.Reader == nil:
+			what = "cannot be pulled from"
+		case r.Direction == fieldmap.Push && (sys.Writer == nil || sys.Finder == nil):
+			what = "cannot be pushed to"
+		}
+		if what != "" {
+			out = append(out, fieldmap.Problem{File: r.File, Line: r.Line, Path: r.Object, Message: sys.Name + " " + what, Hint: "turn the route's direction round, or take it out"})
+		}
+	}
+	return out
+}
+
+// engine makes the engine and keeps the configuration by its fingerprint, so
+// that what decided today can be shown later.
+func (l *loaded) engine(st *state.Store, log *slog.Logger, progress func(engine.Progress)) (*engine.Engine, error) {
+	systems, problems := l.systems()
+	if hasErrors(problems) {
+		return nil, usageError(errors.New("configuration: " + problemText(problems)))
+	}
+	g := l.cfg.Guards
+	e, err := engine.New(engine.Options{
+		Store: st, Mapping: l.mapping, Systems: systems, Logger: log, Zone: l.cfg.Timezone, Config: l.cfg.Fingerprint,
+		OnProgress: progress,
+		Guards: engine.Guards{
+			Removals:   engine.Guard{Percent: g.MaxRemovals.Percent, Floor: g.MaxRemovals.Floor},
+			Overwrites: engine.Guard{Percent: g.MaxOverwrites.Percent, Floor: g.MaxOverwrites.Floor},
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start the engine: %w", err)
+	}
+	return e, st.Update(func(tx *state.Tx) error {
+		if tx.Config(l.cfg.Fingerprint) != nil {
+			return nil
+		}
+		return tx.PutConfig(l.cfg.Fingerprint, l.cfg.Text)
+	})
+}

@@ -1,0 +1,376 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"crmsyncd/state"
+	"crmsyncd/sync/engine"
+)
+
+// API answers the commands. A running daemon serves it on its control socket;
+// a command that finds no daemon opens the state and asks it in its own
+// process. So each question has one answer.
+type API struct {
+	Version string
+	Store   *state.Store
+	Daemon  *Daemon      // nil in a command's own process
+	Setup   func() Setup // what is in place now
+	Logger  *slog.Logger
+}
+
+func (a *API) engine() *engine.Engine { return a.Setup().Admin }
+
+// op answers one question: items and progress go to s, the rest is returned.
+type op func(ctx context.Context, a *API, args json.RawMessage, s *sender) (any, error)
+
+// ops are the questions by name; each is at /v1/NAME.
+func ops() map[string]op {
+	return map[string]op{
+		"ping":    opPing,
+		"status":  opStatus,
+		"runs":    opRuns,
+		"run":     opRun,
+		"request": opRequest,
+		"reload":  opReload,
+		"held":    opHeld,
+		"retry":   opRetry,
+		"drop":    opDrop,
+		"drift":   opDrift,
+		"lookup":  opLookup,
+		"columns": opColumns,
+		"export":  opExport,
+		"link":    opLink,
+		"unlink":  opUnlink,
+		"plan":    opPlan,
+		"accept":  opAccept,
+		"verify":  opVerify,
+		"check":   opCheck,
+	}
+}
+
+// maxArgs bounds a question.
+const maxArgs = 1 << 20
+
+// Handler returns the questions as HTTP.
+func (a *API) Handler() http.Handler {
+	if a.Logger == nil {
+		a.Logger = slog.New(slog.DiscardHandler)
+	}
+	all := ops()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := newSender(w)
+		name := strings.TrimPrefix(r.URL.Path, "/v1/")
+		defer func() {
+			if p := recover(); p != nil {
+				a.Logger.Error("question panicked", "op", name, "err", fmt.Sprintf("panic of type %T", p), "stack", string(debug.Stack()))
+				s.end(nil, fmt.Errorf("internal error in %s", name))
+			}
+		}()
+		fn, ok := all[name]
+		if !ok {
+			s.end(nil, usage("there is no question /v1/%s", name))
+			return
+		}
+		args, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxArgs))
+		if err != nil {
+			s.end(nil, usage("the question cannot be read"))
+			return
+		}
+		result, err := fn(r.Context(), a, args, s)
+		s.end(result, err)
+	})
+}
+
+// readArgs fills v from a question's body, strictly.
+func readArgs(args json.RawMessage, v any) error {
+	if len(args) == 0 {
+		return nil
+	}
+	dec := json.NewDecoder(strings.NewReader(string(args)))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return usage("the question cannot be understood")
+	}
+	return nil
+}
+
+// Pong is the answer to a ping.
+type Pong struct {
+	PID     int    `json:"pid"`
+	Version string `json:"version"`
+	State   string `json:"state"`
+}
+
+func opPing(_ context.Context, a *API, _ json.RawMessage, _ *sender) (any, error) {
+	return Pong{PID: os.Getpid(), Version: a.Version, State: a.Store.Path()}, nil
+}
+
+func opRequest(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, error) {
+	var w Wish
+	if err := readArgs(args, &w); err != nil {
+		return nil, err
+	}
+	if a.Daemon == nil {
+		return nil, usage("no daemon is running")
+	}
+	if w.Trigger == "" {
+		w.Trigger = "command"
+	}
+	return w, a.Daemon.Request(w)
+}
+
+func opReload(ctx context.Context, a *API, _ json.RawMessage, _ *sender) (any, error) {
+	if a.Daemon == nil {
+		return nil, usage("no daemon is running")
+	}
+	return struct{}{}, a.Daemon.Reload(ctx)
+}
+
+// Count answers how many were changed.
+type Count struct {
+	Count int `json:"count"`
+}
+
+// HeldArgs asks for holds, or for something to be done with them.
+type HeldArgs struct {
+	engine.HoldFilter
+	Recreate bool `json:"recreate,omitempty"`
+}
+
+func opHeld(_ context.Context, a *API, args json.RawMessage, s *sender) (any, error) {
+	var in HeldArgs
+	if err := readArgs(args, &in); err != nil {
+		return nil, err
+	}
+	n := 0
+	err := a.engine().Holds(in.HoldFilter, func(h engine.HoldView) error {
+		n++
+		return s.item(h)
+	})
+	return Count{n}, err
+}
+
+func opRetry(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, error) {
+	var in HeldArgs
+	if err := readArgs(args, &in); err != nil {
+		return nil, err
+	}
+	n, err := a.engine().RetryHolds(in.HoldFilter, in.Recreate)
+	if err == nil && n > 0 && a.Daemon != nil {
+		err = a.Daemon.Request(Wish{System: in.System, Trigger: "held_retry"})
+	}
+	return Count{n}, err
+}
+
+func opDrop(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, error) {
+	var in HeldArgs
+	if err := readArgs(args, &in); err != nil {
+		return nil, err
+	}
+	n, err := a.engine().DropHolds(in.HoldFilter)
+	return Count{n}, err
+}
+
+func opDrift(ctx context.Context, a *API, args json.RawMessage, s *sender) (any, error) {
+	var in HeldArgs
+	if err := readArgs(args, &in); err != nil {
+		return nil, err
+	}
+	n := 0
+	err := a.engine().CreateOnlyDrift(ctx, in.System, func(v engine.CreateOnlyView) error {
+		n++
+		return s.item(v)
+	})
+	return Count{n}, err
+}
+
+// RecordArgs names records of the hub.
+type RecordArgs struct {
+	Object string `json:"object"`
+	Key    string `json:"key,omitempty"`
+}
+
+func opLookup(_ context.Context, a *API, args json.RawMessage, s *sender) (any, error) {
+	var in RecordArgs
+	if err := readArgs(args, &in); err != nil {
+		return nil, err
+	}
+	views, err := a.engine().Lookup(in.Object, in.Key)
+	for _, v := range views {
+		if err == nil {
+			err = s.item(v)
+		}
+	}
+	return Count{len(views)}, err
+}
+
+// Columns are the names of an object's ids and fields.
+type Columns struct {
+	IDs    []string `json:"ids"`
+	Fields []string `json:"fields"`
+}
+
+func opColumns(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, error) {
+	var in RecordArgs
+	if err := readArgs(args, &in); err != nil {
+		return nil, err
+	}
+	ids, fields, err := a.engine().Columns(in.Object)
+	return Columns{ids, fields}, err
+}
+
+func opExport(ctx context.Context, a *API, args json.RawMessage, s *sender) (any, error) {
+	var in RecordArgs
+	if err := readArgs(args, &in); err != nil {
+		return nil, err
+	}
+	n := 0
+	err := a.engine().Export(in.Object, func(v engine.RecordView) error {
+		n++
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return s.item(v)
+	})
+	return Count{n}, err
+}
+
+// LinkArgs names the two sides of a link.
+type LinkArgs struct {
+	System string `json:"system"`
+	Object string `json:"object"`
+	Hub    string `json:"hub_id"`
+	Remote string `json:"remote_id,omitempty"`
+}
+
+func (in *LinkArgs) hub() (state.HubID, error) {
+	id, err := state.ParseHubID(in.Hub)
+	if err != nil {
+		return 0, usage("%q is no hub id: crmsyncd get shows them", in.Hub)
+	}
+	return id, nil
+}
+
+func opLink(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, error) {
+	var in LinkArgs
+	if err := readArgs(args, &in); err != nil {
+		return nil, err
+	}
+	id, err := in.hub()
+	if err == nil {
+		err = a.engine().Link(in.System, in.Object, id, in.Remote)
+	}
+	return in, err
+}
+
+func opUnlink(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, error) {
+	var in LinkArgs
+	if err := readArgs(args, &in); err != nil {
+		return nil, err
+	}
+	id, err := in.hub()
+	if err == nil {
+		err = a.engine().Unlink(in.System, in.Object, id)
+	}
+	return in, err
+}
+
+// DamageView is one damaged row of the state.
+type DamageView struct {
+	Bucket  string `json:"bucket"`
+	Key     string `json:"key"`
+	Problem string `json:"problem"`
+}
+
+func opVerify(ctx context.Context, a *API, _ json.RawMessage, s *sender) (any, error) {
+	damage, err := a.Store.Verify(ctx, func(done, total int) {
+		s.progress(Progress{What: "rows", Done: done, Total: total})
+	})
+	for _, d := range damage {
+		if err == nil {
+			err = s.item(DamageView(d))
+		}
+	}
+	return Count{len(damage)}, err
+}
+
+// AcceptArgs names a plan.
+type AcceptArgs struct {
+	Plan string `json:"plan"`
+}
+
+func opAccept(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, error) {
+	var in AcceptArgs
+	if err := readArgs(args, &in); err != nil {
+		return nil, err
+	}
+	p, err := a.engine().Accept(in.Plan)
+	if err == nil && a.Daemon != nil {
+		err = a.Daemon.Request(Wish{System: p.System, Trigger: "accept"})
+	}
+	return viewPlanned(p), err
+}
+
+// CheckArgs names a system to check; none is all.
+type CheckArgs struct {
+	System string `json:"system,omitempty"`
+}
+
+// CheckView is what one system said when it was asked.
+type CheckView struct {
+	System       string        `json:"system"`
+	Organization string        `json:"organization,omitempty"`
+	Name         string        `json:"name,omitempty"`
+	Sandbox      bool          `json:"sandbox,omitempty"`
+	Error        string        `json:"error,omitempty"`
+	Findings     []FindingView `json:"findings"`
+}
+
+// FindingView is one thing that a live check has to say.
+type FindingView struct {
+	Object  string `json:"object,omitempty"`
+	Field   string `json:"field,omitempty"`
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Message string `json:"message"`
+	Mend    string `json:"mend,omitempty"`
+	Warning bool   `json:"warning,omitempty"`
+}
+
+func opCheck(ctx context.Context, a *API, args json.RawMessage, s *sender) (any, error) {
+	var in CheckArgs
+	if err := readArgs(args, &in); err != nil {
+		return nil, err
+	}
+	n := 0
+	for _, sys := range a.Setup().Systems {
+		if in.System != "" && in.System != sys.Name {
+			continue
+		}
+		n++
+		s.progress(Progress{What: "check " + sys.Name, Done: n})
+		id, findings, err := a.engine().Check(ctx, sys.Name)
+		v := CheckView{System: sys.Name, Organization: id.Org, Name: id.Name, Sandbox: id.Sandbox, Findings: []FindingView{}}
+		if err != nil {
+			v.Error = err.Error()
+		}
+		for _, f := range findings {
+			v.Findings = append(v.Findings, FindingView{f.Object, f.Field, f.File, f.Line, f.Message, f.Mend, f.Warning})
+		}
+		if err := s.item(v); err != nil {
+			return nil, err
+		}
+	}
+	if n == 0 && in.System != "" {
+		return nil, fmt.Errorf("%w: %q", ErrUnknownSystem, in.System)
+	}
+	return Count{n}, nil
+}

@@ -1,0 +1,210 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"crmsyncd/providers"
+	"crmsyncd/state"
+	"crmsyncd/sync/engine"
+)
+
+// finish notes how a run ended, serves its slots and wishes what follows.
+func (d *Daemon) finish(ctx context.Context, res result) {
+	now := time.Now().Round(0)
+	d.mu.Lock()
+	l, j := res.lane, res.job
+	l.running = nil
+	out := outcome{run: res.run, at: now}
+	if res.err != nil {
+		out.err = res.err.Error()
+	}
+	l.last[j.flow] = out
+	interrupted := res.err != nil && ctx.Err() != nil
+	served := map[string]time.Time{}
+	if !interrupted {
+		served = l.serve(j, now)
+		d.retryFull(l, j, res.err, now)
+	}
+	if l.gone {
+		delete(d.lanes, l.sys.Name)
+	}
+	runner, after := d.setup.Runner, l.sys.PushAfter
+	d.mu.Unlock()
+
+	for key, at := range served {
+		if err := d.opt.Slots.SetSlot(key, at); err != nil {
+			d.log.Error("slot not kept", "slot", key, "err", err)
+		}
+	}
+	if j.flow == FlowPull && ctx.Err() == nil {
+		d.pushAfter(runner, after)
+	}
+}
+
+// serve moves the slots that this job served. A slot counts from the run's
+// start; one that came due while it ran is skipped.
+func (l *lane) serve(j *job, now time.Time) map[string]time.Time {
+	served := map[string]time.Time{}
+	for i := range l.slots {
+		s := &l.slots[i]
+		if s.Flow != j.flow || s.Full != j.full || !slices.Equal(s.Objects, j.objects) {
+			continue
+		}
+		s.last = j.started
+		if s.next = s.Schedule.Next(s.last); !s.next.IsZero() && !s.next.After(now) {
+			s.last = now
+			s.next = s.Schedule.Next(now)
+		}
+		served[s.Key] = s.last
+	}
+	return served
+}
+
+// retryFull wishes a failed full run again, for its next slot may be a week
+// away. What a guard stopped waits for a person.
+func (d *Daemon) retryFull(l *lane, j *job, err error, now time.Time) {
+	if err == nil || !j.full || j.tries >= fullTries || errors.Is(err, engine.ErrGuard) || providers.KindOf(err) == providers.Denied {
+		return
+	}
+	again := *j
+	again.tries++
+	again.trigger = "retry"
+	again.notBefore = now.Add(retryFull)
+	if l.want[again.key()] == nil {
+		l.want[again.key()] = &again
+	}
+}
+
+// pushAfter wishes a push of each system that has something to be pushed (R16).
+// Whether it has is told by its position in the state, so nothing is lost if
+// this is missed.
+func (d *Daemon) pushAfter(runner Runner, systems []string) {
+	for _, name := range systems {
+		due, err := runner.Due(name)
+		if err != nil {
+			d.log.Error("due not told", "system", name, "err", err)
+			continue
+		}
+		d.mu.Lock()
+		if l := d.lanes[name]; due && l != nil && l.sys.Push && !l.gone {
+			l.wish(&job{flow: FlowPush, trigger: "after_pull"})
+		}
+		d.mu.Unlock()
+	}
+}
+
+// logPanic logs where a run panicked and returns a text for the run. What was
+// panicked with is shown only where it comes from the Go runtime, for our own
+// could hold a customer's value.
+func (d *Daemon) logPanic(system, flow string, p any) string {
+	text := fmt.Sprintf("panic of type %T", p)
+	var re runtime.Error
+	if err, ok := p.(error); ok && errors.As(err, &re) {
+		text = "panic: " + re.Error()
+	}
+	d.log.Error("run panicked", "system", system, "flow", flow, "err", text, "stack", string(debug.Stack()))
+	return text
+}
+
+// Wish asks for runs. Nothing set means a routine run of everything.
+type Wish struct {
+	System  string   `json:"system,omitempty"` // none means all
+	Objects []string `json:"objects,omitempty"`
+	Full    bool     `json:"full,omitempty"`
+	Flow    string   `json:"flow,omitempty"` // none means both
+	Trigger string   `json:"trigger,omitempty"`
+}
+
+// ErrUnknownSystem is returned for a wish about a system that has no routes.
+var ErrUnknownSystem = errors.New("no such system")
+
+// Request asks for runs at the next free moment and returns at once. Asked
+// several times before they start, they run once.
+func (d *Daemon) Request(w Wish) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if w.System != "" && d.lanes[w.System] == nil {
+		return fmt.Errorf("%w: %q", ErrUnknownSystem, w.System)
+	}
+	for name, l := range d.lanes {
+		if l.gone || (w.System != "" && w.System != name) {
+			continue
+		}
+		for _, flow := range []string{FlowPull, FlowPush} {
+			has := l.sys.Pull
+			if flow == FlowPush {
+				has = l.sys.Push
+			}
+			if has && (w.Flow == "" || w.Flow == flow) {
+				l.wish(&job{flow: flow, full: w.Full, objects: w.Objects, trigger: w.Trigger})
+			}
+		}
+	}
+	d.wake()
+	return nil
+}
+
+// ErrNoReload is returned by a daemon that cannot reload.
+var ErrNoReload = errors.New("this daemon cannot reload")
+
+// Reload builds a new setup and puts it in place: runs in flight end with the
+// old one, the next ones use the new. If anything fails the old one goes on.
+func (d *Daemon) Reload(ctx context.Context) error {
+	if d.opt.Load == nil {
+		return ErrNoReload
+	}
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
+	d.opt.Notify(fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", monotonicUsec()))
+	defer d.opt.Notify("READY=1")
+	setup, err := d.opt.Load(ctx)
+	if err == nil {
+		err = d.install(setup, time.Now())
+	}
+	d.mu.Lock()
+	d.reloadErr, d.reloadedAt = "", time.Now()
+	if err != nil {
+		d.reloadErr = err.Error()
+	}
+	d.mu.Unlock()
+	if err != nil {
+		d.log.Error("reload refused, the old configuration goes on", "err", err)
+		return err
+	}
+	d.log.Info("reloaded", "systems", len(setup.Systems))
+	d.wake()
+	return nil
+}
+
+// StateSlots keeps slots in the state.
+type StateSlots struct{ Store *state.Store }
+
+// LastSlot returns when a slot was last served, zero if never.
+func (s StateSlots) LastSlot(key string) (time.Time, error) {
+	var at time.Time
+	err := s.Store.View(func(tx *state.Tx) error {
+		raw := tx.Meta(key)
+		if len(raw) == 0 {
+			return nil
+		}
+		return at.UnmarshalText(raw)
+	})
+	return at, err
+}
+
+// SetSlot keeps when a slot was last served.
+func (s StateSlots) SetSlot(key string, at time.Time) error {
+	return s.Store.Update(func(tx *state.Tx) error {
+		text, err := at.UTC().MarshalText()
+		if err != nil {
+			return err
+		}
+		return tx.SetMeta(key, text)
+	})
+}

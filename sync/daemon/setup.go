@@ -1,0 +1,178 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/state"
+	"crmsyncd/sync/engine"
+)
+
+// The flows of a run.
+const (
+	FlowPull = "pull"
+	FlowPush = "push"
+)
+
+// Runner is what the daemon needs of the engine to run.
+type Runner interface {
+	Pull(ctx context.Context, req engine.Request) (state.Run, error)
+	Push(ctx context.Context, req engine.Request) (state.Run, error)
+	// Due reports whether a push of the system has anything to do.
+	Due(system string) (bool, error)
+}
+
+// Setup is what a reload exchanges: the engine and what it is to do when.
+type Setup struct {
+	Runner  Runner
+	Systems []System
+	// Admin answers the commands; it is the same engine as Runner, and nil only
+	// in tests.
+	Admin *engine.Engine
+	// Config is the fingerprint of the configuration, and Zone what "today"
+	// means in it.
+	Config uint64
+	Zone   string
+}
+
+// System is one system and when it runs.
+type System struct {
+	Name       string
+	Pull, Push bool // its flows
+	Slots      []Slot
+	// PushAfter names the systems that are pushed as soon as a pull of this one
+	// is done, if there is anything to push (R16).
+	PushAfter []string
+}
+
+// Slot is one schedule of a system. Its key is kept in the state with the time
+// it was last served.
+type Slot struct {
+	Key      string
+	Flow     string
+	Full     bool
+	Objects  []string // none means all
+	Schedule Schedule
+}
+
+// Lines is what an admin wrote about when a system or one object of it runs.
+type Lines struct {
+	Routine, Full string
+	// Push is "after_pull" or empty, the default, or "scheduled", which leaves
+	// pushes to the schedule alone.
+	Push string
+}
+
+// Systems puts the mapping and the admin's schedules together. Lines are by
+// system or by system/object. A system that is pulled from is pulled at its
+// routine slots, and pushed after that where it is also written to.
+func Systems(m *fieldmap.Mapping, lines map[string]Lines, zone *time.Location) ([]System, error) {
+	var out []System
+	for _, name := range systemNames(m) {
+		s := System{Name: name}
+		for _, r := range m.RoutesOf(name) {
+			s.Pull = s.Pull || r.Direction == fieldmap.Pull
+			s.Push = s.Push || r.Direction == fieldmap.Push
+		}
+		if err := s.addSlots(m, lines, zone); err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	for i := range out {
+		out[i].PushAfter = pushedAfter(m, out[i], lines)
+	}
+	return out, nil
+}
+
+func systemNames(m *fieldmap.Mapping) []string {
+	var names []string
+	for _, r := range m.Routes {
+		if !slices.Contains(names, r.System) {
+			names = append(names, r.System)
+		}
+	}
+	return names
+}
+
+// addSlots gives the system its slots. Objects with lines of their own leave
+// the system's routine and full runs and get slots of their own.
+func (s *System) addSlots(m *fieldmap.Mapping, lines map[string]Lines, zone *time.Location) error {
+	var rest []string
+	apart := false
+	for _, r := range m.RoutesOf(s.Name) {
+		own, ok := lines[r.Key()]
+		if !ok {
+			rest = append(rest, r.Object)
+			continue
+		}
+		apart = true
+		if err := s.addLines(r.Key(), own, []string{r.Object}, r.Direction == fieldmap.Pull, r.Direction == fieldmap.Push, zone); err != nil {
+			return err
+		}
+	}
+	if !apart {
+		rest = nil
+	} else if len(rest) == 0 {
+		return nil
+	}
+	return s.addLines(s.Name, lines[s.Name], rest, s.Pull, s.Push, zone)
+}
+
+func (s *System) addLines(key string, l Lines, objects []string, pull, push bool, zone *time.Location) error {
+	for _, kind := range []struct {
+		flow string
+		has  bool
+	}{{FlowPull, pull}, {FlowPush, push}} {
+		if !kind.has {
+			continue
+		}
+		for _, line := range []struct {
+			text string
+			full bool
+		}{{l.Routine, false}, {l.Full, true}} {
+			if strings.TrimSpace(line.text) == "" {
+				continue
+			}
+			sched, err := ParseSchedule(line.text, zone)
+			if err != nil {
+				return fmt.Errorf("schedules: %s: %w", key, err)
+			}
+			s.Slots = append(s.Slots, Slot{
+				Key: "slot:" + key + ":" + slotKind(kind.flow, line.full), Flow: kind.flow, Full: line.full,
+				Objects: objects, Schedule: sched,
+			})
+		}
+	}
+	return nil
+}
+
+func slotKind(flow string, full bool) string {
+	if full {
+		return flow + ":full"
+	}
+	return flow
+}
+
+// pushedAfter returns the systems that are pushed after a pull of s: those that
+// get a hub object of which s is the system of record, and s itself if it is
+// written to.
+func pushedAfter(m *fieldmap.Mapping, s System, lines map[string]Lines) []string {
+	var out []string
+	if !s.Pull {
+		return nil
+	}
+	for _, r := range m.Routes {
+		if r.Direction != fieldmap.Push || r.Hub.SystemOfRecord != s.Name || lines[r.System].Push == "scheduled" {
+			continue
+		}
+		if !slices.Contains(out, r.System) {
+			out = append(out, r.System)
+		}
+	}
+	return out
+}

@@ -1,0 +1,363 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/state"
+	"crmsyncd/sync/engine"
+)
+
+// RunView is a run as people see it.
+type RunView struct {
+	ID      uint64          `json:"id"`
+	System  string          `json:"system"`
+	Flow    string          `json:"flow"`
+	Trigger string          `json:"trigger,omitempty"`
+	Full    bool            `json:"full,omitempty"`
+	Started time.Time       `json:"started,omitzero"`
+	Ended   time.Time       `json:"ended,omitzero"`
+	Seconds float64         `json:"seconds"`
+	Status  string          `json:"status"`
+	Error   string          `json:"error,omitempty"`
+	Plan    string          `json:"plan,omitempty"`
+	Counts  map[string]int  `json:"counts,omitempty"`
+	Calls   map[string]int  `json:"calls,omitempty"`
+	Objects []RunObjectView `json:"objects,omitempty"`
+}
+
+// RunObjectView is the share of one object in a run.
+type RunObjectView struct {
+	Object string         `json:"object"`
+	Status string         `json:"status"`
+	Note   string         `json:"note,omitempty"`
+	Counts map[string]int `json:"counts,omitempty"`
+}
+
+// ViewRun shows a run.
+func ViewRun(r state.Run) RunView {
+	v := RunView{
+		ID: r.ID, System: r.System, Flow: r.Flow, Trigger: r.Trigger, Full: r.Full, Started: r.Started.UTC(),
+		Status: r.Status, Error: r.Error, Plan: r.Plan, Counts: r.Counts, Calls: r.Calls,
+	}
+	if !r.Ended.IsZero() {
+		v.Ended = r.Ended.UTC()
+		v.Seconds = r.Ended.Sub(r.Started).Round(time.Millisecond).Seconds()
+	}
+	for _, o := range r.Objects {
+		v.Objects = append(v.Objects, RunObjectView{Object: o.Object, Status: o.Status, Note: o.Note, Counts: o.Counts})
+	}
+	return v
+}
+
+// PlanWaiting is a plan that waits for a person.
+type PlanWaiting struct {
+	ID       string    `json:"id"`
+	System   string    `json:"system"`
+	Object   string    `json:"object"`
+	Run      uint64    `json:"run"`
+	At       time.Time `json:"at"`
+	Accepted bool      `json:"accepted"`
+	Rows     int       `json:"rows"`
+	Note     string    `json:"note,omitempty"`
+}
+
+func viewPlanned(p state.Plan) PlanWaiting { return PlanWaiting(p) }
+
+// RunsArgs asks for the latest runs, or for one.
+type RunsArgs struct {
+	Limit  int    `json:"limit,omitempty"`
+	System string `json:"system,omitempty"`
+	Run    uint64 `json:"run,omitempty"`
+}
+
+const defaultRuns = 20
+
+func opRuns(_ context.Context, a *API, args json.RawMessage, s *sender) (any, error) {
+	in := RunsArgs{Limit: defaultRuns}
+	if err := readArgs(args, &in); err != nil {
+		return nil, err
+	}
+	n := 0
+	var runs []state.Run
+	err := a.Store.View(func(tx *state.Tx) (err error) {
+		runs, err = tx.Runs(runsAsked(in))
+		return err
+	})
+	for _, r := range runs {
+		if err != nil || n >= in.Limit {
+			break
+		}
+		if in.System == "" || in.System == r.System {
+			n++
+			err = s.item(ViewRun(r))
+		}
+	}
+	return Count{n}, err
+}
+
+// runsAsked is how many runs to read: more than wanted where some are left out.
+func runsAsked(in RunsArgs) int {
+	if in.System != "" {
+		return in.Limit * 20
+	}
+	return in.Limit
+}
+
+func opRun(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, error) {
+	var in RunsArgs
+	if err := readArgs(args, &in); err != nil {
+		return nil, err
+	}
+	var run state.Run
+	found := false
+	err := a.Store.View(func(tx *state.Tx) error {
+		run, found = tx.Run(in.Run)
+		return nil
+	})
+	if err == nil && !found {
+		err = usage("there is no run %d: crmsyncd runs lists the latest", in.Run)
+	}
+	return ViewRun(run), err
+}
+
+// Status is how things are.
+type Status struct {
+	Version  string         `json:"version"`
+	Daemon   bool           `json:"daemon"` // false when no daemon is running
+	PID      int            `json:"pid,omitempty"`
+	Started  time.Time      `json:"started,omitzero"`
+	Stopping bool           `json:"stopping,omitempty"`
+	Health   string         `json:"health"` // green or red
+	Problems []string       `json:"problems,omitempty"`
+	Reloaded time.Time      `json:"reloaded,omitzero"`
+	Zone     string         `json:"timezone,omitempty"`
+	Config   string         `json:"config,omitempty"`
+	State    StateStatus    `json:"state"`
+	Hub      map[string]int `json:"hub"`
+	Systems  []SystemStatus `json:"systems"`
+	Plans    []PlanWaiting  `json:"plans,omitempty"`
+}
+
+// StateStatus is how the state file is.
+type StateStatus struct {
+	Path    string `json:"path"`
+	Bytes   int64  `json:"bytes"`
+	Used    int64  `json:"used_bytes"`
+	Counter uint64 `json:"change_number"`
+	Suspect string `json:"suspect,omitempty"`
+}
+
+// SystemStatus is how one system is.
+type SystemStatus struct {
+	Name      string             `json:"name"`
+	Pull      bool               `json:"pull"`
+	Push      bool               `json:"push"`
+	WritesOff bool               `json:"writes_off,omitempty"`
+	Running   *RunningView       `json:"running,omitempty"`
+	Last      []RunView          `json:"last,omitempty"` // of each flow
+	Next      []NextView         `json:"next,omitempty"`
+	Held      int                `json:"held"`
+	Links     map[string]int     `json:"links,omitempty"` // open ones, by object
+	PushDue   bool               `json:"push_due,omitempty"`
+	Listing   map[string]float64 `json:"listing_seconds,omitempty"` // what the last complete listing took
+}
+
+// RunningView is a run under way.
+type RunningView struct {
+	Flow    string    `json:"flow"`
+	Full    bool      `json:"full,omitempty"`
+	Trigger string    `json:"trigger"`
+	Since   time.Time `json:"since"`
+}
+
+// NextView is a run to come.
+type NextView struct {
+	Flow     string    `json:"flow"`
+	Full     bool      `json:"full,omitempty"`
+	Objects  []string  `json:"objects,omitempty"`
+	Schedule string    `json:"schedule,omitempty"`
+	At       time.Time `json:"at,omitzero"`
+	Trigger  string    `json:"trigger,omitempty"`
+}
+
+func opStatus(_ context.Context, a *API, _ json.RawMessage, _ *sender) (any, error) {
+	st := Status{
+		Version: a.Version, Hub: map[string]int{}, Health: "green",
+		State: StateStatus{Path: a.Store.Path(), Suspect: a.Store.Suspect()},
+	}
+	setup := a.Setup()
+	st.Zone, st.Config = setup.Zone, fmt.Sprintf("%016x", setup.Config)
+	st.State.Bytes, st.State.Used = a.Store.Size()
+	e := setup.Admin
+	err := a.Store.View(func(tx *state.Tx) error {
+		st.State.Counter = tx.Counter()
+		for name := range e.Mapping().Hub {
+			st.Hub[name] = tx.Hub(name).Count()
+		}
+		for _, p := range tx.Plans() {
+			st.Plans = append(st.Plans, viewPlanned(p))
+		}
+		runs, err := tx.Runs(200)
+		if err != nil {
+			return err
+		}
+		for _, sys := range setup.Systems {
+			s, err := systemStatus(tx, e, sys, runs)
+			if err != nil {
+				return err
+			}
+			st.Systems = append(st.Systems, s)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range st.Systems {
+		if st.Systems[i].Push {
+			st.Systems[i].PushDue, _ = e.Due(st.Systems[i].Name) // a system that cannot be told is not due
+		}
+	}
+	a.live(&st)
+	st.judge()
+	return st, nil
+}
+
+func systemStatus(tx *state.Tx, e *engine.Engine, sys System, runs []state.Run) (SystemStatus, error) {
+	s := SystemStatus{
+		Name: sys.Name, Pull: sys.Pull, Push: sys.Push, Held: tx.CountHolds(sys.Name),
+		WritesOff: e.WritesOff(sys.Name), Links: map[string]int{}, Listing: map[string]float64{},
+	}
+	for _, r := range e.Mapping().RoutesOf(sys.Name) {
+		s.Links[r.Object] = tx.Links(r.System, r.Object).Open()
+		pos, ok, err := tx.Position(r.System, r.Object)
+		if err != nil {
+			return s, err
+		}
+		if ok && r.Direction == fieldmap.Pull && pos.Took > 0 {
+			s.Listing[r.Object] = pos.Took.Seconds()
+		}
+	}
+	for _, flow := range []string{FlowPull, FlowPush} {
+		i := slices.IndexFunc(runs, func(r state.Run) bool { return r.System == sys.Name && r.Flow == flow && !r.Ended.IsZero() })
+		if i >= 0 {
+			v := ViewRun(runs[i])
+			v.Objects = nil
+			s.Last = append(s.Last, v)
+		}
+	}
+	return s, nil
+}
+
+// live adds what only a running daemon knows.
+func (a *API) live(st *Status) {
+	d := a.Daemon
+	if d == nil {
+		a.nextWithoutDaemon(st)
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	st.Daemon, st.PID, st.Started = true, os.Getpid(), d.started.UTC()
+	st.Stopping, st.Reloaded = d.stopping, d.reloadedAt
+	if d.reloadErr != "" {
+		st.Problems = append(st.Problems, "the last reload was refused: "+d.reloadErr)
+	}
+	for i := range st.Systems {
+		s := &st.Systems[i]
+		l := d.lanes[s.Name]
+		if l == nil {
+			continue
+		}
+		if j := l.running; j != nil {
+			s.Running = &RunningView{Flow: j.flow, Full: j.full, Trigger: j.trigger, Since: j.started.UTC()}
+		}
+		for _, key := range sortedKeys(l.want) {
+			j := l.want[key]
+			s.Next = append(s.Next, NextView{Flow: j.flow, Full: j.full, Objects: j.objects, Trigger: j.trigger, At: j.notBefore})
+		}
+		for _, slot := range l.slots {
+			s.Next = append(s.Next, NextView{
+				Flow: slot.Flow, Full: slot.Full, Objects: slot.Objects, Schedule: slot.Schedule.String(), At: slot.next.UTC(),
+			})
+		}
+		for flow, out := range l.last {
+			if out.err != "" && out.run.ID == 0 {
+				st.Problems = append(st.Problems, s.Name+" "+flow+": "+out.err)
+			}
+		}
+	}
+}
+
+// nextWithoutDaemon tells when runs would be due if a daemon were running.
+func (a *API) nextWithoutDaemon(st *Status) {
+	slots := StateSlots{a.Store}
+	for _, sys := range a.Setup().Systems {
+		i := slices.IndexFunc(st.Systems, func(s SystemStatus) bool { return s.Name == sys.Name })
+		for _, slot := range sys.Slots {
+			last, err := slots.LastSlot(slot.Key)
+			if i < 0 || err != nil || last.IsZero() {
+				continue
+			}
+			st.Systems[i].Next = append(st.Systems[i].Next, NextView{
+				Flow: slot.Flow, Full: slot.Full, Objects: slot.Objects, Schedule: slot.Schedule.String(),
+				At: slot.Schedule.Next(last).UTC(),
+			})
+		}
+	}
+}
+
+// judge says green or red.
+func (st *Status) judge() {
+	if st.State.Suspect != "" {
+		st.Problems = append(st.Problems, "the state is not to be trusted: "+st.State.Suspect)
+	}
+	for _, s := range st.Systems {
+		for _, r := range s.Last {
+			switch r.Status {
+			case engine.StatusDone, engine.StatusHeld, engine.StatusInterrupted, "writes_off", "":
+			default:
+				text := s.Name + " " + r.Flow + ": " + r.Status
+				if r.Error != "" {
+					text += ": " + r.Error
+				}
+				st.Problems = append(st.Problems, text)
+			}
+		}
+	}
+	for _, p := range st.Plans {
+		if !p.Accepted {
+			st.Problems = append(st.Problems, "plan "+p.ID+" waits: crmsyncd accept "+p.ID)
+		}
+	}
+	if len(st.Problems) > 0 {
+		st.Health = "red"
+	}
+}
+
+// CountNames returns the names of all counts in a fixed order: the usual ones
+// first, others behind them.
+func CountNames(counts ...map[string]int) []string {
+	usual := []string{"read", "new", "changed", "unchanged", "settled", "created", "updated", "linked", "held"}
+	have := map[string]bool{}
+	for _, c := range counts {
+		for name := range c {
+			have[name] = true
+		}
+	}
+	var out []string
+	for _, name := range usual {
+		if have[name] {
+			out = append(out, name)
+			delete(have, name)
+		}
+	}
+	return append(out, slices.Sorted(maps.Keys(have))...)
+}

@@ -1,0 +1,375 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/fieldmap/record"
+	"crmsyncd/state"
+	"crmsyncd/sync/plan"
+)
+
+// HoldFilter chooses holds; an empty field takes all.
+type HoldFilter struct {
+	System string `json:"system,omitempty"`
+	Object string `json:"object,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	Hub    string `json:"hub_id,omitempty"`
+	Remote string `json:"remote_id,omitempty"`
+	Key    string `json:"key,omitempty"`
+}
+
+func (f HoldFilter) takes(h state.Hold) bool {
+	return (f.System == "" || f.System == h.System) && (f.Object == "" || f.Object == h.Object) &&
+		(f.Reason == "" || f.Reason == h.Reason) && (f.Remote == "" || f.Remote == h.Remote) &&
+		(f.Hub == "" || f.Hub == h.Hub.String()) && (f.Key == "" || f.Key == h.Key())
+}
+
+// Holds calls fn for each hold that the filter takes.
+func (e *Engine) Holds(filter HoldFilter, fn func(HoldView) error) error {
+	return e.opt.Store.View(func(tx *state.Tx) error {
+		return tx.EachHold(filter.System, func(h state.Hold) error {
+			if !filter.takes(h) {
+				return nil
+			}
+			return fn(e.holdView(tx, h))
+		})
+	})
+}
+
+// ViewHold shows a hold by what it says itself.
+func ViewHold(h state.Hold) HoldView {
+	v := HoldView{
+		Key: h.Key(), System: h.System, Object: h.Object, Remote: h.Remote, Field: h.Field, Reason: h.Reason,
+		Detail: h.Detail, Candidates: h.Candidates, Since: h.Since, Last: h.Last, Attempts: h.Attempts,
+		Dropped: h.Dropped, Mend: mendOf(h),
+	}
+	if h.Hub != 0 {
+		v.Hub = h.Hub.String()
+	}
+	return v
+}
+
+func (e *Engine) holdView(tx *state.Tx, h state.Hold) HoldView {
+	v := ViewHold(h)
+	r, err := e.routeNamed(h.System, h.Object)
+	if err != nil {
+		v.Mend = "this route is no longer configured"
+		return v
+	}
+	v.HubObject = r.Hub.Name
+	hub := h.Hub
+	if hub == 0 && h.Remote != "" {
+		hub, _ = tx.Links(h.System, h.Object).ByRemote(h.Remote)
+	}
+	if hub == 0 {
+		return v
+	}
+	v.Hub = hub.String()
+	var rec state.HubRecord
+	if ok, err := tx.Hub(r.Hub.Name).Get(hub, &rec); err == nil && ok {
+		v.Label = e.label(r.Hub, &rec)
+	}
+	return v
+}
+
+// mendOf says what ends a hold.
+func mendOf(h state.Hold) string {
+	mends := map[string]string{
+		HoldNoEmail:        "give the contact an e-mail at its source",
+		HoldManyCustomers:  "leave the contact with one customer at its source",
+		HoldRequired:       "fill it at the source",
+		HoldParentWaits:    "ends by itself when the customer is linked in " + h.System,
+		HoldParentUnknown:  "give the record a customer that the source knows",
+		HoldAmbiguous:      "choose one: crmsyncd link " + h.System + "/" + h.Object + " …",
+		HoldDuplicate:      "merge the two, or unlink one: crmsyncd unlink " + h.System + "/" + h.Object + " …",
+		HoldIdentity:       "say which it is: crmsyncd link or unlink",
+		HoldMerged:         "say which it is: crmsyncd link or unlink",
+		HoldDeleted:        "crmsyncd held retry --recreate makes it again; crmsyncd held drop leaves it",
+		HoldRejected:       "mend the value, then crmsyncd held retry",
+		HoldUnknownOutcome: "ends by itself once the system's index tells; else crmsyncd held retry",
+		HoldUnmapped:       "add the value to the route's value map",
+		HoldBadValue:       "mend the value at its source",
+		HoldConflict:       "make both sides equal",
+	}
+	return mends[h.Reason]
+}
+
+// RetryHolds ends the holds that the filter takes, so that their records are
+// decided anew at the next run, and returns how many it were. A record that was
+// deleted in its system stays held unless recreate says that it is to be made
+// again.
+func (e *Engine) RetryHolds(filter HoldFilter, recreate bool) (int, error) {
+	n := 0
+	err := e.changeHolds(filter, func(tx *state.Tx, h state.Hold) error {
+		gone := h.Reason == HoldDeleted || h.Reason == HoldMerged
+		if gone && !recreate {
+			return nil
+		}
+		if err := tx.DeleteHold(h.Key()); err != nil {
+			return err
+		}
+		n++
+		r, err := e.routeNamed(h.System, h.Object)
+		if err != nil {
+			return nil //nolint:nilerr // the route is gone; its hold goes too
+		}
+		if gone && h.Hub != 0 {
+			if err := e.forgetClosed(tx, r, h.Hub); err != nil {
+				return err
+			}
+		}
+		return e.freshLook(tx, r, h)
+	})
+	return n, err
+}
+
+// freshLook makes the next run decide the record again: a push by a new number,
+// a pull by forgetting what its raw bytes were.
+func (e *Engine) freshLook(tx *state.Tx, r *fieldmap.Route, h state.Hold) error {
+	links := tx.Links(r.System, r.Object)
+	hub := h.Hub
+	if hub == 0 && h.Remote != "" {
+		hub, _ = links.ByRemote(h.Remote)
+	}
+	if hub == 0 {
+		return nil // unlinked: it is decided whenever it is read
+	}
+	var l state.Link
+	if ok, err := links.Get(hub, &l); err == nil && ok && l.Raw != 0 {
+		l.Raw = 0
+		if err := links.Put(&l); err != nil {
+			return err
+		}
+	}
+	return tx.Hub(r.Hub.Name).Touch(hub)
+}
+
+// forgetClosed removes a closed link, so that its record counts as new there.
+func (e *Engine) forgetClosed(tx *state.Tx, r *fieldmap.Route, hub state.HubID) error {
+	links := tx.Links(r.System, r.Object)
+	var l state.Link
+	ok, err := links.Get(hub, &l)
+	if err != nil && !errors.Is(err, state.ErrDamaged) {
+		return err
+	}
+	if !ok || l.State != state.LinkClosed {
+		return nil
+	}
+	if err := tx.Journal([]state.JournalEntry{e.personEntry(r, hub, l.Remote, "recreate_by_person")}); err != nil {
+		return err
+	}
+	return links.Delete(hub)
+}
+
+// DropHolds ignores the holds that the filter takes until their source value
+// changes, and returns how many it were.
+func (e *Engine) DropHolds(filter HoldFilter) (int, error) {
+	n := 0
+	err := e.changeHolds(filter, func(tx *state.Tx, h state.Hold) error {
+		if h.Dropped {
+			return nil
+		}
+		h.Dropped = true
+		n++
+		return tx.PutHold(h)
+	})
+	return n, err
+}
+
+// holdChunk is how many holds one transaction changes.
+const holdChunk = 1000
+
+func (e *Engine) changeHolds(filter HoldFilter, fn func(*state.Tx, state.Hold) error) error {
+	var keys []string
+	err := e.opt.Store.View(func(tx *state.Tx) error {
+		return tx.EachHold(filter.System, func(h state.Hold) error {
+			if filter.takes(h) {
+				keys = append(keys, h.Key())
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("list the holds: %w", err)
+	}
+	for len(keys) > 0 {
+		part := keys[:min(holdChunk, len(keys))]
+		keys = keys[len(part):]
+		err := e.opt.Store.Update(func(tx *state.Tx) error {
+			for _, key := range part {
+				h, ok := tx.Hold(key)
+				if !ok {
+					continue
+				}
+				if err := fn(tx, h); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("change the holds: %w", err)
+		}
+	}
+	return nil
+}
+
+// CreateOnlyView is a field that was written at creation and never after, and
+// differs now (D12).
+type CreateOnlyView struct {
+	System string `json:"system"`
+	Object string `json:"object"`
+	Remote string `json:"remote_id"`
+	Hub    string `json:"hub_id"`
+	Label  string `json:"label,omitempty"`
+	Field  string `json:"field"`
+	Path   string `json:"remote_field"`
+	Ours   string `json:"hub_value"`
+	Theirs string `json:"their_value"`
+	// Known is false where their system could not be asked for its value.
+	Known bool   `json:"known"`
+	Note  string `json:"note,omitempty"`
+}
+
+// driftBatch is how many records are read by id in one call.
+const driftBatch = 200
+
+// drifting is a link with create-only fields that differ.
+type drifting struct {
+	remote, label string
+	hub           state.HubID
+	rules         []int
+	ours          []record.Value
+}
+
+// CreateOnlyDrift calls fn for each create-only field whose change was blocked.
+// The hub keeps their values as digests only, so they are read by id where the
+// system can.
+func (e *Engine) CreateOnlyDrift(ctx context.Context, system string, fn func(CreateOnlyView) error) error {
+	for _, r := range e.opt.Mapping.Routes {
+		if r.Direction != fieldmap.Push || (system != "" && r.System != system) {
+			continue
+		}
+		from, more := state.HubID(0), true
+		for more {
+			batch, next, err := e.driftOf(r, from)
+			if err != nil {
+				return fmt.Errorf("walk the links of %s: %w", r.Key(), err)
+			}
+			if err := e.showDrift(ctx, r, batch, fn); err != nil {
+				return err
+			}
+			from, more = next, next != 0
+		}
+	}
+	return nil
+}
+
+// driftOf collects a batch of links that drift, from a hub id on. The id where
+// the next batch begins is 0 at the end.
+func (e *Engine) driftOf(r *fieldmap.Route, from state.HubID) (batch []drifting, next state.HubID, err error) {
+	err = e.opt.Store.View(func(tx *state.Tx) error {
+		seen := 0
+		return tx.Links(r.System, r.Object).Each(from, func(l *state.Link) error {
+			if seen++; seen > lookupChunk || len(batch) >= driftBatch {
+				next = l.Hub
+				return state.ErrStop
+			}
+			if l.State == state.LinkClosed {
+				return nil
+			}
+			d := drifting{remote: l.Remote, hub: l.Hub}
+			for i, rule := range r.Fields {
+				if rule.Write != fieldmap.CreateOnly {
+					continue
+				}
+				if lf := l.Field(e.names.rules[r][i]); lf != nil && plan.Reason(lf.Note) == plan.CreateOnly {
+					d.rules = append(d.rules, i)
+				}
+			}
+			if len(d.rules) == 0 {
+				return nil
+			}
+			var rec state.HubRecord
+			if ok, err := tx.Hub(r.Hub.Name).Get(l.Hub, &rec); err != nil || !ok {
+				return err
+			}
+			d.label = e.label(r.Hub, &rec)
+			for _, i := range d.rules {
+				d.ours = append(d.ours, rec.Get(e.names.fields[r.Hub][r.Fields[i].Hub.Index]))
+			}
+			batch = append(batch, d)
+			return nil
+		})
+	})
+	return batch, next, err
+}
+
+// showDrift reads the batch's values in their system and shows what differs.
+func (e *Engine) showDrift(ctx context.Context, r *fieldmap.Route, batch []drifting, fn func(CreateOnlyView) error) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	theirs, note := e.readDrift(ctx, r, batch)
+	for _, d := range batch {
+		for j, i := range d.rules {
+			rule := r.Fields[i]
+			v := CreateOnlyView{
+				System: r.System, Object: r.Object, Remote: d.remote, Hub: d.hub.String(), Label: d.label,
+				Field: rule.Hub.Name, Path: rule.Remote.Name, Ours: plainText(rule.Hub.Type, d.ours[j]), Note: note,
+			}
+			if values, ok := theirs[d.remote]; ok {
+				v.Known, v.Theirs = values[i].Known(), plainText(rule.Hub.Type, values[i])
+			} else if note == "" {
+				v.Note = "no longer there"
+			}
+			if err := fn(v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// readDrift reads the create-only fields of a batch by id.
+func (e *Engine) readDrift(ctx context.Context, r *fieldmap.Route, batch []drifting) (map[string]map[int]record.Value, string) {
+	sys := e.opt.Systems[r.System]
+	if sys == nil || sys.Getter == nil {
+		return nil, "their value cannot be read by id"
+	}
+	var fields []record.Field
+	var index []int
+	for i, rule := range r.Fields {
+		if rule.Write == fieldmap.CreateOnly {
+			fields, index = append(fields, rule.Remote), append(index, i)
+		}
+	}
+	ids := make([]string, len(batch))
+	for i, d := range batch {
+		ids[i] = d.remote
+	}
+	recs, _, err := sys.Getter.Get(ctx, r.Object, fields, ids)
+	if err != nil {
+		return nil, "their value could not be read: " + err.Error()
+	}
+	out := make(map[string]map[int]record.Value, len(recs))
+	for _, rec := range recs {
+		values := map[int]record.Value{}
+		for j, f := range fields {
+			if v, err := sys.Provider.Convert(r.Object, f, rec.Raw[j]); err == nil {
+				values[index[j]] = v
+			}
+		}
+		out[rec.ID] = values
+	}
+	return out, ""
+}
+
+// WritesOff reports whether a system is only decided and reported about.
+func (e *Engine) WritesOff(system string) bool {
+	s := e.opt.Systems[system]
+	return s != nil && s.WritesOff
+}

@@ -1,0 +1,254 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/state"
+	"crmsyncd/sync/plan"
+)
+
+// linkView shows the record's link on one route.
+func (e *Engine) linkView(tx *state.Tx, r *fieldmap.Route, hub state.HubID) (LinkView, bool, error) {
+	var l state.Link
+	ok, err := tx.Links(r.System, r.Object).Get(hub, &l)
+	damaged := errors.Is(err, state.ErrDamaged)
+	if err != nil && !damaged {
+		return LinkView{}, false, err
+	}
+	if !ok && !damaged {
+		return LinkView{}, false, nil
+	}
+	v := LinkView{
+		System: r.System, Object: r.Object, Remote: l.Remote, Damaged: damaged,
+		State:     [...]string{"open", "leaving", "closed", ""}[l.State&3],
+		Origin:    [...]string{"found", "made", "person", ""}[l.Origin&3],
+		Successor: l.Successor,
+	}
+	if l.State == state.LinkClosed {
+		v.Closed = closeName(l.Close)
+	}
+	if l.ClosedAt != 0 {
+		v.ClosedAt = time.Unix(l.ClosedAt, 0).UTC()
+	}
+	if l.Wrote != 0 {
+		v.Wrote = time.UnixMilli(l.Wrote).UTC()
+	}
+	for i, rule := range r.Fields {
+		if lf := l.Field(e.names.rules[r][i]); lf != nil && lf.Note != 0 {
+			v.Differs = append(v.Differs, DifferenceView{
+				Field: rule.Hub.Name, Remote: rule.Remote.Name, Reason: plan.Reason(lf.Note).String(),
+			})
+		}
+	}
+	return v, true, nil
+}
+
+func closeName(c state.CloseReason) string {
+	names := [...]string{"", "deleted_remotely", "merged_into", "left_scope", "by_person"}
+	if int(c) < len(names) {
+		return names[c]
+	}
+	return "unknown"
+}
+
+// routeNamed returns the route of an object of a system.
+func (e *Engine) routeNamed(system, object string) (*fieldmap.Route, error) {
+	var known []string
+	for _, r := range e.opt.Mapping.Routes {
+		if r.System == system && r.Object == object {
+			return r, nil
+		}
+		known = append(known, r.Key())
+	}
+	return nil, fmt.Errorf("%w: %s/%s; there are %s", ErrNoRoute, system, object, strings.Join(known, ", "))
+}
+
+// endedByLink returns the reasons of the holds that a person's link answers.
+func endedByLink() []string {
+	return []string{HoldIdentity, HoldAmbiguous, HoldDuplicate, HoldDeleted, HoldMerged, HoldUnknownOutcome}
+}
+
+// Link joins a hub record and a remote one because a person says so. It
+// refuses if either already has another open link, naming both.
+func (e *Engine) Link(system, object string, hub state.HubID, remote string) error {
+	r, err := e.routeNamed(system, object)
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(remote) == "" {
+		return errors.New("the remote id is empty")
+	}
+	return e.opt.Store.Update(func(tx *state.Tx) error {
+		var rec state.HubRecord
+		if ok, err := tx.Hub(r.Hub.Name).Get(hub, &rec); err != nil {
+			return err
+		} else if !ok || rec.State == state.HubAlias || rec.State == state.HubForgotten {
+			return fmt.Errorf("%w: hub %s/%s", ErrNoRecord, r.Hub.Name, hub)
+		}
+		links := tx.Links(system, object)
+		link, err := e.freeToLink(r, links, hub, remote)
+		if err != nil {
+			return err
+		}
+		if err := links.Put(&link); err != nil {
+			return fmt.Errorf("link: %w", err)
+		}
+		if err := e.endHolds(tx, r, hub, remote, endedByLink()); err != nil {
+			return err
+		}
+		if err := tx.Journal([]state.JournalEntry{e.personEntry(r, hub, remote, "linked_by_person")}); err != nil {
+			return err
+		}
+		if err := e.touchChildren(tx, r, hub); err != nil {
+			return err
+		}
+		return tx.Hub(r.Hub.Name).Touch(hub)
+	})
+}
+
+func (e *Engine) personEntry(r *fieldmap.Route, hub state.HubID, remote, reason string) state.JournalEntry {
+	return state.JournalEntry{
+		At: e.now().Unix(), Object: r.Hub.Name, Hub: hub, System: e.names.systems[r.System], Remote: remote,
+		Reason: reason, Config: e.opt.Config,
+	}
+}
+
+// freeToLink returns the link to write, or why neither side is free.
+func (e *Engine) freeToLink(r *fieldmap.Route, links *state.Links, hub state.HubID, remote string) (state.Link, error) {
+	fresh := state.Link{Hub: hub, Remote: remote, Origin: state.OriginPerson}
+	var own state.Link
+	ok, err := links.Get(hub, &own)
+	if err != nil && !errors.Is(err, state.ErrDamaged) {
+		return fresh, err
+	}
+	if (ok || err != nil) && own.State != state.LinkClosed {
+		if own.Remote == remote {
+			return fresh, fmt.Errorf("%w: hub %s/%s with %s %s", ErrLinked, r.Hub.Name, hub, r.Key(), remote)
+		}
+		return fresh, fmt.Errorf("%w: hub %s/%s with %s %s, not %s: `crmsyncd unlink` that first", ErrLinked, r.Hub.Name, hub, r.Key(), own.Remote, remote)
+	}
+	if other, ok := links.ByRemote(remote); ok && other != hub {
+		var theirs state.Link
+		if _, err := links.Get(other, &theirs); err != nil || theirs.State != state.LinkClosed {
+			return fresh, fmt.Errorf("%w: %s %s with hub %s/%s, not %s: `crmsyncd unlink` that first", ErrLinked, r.Key(), remote, r.Hub.Name, other, hub)
+		}
+		// A closed link gives the id back.
+		if err := links.Delete(other); err != nil {
+			return fresh, err
+		}
+	}
+	if ok && own.Remote == remote {
+		// A return keeps its old digests.
+		own.State, own.Close, own.ClosedAt, own.Origin, own.Raw = state.LinkOpen, state.NotClosed, 0, state.OriginPerson, 0
+		return own, nil
+	}
+	return fresh, nil
+}
+
+// endHolds ends the holds of these reasons on both sides, all of them when no
+// reason is named.
+func (e *Engine) endHolds(tx *state.Tx, r *fieldmap.Route, hub state.HubID, remote string, reasons []string) error {
+	for _, h := range e.holdsOf(tx, r, hub, remote) {
+		if len(reasons) > 0 && !slices.Contains(reasons, h.Reason) {
+			continue
+		}
+		if err := tx.DeleteHold(h.Key()); err != nil {
+			return fmt.Errorf("end hold %s: %w", h.Key(), err)
+		}
+	}
+	return nil
+}
+
+// touchChildren gives a new number to every record that waits for this one in
+// the route's system, so that it is looked at again.
+func (e *Engine) touchChildren(tx *state.Tx, r *fieldmap.Route, parent state.HubID) error {
+	var wait []state.Hold
+	err := tx.EachHold(r.System, func(h state.Hold) error {
+		if h.Reason == HoldParentWaits || h.Reason == HoldParentUnknown {
+			wait = append(wait, h)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	want := parent.String()
+	for _, h := range wait {
+		child, err := e.routeNamed(h.System, h.Object)
+		if err != nil || h.Hub == 0 || !e.refersTo(tx, child.Hub, h.Hub, r.Hub.Name, want) {
+			continue
+		}
+		if err := tx.Hub(child.Hub.Name).Touch(h.Hub); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) refersTo(tx *state.Tx, o *fieldmap.HubObject, id state.HubID, object, parent string) bool {
+	var rec state.HubRecord
+	if ok, err := tx.Hub(o.Name).Get(id, &rec); err != nil || !ok {
+		return false
+	}
+	return slices.ContainsFunc(o.Fields, func(f *fieldmap.HubField) bool {
+		return f.RefTo == object && rec.Get(e.names.fields[o][f.Index]).Text() == parent
+	})
+}
+
+// Unlink closes the link of a hub record because a person says so. Neither
+// record is changed.
+func (e *Engine) Unlink(system, object string, hub state.HubID) error {
+	r, err := e.routeNamed(system, object)
+	if err != nil {
+		return err
+	}
+	return e.opt.Store.Update(func(tx *state.Tx) error {
+		links := tx.Links(system, object)
+		var l state.Link
+		ok, err := links.Get(hub, &l)
+		if err != nil && !errors.Is(err, state.ErrDamaged) {
+			return err
+		}
+		if (!ok && err == nil) || l.State == state.LinkClosed {
+			return fmt.Errorf("%w: hub %s/%s has no open link with %s", ErrNoRecord, r.Hub.Name, hub, r.Key())
+		}
+		l.State, l.Close, l.ClosedAt, l.Raw = state.LinkClosed, state.ClosedByPerson, e.now().Unix(), 0
+		if err := links.Put(&l); err != nil {
+			return fmt.Errorf("unlink: %w", err)
+		}
+		if err := e.endHolds(tx, r, hub, l.Remote, nil); err != nil {
+			return err
+		}
+		if err := tx.Journal([]state.JournalEntry{e.personEntry(r, hub, l.Remote, "unlinked_by_person")}); err != nil {
+			return err
+		}
+		return tx.Hub(r.Hub.Name).Touch(hub)
+	})
+}
+
+// Accept lets the rows of a plan through that a guard kept, as far as neither
+// side has moved since. It returns the plan.
+func (e *Engine) Accept(planID string) (state.Plan, error) {
+	var p state.Plan
+	err := e.opt.Store.Update(func(tx *state.Tx) error {
+		var ok bool
+		if p, ok = tx.Plan(planID); !ok {
+			var names []string
+			for _, w := range tx.Plans() {
+				names = append(names, w.ID)
+			}
+			if len(names) == 0 {
+				return fmt.Errorf("%w: %q; none waits at all", ErrNoPlan, planID)
+			}
+			return fmt.Errorf("%w: %q; there are %s", ErrNoPlan, planID, strings.Join(names, ", "))
+		}
+		p.Accepted = true
+		return tx.PutPlan(p)
+	})
+	return p, err
+}
