@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"strings"
 	"time"
 
 	"crmsyncd/fieldmap"
@@ -104,8 +105,13 @@ func (c *Config) Compile() (*fieldmap.Mapping, []fieldmap.Problem) {
 	}
 	m, problems := fieldmap.Compile(c.Hub, c.Routes, fieldmap.Options{Systems: systems, Zone: c.Timezone, HubFile: c.hubFile})
 	for i := range problems {
-		if p := &problems[i]; p.Line == 0 {
-			p.Line = c.Line(p.File, p.Path)
+		p := &problems[i]
+		if p.File == c.hubFile {
+			// In the file, the objects stand at the top.
+			p.Path = strings.TrimPrefix(p.Path, "objects.")
+		}
+		if line := c.Line(p.File, p.Path); line > 0 {
+			p.Line = line
 		}
 	}
 	sortProblems(problems)

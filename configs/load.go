@@ -113,8 +113,8 @@ func (l *loader) names() (hub, routes string) {
 
 // rest reads the files that crmsyncd.yaml names.
 func (l *loader) rest(m *mainFile, hub *hubFile) {
-	if l.local("hub", m.Hub) {
-		l.read(m.Hub, hub, "hub")
+	if l.local("hub", m.Hub) && l.read(m.Hub, hub, "hub") {
+		l.placeHub(m.Hub, hub.spec())
 	}
 	if !l.local("routes", m.Routes) {
 		return
@@ -156,6 +156,15 @@ func (l *loader) place(name string, r *fieldmap.RouteSpec) {
 		o.File, o.Line = name, l.lines.find(name, at)
 		for j := range o.Fields {
 			o.Fields[j].Line = l.lines.find(name, fmt.Sprintf("%s.fields[%d]", at, j))
+		}
+	}
+}
+
+// placeHub makes a field of the hub known by its name too, as in account.tier.
+func (l *loader) placeHub(name string, h fieldmap.HubSpec) {
+	for object, spec := range h.Objects {
+		for i, f := range spec.Fields {
+			l.lines.put(name, object+"."+f.Name, l.lines.find(name, fmt.Sprintf("%s.fields[%d]", object, i)))
 		}
 	}
 }

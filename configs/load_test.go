@@ -60,7 +60,7 @@ func fieldsOf(t *testing.T, cfg *configs.Config, system, object string) (fieldma
 
 // TestShippedFilesCarryEveryField walks the table of fields: R163 and R164 and
 // R165 for accounts, R167 to R169 for contacts, R134 and R135 for the objects,
-// R174 and R172 for the default types.
+// R41 for their being two, R174 and R172 for the default types.
 func TestShippedFilesCarryEveryField(t *testing.T) {
 	t.Parallel()
 	account := []string{
@@ -93,6 +93,37 @@ func TestShippedFilesCarryEveryField(t *testing.T) {
 			if got[f] == "" {
 				t.Errorf("%s/%s carries no %s", want.system, want.object, f)
 			}
+		}
+	}
+}
+
+// TestShippedRoutesGoOneWay proves that what is shipped reads QBench and writes
+// Salesforce and nothing else (R136, R144), and that a pull from a push-only
+// system is refused (D16).
+func TestShippedRoutesGoOneWay(t *testing.T) {
+	t.Parallel()
+	files := shipped(t)
+	cfg := load(t, files)
+	for _, r := range cfg.Routes {
+		for _, o := range r.Objects {
+			if (r.System == "qbench") != (o.Direction == "pull") {
+				t.Errorf("%s/%s: %s", r.System, o.Object, o.Direction)
+			}
+			for _, f := range o.Fields {
+				if f.Editable {
+					t.Errorf("%s/%s: %s is editable", r.System, o.Object, f.Remote)
+				}
+			}
+		}
+	}
+	text := string(files["routes/salesforce.yaml"].Data)
+	files["routes/salesforce.yaml"].Data = []byte(strings.ReplaceAll(text, "direction: push", "direction: pull"))
+	_, problems := load(t, files).Compile()
+	for _, object := range []string{"objects[0]", "objects[1]"} {
+		if !slices.ContainsFunc(problems, func(p fieldmap.Problem) bool {
+			return !p.Warning && strings.HasPrefix(p.Path, object) && strings.Contains(p.Message, "push_only")
+		}) {
+			t.Errorf("%s: a pull from a push-only system was taken: %v", object, problems)
 		}
 	}
 }
