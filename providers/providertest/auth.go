@@ -23,7 +23,7 @@ func testExpiry(t *testing.T, s Setup) {
 	if s.ExpireTokens == nil {
 		t.Skip("its credential does not expire")
 	}
-	s.whole(t, s.list(t, t.Context(), func(page int) bool {
+	s.whole(t, s.list(t.Context(), t, func(page int) bool {
 		if page == 1 {
 			s.ExpireTokens()
 		}
@@ -39,7 +39,7 @@ func testNeverGood(t *testing.T, s Setup) {
 		Path: s.ReadPath, From: 1, To: 1 << 30, Status: http.StatusUnauthorized,
 		Body: `[{"errorCode":"INVALID_SESSION_ID","message":"Session expired or invalid"}]`,
 	})
-	s.fails(t, s.list(t, t.Context(), nil), providers.Denied)
+	s.fails(t, s.list(t.Context(), t, nil), providers.Denied)
 	if n := s.Wire.Count(s.ReadPath); n > 2 {
 		t.Errorf("the refused call was made %d times", n)
 	}
@@ -55,7 +55,7 @@ func testNoToken(t *testing.T, s Setup) {
 		body += " " + secret
 	}
 	s.Faults.Add(faults.Rule{Path: s.TokenPath, From: 1, To: 1 << 30, Status: http.StatusBadRequest, Body: body + `"}`})
-	s.fails(t, s.list(t, t.Context(), nil), providers.Denied)
+	s.fails(t, s.list(t.Context(), t, nil), providers.Denied)
 	if n := s.Wire.Count(s.TokenPath); n > 3 {
 		t.Errorf("%d token calls", n)
 	}
@@ -69,7 +69,7 @@ func testForbidden(t *testing.T, s Setup) {
 		Path: s.ReadPath, From: 1, To: 1 << 30, Status: http.StatusForbidden,
 		Body: `[{"errorCode":"API_DISABLED_FOR_ORG","message":"The REST API is not enabled for this Organization."}]`,
 	})
-	s.fails(t, s.list(t, t.Context(), nil), providers.Denied)
+	s.fails(t, s.list(t.Context(), t, nil), providers.Denied)
 }
 
 func getting() map[string]func(*testing.T, Setup) {
@@ -84,7 +84,7 @@ func testGet(t *testing.T, s Setup) {
 	if !ok {
 		t.Skip("it is no Getter")
 	}
-	all := s.list(t, t.Context(), nil)
+	all := s.list(t.Context(), t, nil)
 	var ids []string
 	for id := range all.rows {
 		ids = append(ids, id)

@@ -88,10 +88,10 @@ type listing struct {
 }
 
 // list reads the whole object. stop, if set, is asked after each page.
-func (s *Setup) list(t *testing.T, ctx context.Context, stop func(page int) bool) listing {
+func (s *Setup) list(ctx context.Context, t *testing.T, stop func(page int) bool) listing {
 	t.Helper()
 	l := listing{rows: map[string][]record.Value{}, seen: map[string]int{}}
-	for page, err := range s.pages(t, ctx) {
+	for page, err := range s.pages(ctx, t) {
 		if l.last {
 			t.Error("a page came after the last")
 		}
@@ -117,7 +117,7 @@ func (s *Setup) list(t *testing.T, ctx context.Context, stop func(page int) bool
 	return l
 }
 
-func (s *Setup) pages(t *testing.T, ctx context.Context) iter.Seq2[record.Page, error] {
+func (s *Setup) pages(ctx context.Context, t *testing.T) iter.Seq2[record.Page, error] {
 	t.Helper()
 	r, ok := s.Provider.(providers.Reader)
 	if !ok {

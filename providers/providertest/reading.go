@@ -39,7 +39,7 @@ func testIdentify(t *testing.T, s Setup) {
 }
 
 func testReadsAll(t *testing.T, s Setup) {
-	l := s.list(t, t.Context(), nil)
+	l := s.list(t.Context(), t, nil)
 	s.whole(t, l)
 	if l.pages < 3 {
 		t.Errorf("%d pages: too few to prove paging", l.pages)
@@ -47,14 +47,14 @@ func testReadsAll(t *testing.T, s Setup) {
 }
 
 func testReadsSame(t *testing.T, s Setup) {
-	a, b := s.list(t, t.Context(), nil), s.list(t, t.Context(), nil)
+	a, b := s.list(t.Context(), t, nil), s.list(t.Context(), t, nil)
 	s.whole(t, a)
 	s.whole(t, b)
 	s.same(t, a, b)
 }
 
 func testStops(t *testing.T, s Setup) {
-	l := s.list(t, t.Context(), func(int) bool { return true })
+	l := s.list(t.Context(), t, func(int) bool { return true })
 	if l.pages != 1 || l.last || l.err != nil {
 		t.Fatalf("%d pages, complete %v, error %v", l.pages, l.last, l.err)
 	}
@@ -64,7 +64,7 @@ func testStops(t *testing.T, s Setup) {
 }
 
 func testCounts(t *testing.T, s Setup) {
-	s.whole(t, s.list(t, t.Context(), nil))
+	s.whole(t, s.list(t.Context(), t, nil))
 	sum := 0
 	for _, n := range s.Provider.Usage().Calls {
 		sum += n
@@ -100,7 +100,7 @@ func testDescribe(t *testing.T, s Setup) {
 func testUnknownObject(t *testing.T, s Setup) {
 	s.Object = "NoSuchObject__x"
 	s.Fields = nil
-	s.fails(t, s.list(t, t.Context(), nil), providers.Broken)
+	s.fails(t, s.list(t.Context(), t, nil), providers.Broken)
 }
 
 func testNullAndMissing(t *testing.T, s Setup) {
@@ -117,7 +117,7 @@ func testNullAndMissing(t *testing.T, s Setup) {
 
 func testCancel(t *testing.T, s Setup) {
 	ctx, cancel := context.WithCancel(t.Context())
-	l := s.list(t, ctx, func(int) bool { cancel(); return false })
+	l := s.list(ctx, t, func(int) bool { cancel(); return false })
 	if !errors.Is(l.err, context.Canceled) {
 		t.Errorf("got %v, want the context's error", l.err)
 	}
@@ -131,7 +131,7 @@ func testCancelWait(t *testing.T, s Setup) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	start := time.Now()
-	l := s.list(t, ctx, nil)
+	l := s.list(ctx, t, nil)
 	if !errors.Is(l.err, context.DeadlineExceeded) || time.Since(start) > 6*time.Second {
 		t.Errorf("got %v after %v", l.err, time.Since(start))
 	}
@@ -143,14 +143,14 @@ func hostile() map[string]func(*testing.T, Setup) {
 			// From the second page on, for ever.
 			r.Path, r.From, r.To = s.ReadPath, 2, 1<<30
 			s.Faults.Add(r)
-			s.fails(t, s.list(t, t.Context(), nil), kinds...)
+			s.fails(t, s.list(t.Context(), t, nil), kinds...)
 		}
 	}
 	passing := func(r faults.Rule) func(*testing.T, Setup) {
 		return func(t *testing.T, s Setup) {
 			r.Path, r.From, r.To = s.ReadPath, 2, 3
 			s.Faults.Add(r)
-			s.whole(t, s.list(t, t.Context(), nil))
+			s.whole(t, s.list(t.Context(), t, nil))
 			if s.Faults.Fired() == 0 {
 				t.Error("the fault never struck")
 			}
@@ -182,19 +182,19 @@ func hostile() map[string]func(*testing.T, Setup) {
 func testRetryAfter(t *testing.T, s Setup) {
 	s.Faults.Add(faults.Rule{Path: s.ReadPath, From: 2, Status: http.StatusTooManyRequests, Header: map[string]string{"Retry-After": "45"}})
 	start := time.Now()
-	s.whole(t, s.list(t, t.Context(), nil))
+	s.whole(t, s.list(t.Context(), t, nil))
 	if took := time.Since(start); took < 45*time.Second || took > 3*time.Minute {
 		t.Errorf("it took %v, want a little over the 45 s asked for", took)
 	}
 }
 
 func testStorm(t *testing.T, s Setup) {
-	l := s.list(t, t.Context(), nil)
+	l := s.list(t.Context(), t, nil)
 	s.whole(t, l)
 	plain := s.Wire.Count(s.ReadPath)
 	s.Faults.Storm(0.3, 2*time.Second)
 	for range 3 {
-		s.whole(t, s.list(t, t.Context(), nil))
+		s.whole(t, s.list(t.Context(), t, nil))
 	}
 	if n := s.Wire.Count(s.ReadPath) - plain - s.Faults.Fired(); n > 3*plain {
 		t.Errorf("%d calls beside the refused ones, %d are needed", n, 3*plain)
@@ -203,7 +203,7 @@ func testStorm(t *testing.T, s Setup) {
 
 func testHuge(t *testing.T, s Setup) {
 	s.Faults.Add(faults.Rule{Path: s.ReadPath, From: 2, To: 1 << 30, Answer: faults.Huge})
-	l := s.list(t, t.Context(), nil)
+	l := s.list(t.Context(), t, nil)
 	s.fails(t, l, providers.Broken)
 	if !errors.Is(l.err, rest.ErrTooLarge) {
 		t.Errorf("got %v, want one that names the limit", l.err)
@@ -216,7 +216,7 @@ func testElsewhere(t *testing.T, s Setup) {
 	}
 	hosts := len(s.Wire.Hosts())
 	s.Faults.Add(faults.Rule{Path: s.ReadPath, From: 1, Status: http.StatusOK, Body: s.Elsewhere})
-	l := s.list(t, t.Context(), nil)
+	l := s.list(t.Context(), t, nil)
 	s.fails(t, l, providers.Broken)
 	if !errors.Is(l.err, rest.ErrForeignHost) || len(s.Wire.Hosts()) > max(hosts, 1) {
 		t.Errorf("got %v; hosts called: %v", l.err, s.Wire.Hosts())
@@ -228,7 +228,7 @@ func testRedirect(t *testing.T, s Setup) {
 		Path: s.ReadPath, From: 2, To: 1 << 30, Status: http.StatusFound,
 		Header: map[string]string{"Location": "https://elsewhere.example/q?token=x"},
 	})
-	l := s.list(t, t.Context(), nil)
+	l := s.list(t.Context(), t, nil)
 	s.fails(t, l, providers.Broken)
 	if len(s.Wire.Hosts()) != 1 {
 		t.Errorf("hosts called: %v", s.Wire.Hosts())

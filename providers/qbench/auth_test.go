@@ -120,8 +120,8 @@ func TestThrottleIsHonored(t *testing.T) {
 	}
 }
 
-// F22: at its own rate the client never meets the vendor's limit.
-func TestF22_RateLeavesRoomForOthers(t *testing.T) {
+// At its own rate the client never meets the vendor's limit.
+func TestRateLeavesRoomForOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPair(t, qbenchsim.Options{}, func(c *qbench.Config) { c.PageSize = 1 })
 		fill(p.sim, 600)

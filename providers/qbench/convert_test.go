@@ -28,12 +28,15 @@ func converter(t testing.TB, zone string) *qbench.Client {
 	return c
 }
 
-func TestConvert(t *testing.T) {
-	const refused = "refused"
-	tests := []struct {
-		typ       record.Type
-		raw, want string
-	}{
+const refused = "refused"
+
+type conversion struct {
+	typ       record.Type
+	raw, want string
+}
+
+func conversions() []conversion {
+	return []conversion{
 		{record.Text, `"  Acme  GmbH "`, "Acme  GmbH"},
 		{record.Text, `""`, "null"},
 		{record.Text, `"   "`, "null"},
@@ -88,8 +91,11 @@ func TestConvert(t *testing.T) {
 		{record.Reference, `[12.0]`, refused},
 		{record.Reference, `5`, "5"},
 	}
+}
+
+func TestConvert(t *testing.T) {
 	c := converter(t, "America/New_York")
-	for _, tt := range tests {
+	for _, tt := range conversions() {
 		t.Run(fmt.Sprintf("%v %s", tt.typ, tt.raw), func(t *testing.T) {
 			v, err := c.Convert(qbench.Customer, record.Field{Name: "f", Type: tt.typ}, []byte(tt.raw))
 			got := strings.Join(v.Elems(), ",")
@@ -142,6 +148,17 @@ func TestF20_DaysDoNotShift(t *testing.T) {
 			t.Fatalf("the beginning of %s in %s became %s, %v", day.Format(time.DateOnly), zone, v.Text(), err)
 		}
 	})
+}
+
+// Where summer time begins at midnight, the day has no midnight to begin with.
+func TestDayWithoutMidnight(t *testing.T) {
+	for zone, want := range map[string]string{"America/Santiago": "2019-09-08T04:00:00Z", "America/Havana": "2020-03-08T05:00:00Z"} {
+		day := map[string]string{"America/Santiago": `"09/08/2019"`, "America/Havana": `"03/08/2020"`}[zone]
+		v, err := converter(t, zone).Convert(qbench.Customer, record.Field{Name: "f", Type: record.Datetime}, []byte(day))
+		if err != nil || v.Text() != want {
+			t.Errorf("%s in %s became %s, %v", day, zone, v.Text(), err)
+		}
+	}
 }
 
 func FuzzConvert(f *testing.F) {

@@ -181,7 +181,7 @@ func (k *call) check(ctx context.Context, resp *http.Response, err error) (bool,
 	k.resp, k.err, k.reauth, k.unknown = nil, nil, false, false
 	if err != nil {
 		k.err = err
-		return k.failed(ctx), nil
+		return k.failed(ctx), nil //nolint:nilerr // the error stands in k
 	}
 	if k.resp, k.err = k.c.read(resp); k.err != nil {
 		// A body that breaks off does not say what the server did.

@@ -21,7 +21,12 @@ import (
 	"crmsyncd/providers/internal/rest"
 )
 
-const canary = "canary-token-3141592653"
+// Three secrets that reach an error by three ways.
+const (
+	canary       = "canary-token-3141592653"
+	headerCanary = "canary-header-2718281828"
+	queryCanary  = "canary-query-1618033988"
+)
 
 func TestTokenIsFetchedOnceForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -111,16 +116,16 @@ func TestWaitingForATokenEndsWithItsContext(t *testing.T) {
 
 // A token, an assertion or a query must not show in any error, whatever fails.
 func TestErrorsShowNoSecrets(t *testing.T) {
-	echo := errors.New("proxy said no to Bearer " + canary + " at https://x/?sig=" + canary)
+	echo := errors.New("proxy said no to Bearer " + canary + " and " + headerCanary + " at https://x/?sig=" + queryCanary + " of it")
 	tests := map[string]steps{
 		"transport":        {lose(echo)},
 		"reset":            {lose(errReset)},
-		"wrapped":          {lose(&url.Error{Op: "Get", URL: "https://x/?t=" + canary, Err: echo})},
-		"redirect":         {answer(302, "", "Location", "https://elsewhere.example/?t="+canary)},
-		"broken location":  {answer(302, "", "Location", "https://x/%zz?t="+canary)},
+		"wrapped":          {lose(&url.Error{Op: "Get", URL: "https://x/?t=" + queryCanary, Err: echo})},
+		"redirect":         {answer(302, "", "Location", "https://elsewhere.example/?t="+queryCanary)},
+		"broken location":  {answer(302, "", "Location", "https://x/%zz?t="+queryCanary)},
 		"too large":        {answer(200, strings.Repeat("x", 2000))},
 		"cut off":          {cutOff(200)},
-		"unknown scheme":   {answer(302, "", "Location", "file:///etc/passwd?"+canary)},
+		"unknown scheme":   {answer(302, "", "Location", "file:///etc/passwd?"+queryCanary)},
 		"user in location": {answer(302, "", "Location", "https://"+canary+":x@crm.example.net/")},
 	}
 	for name, st := range tests {
@@ -130,12 +135,12 @@ func TestErrorsShowNoSecrets(t *testing.T) {
 					c.MaxBody = 1000
 					c.Token = func(context.Context) (rest.Token, error) { return rest.Token{Value: canary}, nil }
 				})
-				_, err := c.Do(t.Context(), rest.Request{Path: "/q?secret=" + canary, Header: http.Header{"X-Key": {canary}}})
+				_, err := c.Do(t.Context(), rest.Request{Path: "/q?secret=" + queryCanary, Header: http.Header{"X-Key": {headerCanary}}})
 				if err == nil {
 					t.Fatal("no error")
 				}
-				if text := fmt.Sprintf("%v %+v", err, err); strings.Contains(text, canary) {
-					t.Errorf("it shows a secret: %s", strings.ReplaceAll(text, canary, "<CANARY>"))
+				if text := fmt.Sprintf("%v %+v", err, err); strings.Contains(text, "canary-") {
+					t.Errorf("it shows a secret: %s", strings.ReplaceAll(text, "canary-", "<CANARY>"))
 				}
 				if !strings.Contains(err.Error(), "/q") {
 					t.Errorf("it does not name the path: %v", err)
@@ -252,6 +257,22 @@ func TestGzipBombIsBounded(t *testing.T) {
 		t.Errorf("got %v, want an error that names the limit", err)
 	}
 }
+
+// No more is read than shows that it is too much.
+func TestEndlessBodyIsNotReadOn(t *testing.T) {
+	body := &counted{}
+	s := &script{steps: steps{func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(body), Request: r}, nil
+	}}}
+	_, err := client(t, s, func(c *rest.Config) { c.MaxBody = 100_000 }).Do(t.Context(), get())
+	if !errors.Is(err, rest.ErrTooLarge) || body.n > 100_001 || len(s.got) != 1 {
+		t.Errorf("got %v after %d bytes and %d calls", err, body.n, len(s.got))
+	}
+}
+
+type counted struct{ n int }
+
+func (c *counted) Read(p []byte) (int, error) { c.n += len(p); return len(p), nil }
 
 type zeros struct{}
 
