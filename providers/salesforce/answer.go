@@ -117,13 +117,10 @@ func recordFaults(row [][]byte) []fault {
 // one of the latter, and which is not told anywhere.
 func (w *write) refuseTwins(ctx context.Context) error {
 	if w.call.verb == updating {
-		w.refuse(w.twins(func(p *record.Patch) []twinKey {
-			id, _ := ID18(p.ID)
-			return []twinKey{{"Id", id}}
-		}), "the call names the record twice")
+		w.refuse(w.twins(ownID), "the call names the record twice")
 		return nil
 	}
-	twins := w.twins(idValuesOf)
+	twins := w.twins(identifiers)
 	if len(twins) == 0 {
 		return nil
 	}
@@ -144,8 +141,12 @@ func (w *write) refuseTwins(ctx context.Context) error {
 
 type twinKey struct{ field, value string }
 
-func idValuesOf(p *record.Patch) []twinKey {
-	var keys []twinKey
+func ownID(keys []twinKey, p *record.Patch) []twinKey {
+	id, _ := ID18(p.ID)
+	return append(keys, twinKey{"Id", id})
+}
+
+func identifiers(keys []twinKey, p *record.Patch) []twinKey {
 	for i := range p.Fields {
 		if f := &p.Fields[i]; f.Type == record.ID && f.Value.IsSet() {
 			keys = append(keys, twinKey{f.Name, f.Value.Text()})
@@ -155,11 +156,13 @@ func idValuesOf(p *record.Patch) []twinKey {
 }
 
 // twins returns the keys that several patches carry, with those patches.
-func (w *write) twins(keys func(*record.Patch) []twinKey) map[twinKey][]int {
+func (w *write) twins(keys func([]twinKey, *record.Patch) []twinKey) map[twinKey][]int {
 	first := make(map[twinKey]int, len(w.patches))
 	var out map[twinKey][]int
+	var of []twinKey
 	for i := range w.patches {
-		for _, k := range keys(&w.patches[i]) {
+		of = keys(of[:0], &w.patches[i])
+		for _, k := range of {
 			j, met := first[k]
 			if !met {
 				first[k] = i

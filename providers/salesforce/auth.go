@@ -141,7 +141,7 @@ func (c *Client) token(ctx context.Context) (rest.Token, error) {
 	}
 	defer resp.Release()
 	if resp.Status != http.StatusOK {
-		return rest.Token{}, tokenError(resp)
+		return rest.Token{}, withoutSecrets(tokenError(resp), form)
 	}
 	return c.accept(resp.Body)
 }
@@ -253,6 +253,17 @@ func (c *Client) keep(renewed string) error {
 	return nil
 }
 
+// withoutSecrets takes out of an error what a server may have echoed.
+func withoutSecrets(e *providers.Error, form url.Values) *providers.Error {
+	for _, name := range []string{"client_secret", "refresh_token", "assertion"} {
+		if v := form.Get(name); v != "" {
+			e.Message, e.Code = strings.ReplaceAll(e.Message, v, hidden), strings.ReplaceAll(e.Code, v, hidden)
+		}
+	}
+	e.Message, e.Code = oneLine(e.Message), oneLine(e.Code)
+	return e
+}
+
 func notVisible(r rune) bool { return r <= ' ' || r >= 0x7f }
 
 func denied(err error) *providers.Error {
@@ -265,7 +276,7 @@ func denied(err error) *providers.Error {
 // last checked 2026-11-22.
 func tokenError(resp *rest.Response) *providers.Error {
 	f := parseFault(resp)
-	e := &providers.Error{Op: opToken, Kind: providers.Denied, Code: f.Code, Message: oneLine(f.Message)}
+	e := &providers.Error{Op: opToken, Kind: providers.Denied, Code: f.Code, Message: f.Message}
 	switch {
 	case f.Code == "":
 		e.Kind = statusKind(resp.Status)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -137,7 +138,10 @@ func (f *faultJSON) fault() fault {
 	if out.Message == "" {
 		out.Message = f.OAuthDescription
 	}
-	out.Code = oneLine(out.Code)
+	if !validName(out.Code) {
+		out.Code = ""
+	}
+	out.Fields = slices.DeleteFunc(out.Fields, func(name string) bool { return !validName(name) })
 	return namedFields(out)
 }
 

@@ -1,5 +1,7 @@
 package salesforce
 
+import "strings"
+
 // idAlphabet spells five case bits of an id as one character.
 const idAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
@@ -18,18 +20,24 @@ func ID18(id string) (string, bool) {
 		}
 		out[i] = id[i]
 	}
+	same := len(id) == 18
 	for chunk := range 3 {
 		part := out[chunk*5 : chunk*5+5]
+		check := idAlphabet[caseBits(part)]
 		if len(id) == 15 {
-			out[15+chunk] = idAlphabet[caseBits(part)]
+			out[15+chunk] = check
 			continue
 		}
-		out[15+chunk] = upper(id[15+chunk])
+		if out[15+chunk] == check {
+			continue
+		}
+		same = false
+		out[15+chunk] = upper(out[15+chunk])
 		if !restoreCase(part, out[15+chunk]) {
 			return "", false
 		}
 	}
-	if len(id) == 18 && string(out[:]) == id {
+	if same {
 		return id, true
 	}
 	return string(out[:]), true
@@ -45,13 +53,9 @@ func caseBits(part []byte) int {
 	return bits
 }
 
+// restoreCase gives the letters of part the case that check spells.
 func restoreCase(part []byte, check byte) bool {
-	bits := -1
-	for i := range len(idAlphabet) {
-		if idAlphabet[i] == check {
-			bits = i
-		}
-	}
+	bits := strings.IndexByte(idAlphabet, check)
 	if bits < 0 {
 		return false
 	}
