@@ -163,6 +163,9 @@ func (b *builder) ranges(path string, s System, p provider) {
 	}
 	b.choice(path+".api", s.API, p.apis)
 	b.choice(path+".contacts_from", s.ContactsFrom, p.contacts)
+	if s.ContactsFrom == "customer" && s.API == "v1" {
+		b.add(path+".contacts_from", "customer needs the calls of api: v2", "write api: v2, or contacts_from: flat")
+	}
 	if s.APIVersion != "" && !goodVersion(s.APIVersion) {
 		b.add(path+".api_version", "is no version", `such as "64.0", in quotes`)
 	}

@@ -48,7 +48,7 @@ type System struct {
 
 	APIVersion   string // Salesforce: "64.0"
 	API          string // QBench: v1 or v2
-	ContactsFrom string // QBench: customer or flat
+	ContactsFrom string // QBench: flat (the contact's own field tells) or customer (a call each)
 	UpdatedField string // QBench: the field that tells the last change; empty if there is none
 	PageSize     int    // QBench: records per page
 	PerMinute    int    // calls a minute; 0 leaves it to the provider

@@ -172,7 +172,7 @@ systems:
   qbench:
     provider: qbench
     base_url: http://127.0.0.1:8080/
-    auth: {token: {env: TOKEN}}
+    auth: {client_id: a, secret: {env: SECRET}}
   crm: &crm
     provider: salesforce
     base_url: https://org.example
@@ -209,7 +209,7 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 		t.Errorf("state %q, zone %v, admin %+v", cfg.State, cfg.Timezone, cfg.Admin)
 	}
 	q := cfg.Systems["qbench"]
-	if q.BaseURL != "http://127.0.0.1:8080" || q.API != "v1" || q.PageSize != 50 || q.PerMinute != 240 || q.UpdatedField != "last_updated" || !q.Writes || q.Auth.Flow != "token" {
+	if q.BaseURL != "http://127.0.0.1:8080" || q.API != "v1" || q.PageSize != 50 || q.PerMinute != 240 || q.UpdatedField != "last_updated" || !q.Writes || q.Auth.Flow != "jwt" {
 		t.Errorf("qbench %+v", q)
 	}
 	if s := cfg.Systems["salesforce"]; s.Auth.Flow != "refresh_token" {

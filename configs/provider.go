@@ -34,7 +34,7 @@ func knownProviders() map[string]provider {
 	return map[string]provider{
 		"qbench": {
 			takes:       []string{"api", "contacts_from", "updated_field", "page_size"},
-			flows:       map[string][]string{"jwt": {"client_id", "secret"}, flowToken: {"token"}},
+			flows:       map[string][]string{"jwt": {"client_id", "secret"}},
 			defaultFlow: "jwt",
 			api:         "v1", apis: []string{"v1", "v2"},
 			contactsFrom: "flat", contacts: []string{"flat", "customer"},
@@ -90,6 +90,10 @@ func (b *builder) auth(path string, s authSpec, p provider) Auth {
 		a.Flow = impliedFlow(given, p.defaultFlow)
 	}
 	needs, ok := p.flows[a.Flow]
+	if !ok && s.Flow == "" {
+		b.add(path, "this provider is not opened by a "+a.Flow, "use one of: "+strings.Join(slices.Sorted(maps.Keys(p.flows)), ", "))
+		return a
+	}
 	if !ok {
 		b.add(path+".flow", "unknown flow", suggest(a.Flow, slices.Sorted(maps.Keys(p.flows))))
 		return a
