@@ -239,10 +239,17 @@ func TestInstanceMoves(t *testing.T) {
 // A token goes to no host but the organization's.
 func TestTokenStaysAtHome(t *testing.T) {
 	for _, tt := range []struct{ base, instance string }{
-		{base, "https://evil.example"}, {base, "http://acme.my.salesforce.com"}, {base, "https://salesforce.com.evil.example"},
-		{base, "https://evilsalesforce.com"}, {base, "https://na1.salesforce.com:8443"}, {base, "https://x@na1.salesforce.com"},
-		{"https://crm.acme.example", "https://na1.salesforce.com"}, {"https://crm.acme.example", "https://evil.acme.example"},
-		{"http://127.0.0.1:8080", "http://127.0.0.1:9090"}, {"http://127.0.0.1:8080", "http://127.0.0.2:8080"}, {base, "::"},
+		{base, "https://evil.example"},
+		{base, "http://acme.my.salesforce.com"},
+		{base, "https://salesforce.com.evil.example"},
+		{base, "https://evilsalesforce.com"},
+		{base, "https://na1.salesforce.com:8443"},
+		{base, "https://x@na1.salesforce.com"},
+		{"https://crm.acme.example", "https://na1.salesforce.com"},
+		{"https://crm.acme.example", "https://evil.acme.example"},
+		{"http://127.0.0.1:8080", "http://127.0.0.1:9090"},
+		{"http://127.0.0.1:8080", "http://127.0.0.2:8080"},
+		{base, "::"},
 	} {
 		c, s := tokenScript(t, tt.base, reply{body: `{"access_token":"t","instance_url":"` + tt.instance + `"}`})
 		if _, err := c.Describe(t.Context(), "Account"); err == nil || len(s.calls()) != 1 || strings.Contains(err.Error(), "Bearer") {

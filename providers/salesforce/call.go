@@ -183,17 +183,17 @@ func (c *Client) learn(resp *rest.Response) rest.Signal {
 // stand beside: "api-usage=25/5000; per-app-api-usage=17/250(appName=x)".
 func apiUsage(header string) (used, limit int, ok bool) {
 	const name, app = "api-usage=", "per-app-"
-	for rest := header; ; {
-		i := strings.Index(rest, name)
+	for tail := header; ; {
+		i := strings.Index(tail, name)
 		if i < 0 {
 			return 0, 0, false
 		}
-		before := rest[:i]
-		rest = rest[i+len(name):]
+		before := tail[:i]
+		tail = tail[i+len(name):]
 		if strings.HasSuffix(before, app) {
 			continue
 		}
-		u, l, cut := strings.Cut(rest, "/")
+		u, l, cut := strings.Cut(tail, "/")
 		used, err1 := strconv.Atoi(u)
 		limit, err2 := strconv.Atoi(l[:len(l)-len(strings.TrimLeft(l, "0123456789"))])
 		return used, limit, cut && err1 == nil && err2 == nil && used >= 0 && limit > 0

@@ -76,11 +76,11 @@ func (c *Client) getBatch(ctx context.Context, op, object string, fields []recor
 	if p.Len() != len(ids) {
 		return nil, nil, providers.Errorf(providers.Broken, op, "%d answers for %d ids", p.Len(), len(ids))
 	}
-	return pickFound(op, fields, ids, p)
+	return pickFound(op, ids, p)
 }
 
 // pickFound parts the records from the ids that were answered by null.
-func pickFound(op string, fields []record.Field, ids []string, p *jsonwalk.Page) (found []record.Record, gone []string, err error) {
+func pickFound(op string, ids []string, p *jsonwalk.Page) (found []record.Record, gone []string, err error) {
 	found = make([]record.Record, 0, p.Len())
 	for i := range p.Len() {
 		row := p.Row(i)
@@ -88,7 +88,7 @@ func pickFound(op string, fields []record.Field, ids []string, p *jsonwalk.Page)
 			gone = append(gone, ids[i])
 			continue
 		}
-		rec, err := oneRecord(op, fields, row)
+		rec, err := oneRecord(op, row)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -75,7 +75,10 @@ func walkQuery(op string, w *jsonwalk.Walker, body []byte) (queryPage, error) {
 // records returns the page's records, which point into its body.
 func (p queryPage) records(op string, fields []record.Field, out []record.Record) ([]record.Record, error) {
 	for i := range p.Len() {
-		rec, err := oneRecord(op, fields, p.Row(i))
+		rec, err := oneRecord(op, p.Row(i))
+		if err == nil {
+			err = answered(op, fields, rec)
+		}
 		if err != nil {
 			return out, err
 		}
@@ -84,7 +87,7 @@ func (p queryPage) records(op string, fields []record.Field, out []record.Record
 	return out, nil
 }
 
-func oneRecord(op string, fields []record.Field, row [][]byte) (record.Record, error) {
+func oneRecord(op string, row [][]byte) (record.Record, error) {
 	if row == nil {
 		return record.Record{}, providers.Errorf(providers.Broken, op, "a record of the answer is null")
 	}
@@ -92,16 +95,21 @@ func oneRecord(op string, fields []record.Field, row [][]byte) (record.Record, e
 	if !ok {
 		return record.Record{}, providers.Errorf(providers.Broken, op, "a record of the answer has no id")
 	}
-	for i, raw := range row[cellFields:] {
-		// Every field asked for is answered, a blank one by null. One that is
-		// not must never pass for one that was not asked for.
+	return record.Record{ID: id, Version: stamp(row[cellStamp]), Raw: row[cellFields:]}, nil
+}
+
+// answered refuses a record of a query that lacks a field. A query answers
+// every field that it asks for, a blank one by null; one that is absent must
+// never pass for one that was not asked for.
+func answered(op string, fields []record.Field, rec record.Record) error {
+	for i, raw := range rec.Raw {
 		if raw == nil {
 			e := providers.Errorf(providers.Broken, op, "the answer leaves out the field %s", fields[i].Name)
 			e.Fields, e.Hint = []string{fields[i].Name}, "write its name exactly as the describe call does"
-			return record.Record{}, e
+			return e
 		}
 	}
-	return record.Record{ID: id, Version: stamp(row[cellStamp]), Raw: row[cellFields:]}, nil
+	return nil
 }
 
 func idOf(raw []byte) (string, bool) {

@@ -80,7 +80,7 @@ func (w *write) run(ctx context.Context) ([]providers.Result, error) {
 		}
 		again := w.again
 		w.again = nil
-		if err := pause(ctx, lockedWait<<try); err != nil {
+		if !paused(ctx, lockedWait<<try) {
 			break
 		}
 		if err := w.send(ctx, again); err != nil {
@@ -268,15 +268,15 @@ func divisible(e *providers.Error) bool {
 	return false
 }
 
-// pause waits about d, so that records that lock each other out do not meet
-// again.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d/2 + rand.N(d)) //nolint:gosec // jitter needs no secret
+// paused waits about d, so that records that lock each other out do not meet
+// again, and reports whether the context lasted.
+func paused(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d/2 + rand.N(d))
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return nil
+		return true
 	case <-ctx.Done():
-		return ctx.Err()
+		return false
 	}
 }
