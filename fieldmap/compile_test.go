@@ -26,8 +26,10 @@ func base() *config {
 			Object: "customer", Hub: "account", Direction: "pull", File: "routes/qbench.yaml", Line: 3,
 			Match: []fieldmap.MatchSpec{{Remote: "id", Hub: "account_id"}},
 			Fields: []fieldmap.FieldSpec{
-				{Remote: "id", Hub: "account_id", Line: 5}, {Remote: "name", Hub: "name"},
-				{Remote: "created", Hub: "join_date"}, {Remote: "city", Hub: "addresses.city"},
+				{Remote: "id", Hub: "account_id", Line: 5},
+				{Remote: "name", Hub: "name"},
+				{Remote: "created", Hub: "join_date"},
+				{Remote: "city", Hub: "addresses.city"},
 				{Remote: "phone", Hub: "phone_numbers"},
 				{Remote: "kind", Hub: "industry", Values: map[string]string{"L": "Lab", "H": "Hospital"}},
 			},
@@ -36,9 +38,13 @@ func base() *config {
 			Object: "contact", Hub: "contact", Direction: "pull", File: "routes/qbench.yaml", Line: 20,
 			Match: []fieldmap.MatchSpec{{Remote: "id", Hub: "user_id"}},
 			Fields: []fieldmap.FieldSpec{
-				{Remote: "id", Hub: "user_id"}, {Remote: "email", Hub: "email"}, {Remote: "first", Hub: "first_name"},
-				{Remote: "last", Hub: "last_name"}, {Remote: "phone", Hub: "phone_numbers"},
-				{Remote: "customer_ids", Hub: "account"}, {Remote: "city", Hub: "addresses.city"},
+				{Remote: "id", Hub: "user_id"},
+				{Remote: "email", Hub: "email"},
+				{Remote: "first", Hub: "first_name"},
+				{Remote: "last", Hub: "last_name"},
+				{Remote: "phone", Hub: "phone_numbers"},
+				{Remote: "customer_ids", Hub: "account"},
+				{Remote: "city", Hub: "addresses.city"},
 			},
 		},
 	}
@@ -47,8 +53,11 @@ func base() *config {
 			Object: "Contact", Hub: "contact", Direction: "push", File: "routes/salesforce.yaml", Line: 30, ExternalID: "Person_Id__c",
 			Match: []fieldmap.MatchSpec{{Remote: "Person_Id__c", Hub: "user_id"}},
 			Fields: []fieldmap.FieldSpec{
-				{Remote: "Email", Hub: "email"}, {Remote: "FirstName", Hub: "first_name"}, {Remote: "LastName", Hub: "last_name"},
-				{Remote: "Phone", Hub: "phone_numbers.WORK", Write: "on_change"}, {Remote: "AccountId", Hub: "account"},
+				{Remote: "Email", Hub: "email"},
+				{Remote: "FirstName", Hub: "first_name"},
+				{Remote: "LastName", Hub: "last_name"},
+				{Remote: "Phone", Hub: "phone_numbers.WORK", Write: "on_change"},
+				{Remote: "AccountId", Hub: "account"},
 				{Remote: "MailingCity", Hub: "addresses.MAILING.city"},
 			},
 		},
@@ -56,8 +65,10 @@ func base() *config {
 			Object: "Account", Hub: "account", Direction: "push", File: "routes/salesforce.yaml", Line: 3, ExternalID: "Customer_Id__c",
 			Match: []fieldmap.MatchSpec{{Remote: "Customer_Id__c", Hub: "account_id"}},
 			Fields: []fieldmap.FieldSpec{
-				{Remote: "Name", Hub: "name", Compare: "fold"}, {Remote: "BillingCity", Hub: "addresses.BILLING.city"},
-				{Remote: "Phone", Hub: "phone_numbers.WORK", Compare: "phone"}, {Remote: "Industry", Hub: "industry"},
+				{Remote: "Name", Hub: "name", Compare: "fold"},
+				{Remote: "BillingCity", Hub: "addresses.BILLING.city"},
+				{Remote: "Phone", Hub: "phone_numbers.WORK", Compare: "phone"},
+				{Remote: "Industry", Hub: "industry"},
 			},
 		},
 	}
@@ -67,7 +78,8 @@ func base() *config {
 				SystemOfRecord: "qbench", ID: "account_id", PushOnly: []string{"salesforce"}, IDPattern: "^[0-9]+$",
 				Fields: []fieldmap.HubFieldSpec{
 					{Name: "health", Type: "picklist", Values: []string{"green", "red"}},
-					{Name: "logins", Type: "int", Class: "usage"}, {Name: "score", Type: "decimal"},
+					{Name: "logins", Type: "int", Class: "usage"},
+					{Name: "score", Type: "decimal"},
 				},
 			},
 			"contact": {SystemOfRecord: "qbench", ID: "user_id", PushOnly: []string{"salesforce"}},
@@ -94,15 +106,19 @@ func (c *config) field(f fieldmap.HubFieldSpec) {
 	s.Fields = append(s.Fields, f)
 	c.set(s)
 }
+
 func (c *config) pullField(f fieldmap.FieldSpec) {
 	c.customer().Fields = append(c.customer().Fields, f)
 }
+
 func (c *config) pushField(f fieldmap.FieldSpec) {
 	c.sfAccount().Fields = append(c.sfAccount().Fields, f)
 }
+
 func (c *config) closeRoute(o fieldmap.ObjectSpec) {
 	c.routes = append(c.routes, fieldmap.RouteSpec{System: "close", Objects: []fieldmap.ObjectSpec{o}})
 }
+
 func (c *config) drop(o *fieldmap.ObjectSpec, h string) {
 	o.Fields = slices.DeleteFunc(o.Fields, func(f fieldmap.FieldSpec) bool { return f.Hub == h })
 }

@@ -181,10 +181,10 @@ func (v *nameVisitor) call(n *ast.CallNode) {
 		name = callee.Value
 	}
 	fault := &Fault{Message: fmt.Sprintf("filter: there is no function %s", name)}
-	switch {
-	case name == "now" || name == "date" || name == "timezone":
+	switch name {
+	case "now", "date", "timezone":
 		fault.Hint = "the current date is given as today"
-	case name == "field":
+	case "field":
 		fault = &Fault{Message: `filter: field takes one name in quotes, as in field("Any Name")`}
 	default:
 		fault.Hint = didYouMean(name, filterFunctions())

@@ -116,7 +116,8 @@ func urlKey(text string) string {
 	}
 	web := a.scheme == "" || a.scheme == "http" || a.scheme == "https"
 	key := a.host
-	if a.port != "" && !(web && (a.port == "80" || a.port == "443")) {
+	usual := web && (a.port == "80" || a.port == "443")
+	if a.port != "" && !usual {
 		key += ":" + a.port
 	}
 	if !web {

@@ -1,6 +1,7 @@
 package fieldmap_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -77,7 +78,7 @@ func TestF18_Values(t *testing.T) {
 func TestR11_Read(t *testing.T) {
 	t.Parallel()
 	rule := mapped(t, fieldmap.FieldSpec{Remote: "x", Hub: "old_id"})
-	if v, err := rule.Read([]byte("12345.0")); err != record.ErrDecimalID { //nolint:errorlint // a constant
+	if v, err := rule.Read([]byte("12345.0")); !errors.Is(err, record.ErrDecimalID) {
 		t.Errorf("%q, %v", v.Text(), err)
 	}
 }

@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -128,11 +129,12 @@ func element(t Type, raw []byte) (string, error) {
 // not plainly a decimal passes as it is.
 func WholeNumberID(raw []byte) (Value, error) {
 	v, err := CanonicalJSON(ID, raw)
-	if err != nil && err != ErrDecimalID {
+	decimal := errors.Is(err, ErrDecimalID)
+	if err != nil && !decimal {
 		return Value{}, err
 	}
 	text := v.Text()
-	if err == ErrDecimalID {
+	if decimal {
 		text = string(bytes.TrimSpace(raw))
 	} else if whole, frac, found := strings.Cut(text, "."); !found || whole == "" || frac == "" ||
 		!digits(strings.TrimPrefix(whole, "-")) || !digits(frac) {

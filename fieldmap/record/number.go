@@ -1,6 +1,7 @@
 package record
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 )
@@ -122,7 +123,7 @@ func joinNumber(negative bool, whole, frac string) string {
 
 func canonicalInt(text string) (string, error) {
 	text, err := canonicalDecimal(text)
-	if err == ErrTooLong {
+	if errors.Is(err, ErrTooLong) {
 		return "", ErrIntRange
 	}
 	if err != nil || strings.Contains(text, ".") {

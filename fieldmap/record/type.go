@@ -20,22 +20,25 @@ const (
 	Reference Type = 10 // another record: an id of the system, or a hub id in the hub
 )
 
-var typeNames = [...]string{
-	Text: "text", ID: "id", Int: "int", Decimal: "decimal", Bool: "bool", Date: "date",
-	Datetime: "datetime", Picklist: "picklist", MultiSet: "multi", Reference: "ref",
+// typeNames are the names that admins write in YAML.
+func typeNames() [Reference + 1]string {
+	return [...]string{
+		Text: "text", ID: "id", Int: "int", Decimal: "decimal", Bool: "bool", Date: "date",
+		Datetime: "datetime", Picklist: "picklist", MultiSet: "multi", Reference: "ref",
+	}
 }
 
 // String returns the name that admins write in YAML.
 func (t Type) String() string {
-	if int(t) < len(typeNames) && typeNames[t] != "" {
-		return typeNames[t]
+	if t >= Text && t <= Reference {
+		return typeNames()[t]
 	}
 	return fmt.Sprintf("type(%d)", uint8(t))
 }
 
 // ParseType returns the type that an admin named.
 func ParseType(name string) (Type, bool) {
-	for i, n := range typeNames {
+	for i, n := range typeNames() {
 		if n == name && n != "" {
 			return Type(i), true
 		}
