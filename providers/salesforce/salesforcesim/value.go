@@ -172,7 +172,7 @@ func (f *field) checkPicks(s string) (string, *Error) {
 			return "", bad("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", f.label+": bad value for restricted picklist field: "+p, f.name)
 		}
 	}
-	return strings.Join(picks, ";"), nil
+	return joinPicks(strings.Join(picks, ";")), nil
 }
 
 // joinPicks trims the picks of a multi-select and drops empty and repeated ones.
