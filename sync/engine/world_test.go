@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"io/fs"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,7 +12,6 @@ import (
 
 	"crmsyncd/configs"
 	"crmsyncd/fieldmap"
-	"crmsyncd/providers"
 	"crmsyncd/providers/qbench"
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/providers/salesforce"
@@ -24,20 +24,21 @@ import (
 // world is a whole small world: a QBench tenant, a Salesforce organisation, the
 // shipped configuration between them and a real state file.
 type world struct {
-	t       *testing.T
-	qb      *qbenchsim.Sim
-	sf      *salesforcesim.Sim
-	dir     string
-	files   fstest.MapFS
-	mapping *fieldmap.Mapping
-	store   *state.Store
-	eng     *engine.Engine
-	now     time.Time
-	guards  engine.Guards
-	changes []plan.Change
-	spool   int
-	qbOpt   func(*qbench.Config)
-	wrap    func(*engine.System) // a last look at a system before it is used
+	t           *testing.T
+	qb          *qbenchsim.Sim
+	sf          *salesforcesim.Sim
+	dir         string
+	files       fstest.MapFS
+	mapping     *fieldmap.Mapping
+	store       *state.Store
+	eng         *engine.Engine
+	now         time.Time
+	guards      engine.Guards
+	changes     []plan.Change
+	spool       int
+	qbOpt       func(*qbench.Config)
+	sfTransport http.RoundTripper
+	wrap        func(*engine.System) // a last look at a system before it is used
 }
 
 // extraFields are what the shipped routes name beyond a new organisation's own.
@@ -153,8 +154,12 @@ func (w *world) build() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	transport := w.sfTransport
+	if transport == nil {
+		transport = w.sf.Transport()
+	}
 	s, err := salesforce.New(salesforce.Config{
-		BaseURL: "https://acme.my.salesforce.com", Transport: w.sf.Transport(),
+		BaseURL: "https://acme.my.salesforce.com", Transport: transport,
 		Auth: salesforce.Auth{Method: salesforce.ClientCredentials, ClientID: "id", Secret: secret},
 	})
 	if err != nil {
@@ -284,5 +289,3 @@ func person(first, last, email string, more ...qbenchsim.Fields) qbenchsim.Field
 }
 
 func slug(s string) string { return strings.ReplaceAll(strings.ToLower(s), " ", "-") }
-
-var _ = providers.Broken
