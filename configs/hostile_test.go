@@ -72,7 +72,7 @@ func TestHostileFilesAreRefusedSoon(t *testing.T) {
 				files[file] = &fstest.MapFile{Data: []byte(text)}
 				begin := time.Now()
 				cfg, problems := configs.LoadFS(files, options())
-				if took := time.Since(begin); took > 5*time.Second {
+				if took := time.Since(begin); took > 30*time.Second { // an expanded bomb takes for ever; a busy machine does not
 					t.Errorf("took %v", took)
 				}
 				if cfg != nil || len(problems) == 0 || len(problems) > 201 {

@@ -125,7 +125,8 @@ func under(imported, prefix string) bool {
 	return imported == prefix || strings.HasPrefix(imported, prefix+"/")
 }
 
-// TestArrows holds the imports to the table. (B9)
+// TestArrows holds the imports to the table; so the engine knows no vendor,
+// and whatever has the capabilities can be a target (R130).
 func TestArrows(t *testing.T) {
 	t.Parallel()
 	table := arrows()
