@@ -1,8 +1,6 @@
 package state_test
 
 import (
-	"bytes"
-	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -251,6 +249,3 @@ func BenchmarkRowSize(b *testing.B) {
 		})
 	}
 }
-
-var _ = bytes.Equal
-var _ = binary.BigEndian

@@ -69,7 +69,7 @@ func (p *keyBuffer) sorted() [][keyRowSize]byte {
 func (h *Hub) flush() error {
 	rows := h.pending.sorted()
 	h.pending = keyBuffer{}
-	if h.tx.merging && len(rows) >= runSize {
+	if h.tx.merging && len(rows) >= h.tx.s.runSize {
 		return h.putRun(rows)
 	}
 	for _, row := range rows {

@@ -84,11 +84,7 @@ func (h *Hub) runs() []keyRun {
 // open returns the runs without their checksums: rows have their own.
 func (h *Hub) open(names []string) (runs []keyRun) {
 	for _, name := range names {
-		t := h.tx.table(name)
-		if t.b == nil {
-			continue
-		}
-		if val := t.b.Get([]byte(runRow)); len(val) > sumSize {
+		if val := h.tx.table(name).raw([]byte(runRow)); len(val) > sumSize {
 			runs = append(runs, keyRun(val[:len(val)-sumSize]))
 		}
 	}
@@ -149,7 +145,7 @@ func (h *Hub) foldSome(lost *error) (more bool, err error) {
 		next[i] = r.seek(at.Row)
 	}
 	var last []byte
-	for range foldStep {
+	for range h.tx.s.foldStep {
 		i := lowest(runs, next)
 		if i < 0 {
 			return false, h.dropRuns(at.Runs, t, key)

@@ -262,10 +262,7 @@ func byLength(items []mergeItem, lengths []int) {
 // merge began.
 func (m *merger) entry(t *table, it mergeItem) (Entry, error) {
 	key := numberKey(m.base + uint64(it.frame))
-	var val []byte
-	if t.b != nil {
-		val = t.b.Get(key)
-	}
+	val := t.raw(key)
 	if len(val) < sumSize {
 		return Entry{}, t.damage(key, "it is gone")
 	}

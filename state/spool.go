@@ -104,7 +104,7 @@ func countEntries(frame []byte) (n int) {
 
 // entryAt returns the entry at an offset that eachEntry gave.
 func entryAt(frame []byte, off uint32) (Entry, error) {
-	in := &reader{b: frame, pos: int(off)}
+	in := &reader{b: frame, pos: int(off), bad: int(off) > len(frame)}
 	e := Entry{Key: in.bytes(), Data: in.bytes()}
 	if in.bad {
 		return Entry{}, errShort

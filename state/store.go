@@ -33,6 +33,8 @@ type Store struct {
 	opt  Options
 	db   *bbolt.DB
 
+	runSize, foldStep int // see keyrun.go; smaller in tests
+
 	naming  sync.Mutex // held while names are given numbers
 	folding sync.Mutex // held while runs of match keys are folded
 	mu      sync.RWMutex
@@ -55,7 +57,7 @@ func Open(path string, opt Options) (*Store, error) {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	s := &Store{path: filepath.Clean(path), opt: opt}
+	s := &Store{path: filepath.Clean(path), opt: opt, runSize: runSize, foldStep: foldStep}
 	if err := safeFolder(filepath.Dir(s.path), !opt.ReadOnly); err != nil {
 		return nil, err
 	}
@@ -151,7 +153,9 @@ func (s *Store) openFile() error {
 	})
 	if err != nil {
 		if file != nil {
-			_ = file.Close() // after a panic bbolt still holds the lock through it
+			// After a panic bbolt has it mapped still, which would keep the lock.
+			_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
+			_ = file.Close()
 		}
 		return openError(s.path, err)
 	}

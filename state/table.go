@@ -27,6 +27,7 @@ type table struct {
 	tx   *Tx
 	name string
 	b    *bbolt.Bucket // nil as long as nothing was ever put
+	c    *bbolt.Cursor // for get, which would make one for each key
 	seed uint32
 	fill float64
 }
@@ -48,9 +49,25 @@ func (tx *Tx) table(kind string, names ...string) *table {
 
 func (t *table) attach(b *bbolt.Bucket) {
 	t.b = b
-	if b != nil && t.fill > 0 {
+	if b == nil {
+		return
+	}
+	t.c = b.Cursor()
+	if t.fill > 0 {
 		b.FillPercent = t.fill
 	}
+}
+
+// raw returns the value under key with its checksum, nil where there is none.
+func (t *table) raw(key []byte) []byte {
+	if t.b == nil {
+		return nil
+	}
+	k, val := t.c.Seek(key)
+	if !bytes.Equal(k, key) {
+		return nil
+	}
+	return val
 }
 
 // pack sets how full the table's pages are made in this transaction.
@@ -127,10 +144,7 @@ func keyText(key []byte) string {
 // get returns the value under key; ok says whether there is a row at all. The
 // value is valid until the transaction ends.
 func (t *table) get(key []byte) (payload []byte, ok bool, err error) {
-	if t.b == nil {
-		return nil, false, nil
-	}
-	val := t.b.Get(key)
+	val := t.raw(key)
 	if val == nil {
 		return nil, false, nil
 	}
@@ -153,7 +167,7 @@ func (t *table) put(key, payload []byte) error {
 	return t.b.Put(key, val)
 }
 
-func (t *table) has(key []byte) bool { return t.b != nil && t.b.Get(key) != nil }
+func (t *table) has(key []byte) bool { return t.raw(key) != nil }
 
 func (t *table) del(key []byte) error {
 	if t.b == nil {

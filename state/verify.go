@@ -50,8 +50,16 @@ func (s *Store) Verify(ctx context.Context, progress func(done, total int)) ([]D
 			err = v.bucket(ctx, name)
 		}
 	}
-	if err == nil {
-		err = s.View(func(tx *Tx) error { return v.whole(ctx, tx, before) })
+	if err == nil && len(v.found) == 0 {
+		err = s.View(func(tx *Tx) error {
+			if uint64(tx.b.ID()) == before {
+				v.counts(tx)
+			}
+			return ctx.Err()
+		})
+	}
+	if err == nil && len(v.found) == 0 {
+		err = v.pages()
 	}
 	if errors.Is(err, ErrDamaged) {
 		v.add(Damage{Bucket: "file " + s.path, Problem: err.Error()})
@@ -293,19 +301,25 @@ func numberText(key []byte) string {
 	return fmt.Sprint(binary.BigEndian.Uint64(key))
 }
 
-// whole compares the counts, unless something was written meanwhile, and lets
-// bbolt check its pages.
-func (v *verifier) whole(ctx context.Context, tx *Tx, before uint64) error {
-	if uint64(tx.b.ID()) == before {
-		v.counts(tx)
-	}
-	for err := range tx.b.Check(bbolt.WithKVStringer(noContent{})) {
-		v.add(Damage{Bucket: "file " + v.s.path, Problem: err.Error()})
-	}
-	return ctx.Err()
+// pages lets bbolt check its pages. Writers wait meanwhile, because the check
+// reads their list of free pages. It comes last and only where every row could
+// be read: it works in a goroutine of its own, where a fault would be fatal.
+func (v *verifier) pages() error {
+	return guard(v.s.path, func() error {
+		b, err := v.s.db.Begin(!v.s.opt.ReadOnly)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = b.Rollback() }()
+		for err := range b.Check(bbolt.WithKVStringer(noContent{})) {
+			v.add(Damage{Bucket: "file " + v.s.path, Problem: err.Error()})
+		}
+		return nil
+	})
 }
 
-// counts compares each maintained number with what it counts.
+// counts compares each maintained number with what it counts. It is called only
+// where nothing was written since the rows were read.
 func (v *verifier) counts(tx *Tx) {
 	counts := tx.table("count")
 	_ = counts.walk(nil, nil, func(key, payload []byte, damage error) error {
