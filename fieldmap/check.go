@@ -41,7 +41,10 @@ func (r *Route) rule(f *HubField) *Rule {
 // owner is wins:, else the only puller, else the system of record if it pulls
 // the field.
 func (c *compilation) owner(h *HubObject, f *HubField, pullers []string) {
-	at := c.hubAt.at("objects.%s.%s", h.Name, f.Name)
+	at, named := c.hubAts[f]
+	if !named {
+		at = c.hubAt.at("objects.%s", h.Name)
+	}
 	wins := c.wins[f]
 	switch {
 	case wins == "newer" || wins == "hold":
@@ -90,12 +93,12 @@ func (c *compilation) checkRoute(r *Route) {
 	}
 	for _, rule := range r.Fields {
 		if rule.Editable && len(r.rules(rule.Remote.Name)) > 1 {
-			c.fail(at.at("fields").onLine(rule.Line),
+			c.fail(c.ruleAt[rule].at("editable"),
 				fmt.Sprintf("%s feeds two hub fields, so neither can be editable", rule.Remote.Name), "") // R76
 		}
 	}
 	c.checkMapped(at, r)
-	c.checkReferences(at, r)
+	c.checkReferences(r)
 	if r.Direction == Push {
 		c.checkPush(at, r)
 	} else if len(r.Match) == 0 && r.System != r.Hub.SystemOfRecord {
@@ -134,14 +137,14 @@ func (c *compilation) checkMapped(at place, r *Route) {
 }
 
 // checkReferences asks for the route through which a reference is translated.
-func (c *compilation) checkReferences(at place, r *Route) {
+func (c *compilation) checkReferences(r *Route) {
 	for _, rule := range r.Fields {
 		if rule.Hub.Type != record.Reference {
 			continue
 		}
 		to := func(o *Route) bool { return o.System == r.System && o.Hub.Name == rule.Hub.RefTo }
 		if !slices.ContainsFunc(c.m.Routes, to) {
-			c.fail(at.at("fields").onLine(rule.Line), fmt.Sprintf("%s refers to %s, and %s has no route for %ss",
+			c.fail(c.ruleAt[rule].at("hub"), fmt.Sprintf("%s refers to %s, and %s has no route for %ss",
 				rule.Hub.Name, rule.Hub.RefTo, r.System, rule.Hub.RefTo), "add one, or leave the field out")
 		}
 	}
@@ -159,7 +162,7 @@ func (c *compilation) checkPush(at place, r *Route) {
 			r.ExternalID, id[0].Hub.Name), "leave that mapping out")
 	}
 	for _, rule := range r.Fields {
-		c.checkFilled(at.at("fields").onLine(rule.Line), r, rule.Hub)
+		c.checkFilled(c.ruleAt[rule].at("hub"), r, rule.Hub)
 	}
 	if r.MatchOnly {
 		return

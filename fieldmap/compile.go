@@ -25,10 +25,11 @@ type compilation struct {
 	m        *Mapping
 	problems []Problem
 
-	subs   map[string]subSchema  // by hub object
-	wins   map[*HubField]string  // what the admin wrote
-	source map[*Route]ObjectSpec // what a route was made of
+	subs   map[string]subSchema // by hub object
+	wins   map[*HubField]string // what the admin wrote
 	at     map[*Route]place
+	ruleAt map[*Rule]place
+	hubAts map[*HubField]place // of fields that hub.yaml names
 	hubAt  place
 }
 
@@ -40,7 +41,8 @@ func Compile(hub HubSpec, routes []RouteSpec, opt Options) (*Mapping, []Problem)
 		hub: hub, opt: opt,
 		m:    &Mapping{Hub: map[string]*HubObject{}, CRM: hub.CRM, Billing: hub.Billing, Support: hub.Support},
 		subs: map[string]subSchema{}, wins: map[*HubField]string{},
-		source: map[*Route]ObjectSpec{}, at: map[*Route]place{},
+		at:     map[*Route]place{},
+		ruleAt: map[*Rule]place{}, hubAts: map[*HubField]place{},
 		hubAt: place{file: cmp.Or(opt.HubFile, "hub.yaml")},
 	}
 	if c.opt.Zone == nil {
@@ -74,7 +76,7 @@ func (c *compilation) system(spec RouteSpec) {
 		at := place{file: object.File, line: object.Line, path: fmt.Sprintf("objects[%d]", i)}
 		if r := c.route(at, spec.System, object); r != nil {
 			c.m.Routes = append(c.m.Routes, r)
-			c.source[r], c.at[r] = object, at
+			c.at[r] = at
 		}
 	}
 }

@@ -149,6 +149,7 @@ func (c *compilation) hubField(at place, h *HubObject, spec HubFieldSpec) {
 	f.Core = f.Core || spec.Core
 	c.fieldClass(at, f, spec)
 	c.fieldValues(at, f, spec)
+	c.hubAts[f] = at
 	if spec.Wins != "" {
 		c.wins[f] = spec.Wins
 	}

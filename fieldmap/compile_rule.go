@@ -32,6 +32,7 @@ func (c *compilation) rule(at place, r *Route, spec FieldSpec) *Rule {
 		Editable:   spec.Editable, Repair: spec.Normalize,
 		File: r.File, Line: at.line,
 	}
+	c.ruleAt[rule] = at
 	c.exactID(at.at("compare"), field, rule.Compare)
 	c.repair(at.at("normalize"), rule)
 	c.write(at.at("write"), r, rule, spec.Write)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -39,6 +40,9 @@ func literal(raw []byte) (string, jsontext.Kind, error) {
 	kind := jsontext.Value(raw).Kind()
 	switch kind {
 	case '"':
+		if plain(raw) {
+			return string(raw[1 : len(raw)-1]), kind, nil
+		}
 		text, err := jsontext.AppendUnquote(nil, raw)
 		if err != nil {
 			return "", kind, ErrJSON
@@ -53,6 +57,20 @@ func literal(raw []byte) (string, jsontext.Kind, error) {
 		return "", kind, ErrJSONKind
 	}
 	return "", kind, ErrJSON
+}
+
+// plain reports whether a JSON string stands for its own bytes, as nearly all
+// do; it saves a copy of each.
+func plain(raw []byte) bool {
+	if len(raw) < 2 || raw[len(raw)-1] != '"' {
+		return false
+	}
+	for _, c := range raw[1 : len(raw)-1] {
+		if c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // bare returns the canonical text of a JSON number or bool.
