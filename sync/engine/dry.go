@@ -49,6 +49,12 @@ func (e *Engine) Plan(ctx context.Context, req PlanRequest) (PlanResult, error) 
 		return PlanResult{}, fmt.Errorf("open the copy: %w", err)
 	}
 	defer func() { _ = st.Close() }()
+	if e.opt.Store.Suspect() == "" {
+		// A copy is suspect by itself; this one plans only.
+		if err := st.Trust(); err != nil {
+			return PlanResult{}, fmt.Errorf("open the copy: %w", err)
+		}
+	}
 	return e.planOn(ctx, st, req)
 }
 
