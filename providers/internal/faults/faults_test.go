@@ -67,12 +67,12 @@ func TestRuleFires(t *testing.T) {
 			srv := httptest.NewServer(sw.Wrap(sim))
 			defer srv.Close()
 			// Go's client would itself repeat a GET on a reused connection that died.
-			real := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+			sockets := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 			inProcess := &http.Client{Transport: &faults.Transport{Handler: sw.Wrap(sim)}}
 			for _, c := range []struct {
 				client *http.Client
 				url    string
-			}{{real, srv.URL}, {inProcess, "http://sim.test"}} {
+			}{{sockets, srv.URL}, {inProcess, "http://sim.test"}} {
 				sw.Clear()
 				sw.Add(rule)
 				sim.n = 0

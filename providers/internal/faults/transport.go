@@ -56,7 +56,7 @@ func call(h http.Handler, w http.ResponseWriter, req *http.Request) (aborted boo
 	defer func() {
 		switch p := recover(); p {
 		case nil:
-		case http.ErrAbortHandler: //nolint:errorlint // net/http compares the panic value the same way.
+		case http.ErrAbortHandler:
 			aborted = true
 		default:
 			panic(p)

@@ -35,8 +35,8 @@ func (w *writer) note(t *table, n uint32, cells []cell, op string, created bool)
 }
 
 func (s *store) describe(t *table, id string, cells []cell, op string, created bool, at int64) Write {
-	w := Write{Time: time.Unix(at, 0).UTC(), Op: op, Created: created, Object: t.obj.name, ID: id,
-		Fields: make(map[string]string, len(cells))}
+	w := Write{Time: time.Unix(at, 0).UTC(), Op: op, Created: created, Object: t.obj.name, ID: id}
+	w.Fields = make(map[string]string, len(cells))
 	for _, c := range cells {
 		w.Fields[c.f.name] = c.val
 	}

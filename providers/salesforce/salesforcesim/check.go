@@ -9,42 +9,29 @@ func (w *writer) check(d *draft, n uint32, exists bool) *Error {
 			return err
 		}
 	}
-	if err := w.checkWritable(d, exists); err != nil {
-		return err
-	}
-	if err := checkRequired(d, exists); err != nil {
-		return err
-	}
-	for _, c := range d.cells {
-		if err := w.checkReference(c); err != nil {
+	for _, step := range [...]func(*draft, uint32, bool) *Error{
+		w.checkWritable, w.checkRequired, w.checkReferences, w.checkLocks,
+		w.checkCountry, w.checkDuplicateRules, w.checkUnique, w.checkRule,
+	} {
+		if err := step(d, n, exists); err != nil {
 			return err
 		}
-	}
-	if err := w.checkLocks(d, n, exists); err != nil {
-		return err
-	}
-	if w.country {
-		if err := d.checkCountry(n, exists); err != nil {
-			return err
-		}
-	}
-	if err := w.checkDuplicateRules(d, n, exists); err != nil {
-		return err
-	}
-	if err := w.checkUnique(d, n, exists); err != nil {
-		return err
-	}
-	if w.rule != nil && !w.human {
-		id := ""
-		if exists {
-			id = d.t.id(n)
-		}
-		return w.rule(w.describe(d.t, id, d.cells, w.op, !exists, w.at))
 	}
 	return nil
 }
 
-func (w *writer) checkWritable(d *draft, exists bool) *Error {
+func (w *writer) checkRule(d *draft, n uint32, exists bool) *Error {
+	if w.rule == nil || w.human {
+		return nil
+	}
+	id := ""
+	if exists {
+		id = d.t.id(n)
+	}
+	return w.rule(w.describe(d.t, id, d.cells, w.op, !exists, w.at))
+}
+
+func (w *writer) checkWritable(d *draft, _ uint32, exists bool) *Error {
 	var readOnly []string
 	for _, c := range d.cells {
 		may := c.f.createable
@@ -64,7 +51,7 @@ func (w *writer) checkWritable(d *draft, exists bool) *Error {
 	return nil
 }
 
-func checkRequired(d *draft, exists bool) *Error {
+func (w *writer) checkRequired(d *draft, _ uint32, exists bool) *Error {
 	var missing []string
 	if !exists {
 		for _, f := range d.t.obj.fields {
@@ -83,6 +70,15 @@ func checkRequired(d *draft, exists bool) *Error {
 	}
 	if missing != nil {
 		return bad("REQUIRED_FIELD_MISSING", "Required fields are missing: ["+strings.Join(missing, ", ")+"]", missing...)
+	}
+	return nil
+}
+
+func (w *writer) checkReferences(d *draft, _ uint32, _ bool) *Error {
+	for _, c := range d.cells {
+		if err := w.checkReference(c); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -155,7 +151,10 @@ func (w *writer) checkLocks(d *draft, n uint32, exists bool) *Error {
 }
 
 // checkCountry refuses a state without its country.
-func (d *draft) checkCountry(n uint32, exists bool) *Error {
+func (w *writer) checkCountry(d *draft, n uint32, exists bool) *Error {
+	if !w.country {
+		return nil
+	}
 	after := func(f *field) string {
 		v, given := d.get(f)
 		if !given && exists {
@@ -197,8 +196,8 @@ func (w *writer) checkDuplicateRules(d *draft, n uint32, exists bool) *Error {
 				continue
 			}
 			err := bad("DUPLICATES_DETECTED", "Use one of these records?")
-			err.duplicate = &duplicateResult{object: d.t.obj.name, rule: "Standard_" + d.t.obj.name + "_Duplicate_Rule",
-				id: d.t.id(other), allowSave: !rule.Block}
+			name := "Standard_" + d.t.obj.name + "_Duplicate_Rule"
+			err.duplicate = &duplicateResult{object: d.t.obj.name, rule: name, id: d.t.id(other), allowSave: !rule.Block}
 			return err
 		}
 	}

@@ -255,9 +255,15 @@ func TestCallCounts(t *testing.T) {
 	for _, tt := range []struct {
 		got, want int
 	}{
-		{c.Of(salesforcesim.CallCreateMany, "Account"), 1}, {c.Of(salesforcesim.CallUpdateMany), 1}, {c.Of(salesforcesim.CallUpdate, "Account"), 1},
-		{c.Of(salesforcesim.CallUpdate, "Contact"), 0}, {c.Of(salesforcesim.CallQuery, "Account"), 1}, {c.Of(salesforcesim.CallDescribe), 1},
-		{c.Writes(), 3}, {c.Reads(), 1}, {c.Total(), 5},
+		{c.Of(salesforcesim.CallCreateMany, "Account"), 1},
+		{c.Of(salesforcesim.CallUpdateMany), 1},
+		{c.Of(salesforcesim.CallUpdate, "Account"), 1},
+		{c.Of(salesforcesim.CallUpdate, "Contact"), 0},
+		{c.Of(salesforcesim.CallQuery, "Account"), 1},
+		{c.Of(salesforcesim.CallDescribe), 1},
+		{c.Writes(), 3},
+		{c.Reads(), 1},
+		{c.Total(), 5},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("got %d, want %d in %v", tt.got, tt.want, c)

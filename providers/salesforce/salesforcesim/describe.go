@@ -182,8 +182,10 @@ func (f *field) appendDescribe(b []byte) []byte {
 	j.flag(false, "autoNumber", "dependentPicklist", "encrypted", "deprecatedAndHidden", "htmlFormatted", "namePointing",
 		"caseInsensitive", "displayLocationInDecimal", "highScaleNumber", "queryByDistance", "restrictedDelete", "writeRequiresMasterRead",
 		"formulaTreatNullNumberAsZero", "searchPrefilterable", "aiPredictionField")
-	for _, k := range []string{"controllerName", "calculatedFormula", "defaultValueFormula", "inlineHelpText", "mask", "maskType",
-		"referenceTargetField", "relationshipOrder", "extraTypeInfo", "filteredLookupInfo"} {
+	for _, k := range []string{
+		"controllerName", "calculatedFormula", "defaultValueFormula", "inlineHelpText", "mask", "maskType",
+		"referenceTargetField", "relationshipOrder", "extraTypeInfo", "filteredLookupInfo",
+	} {
 		j.raw(k, "null")
 	}
 	j.textOrNull("compoundFieldName", f.compound)

@@ -37,12 +37,26 @@ func (s *Sim) serveIdentity(w http.ResponseWriter, r *http.Request) {
 	s.store.mu.RLock()
 	get := func(name string) string { return users.value(apiUser, &users.rows[apiUser], users.obj.byName[name]) }
 	fields := [][2]string{
-		{"sub", s.identityURL(r)}, {"id", s.identityURL(r)}, {"user_id", makeID(userPrefix, apiUser)},
-		{"organization_id", s.opt.OrgID}, {"username", get("Username")}, {"preferred_username", get("Username")},
-		{"nick_name", get("FirstName")}, {"nickname", get("FirstName")}, {"display_name", get("Name")}, {"name", get("Name")},
-		{"email", get("Email")}, {"first_name", get("FirstName")}, {"given_name", get("FirstName")},
-		{"last_name", get("LastName")}, {"family_name", get("LastName")}, {"user_type", "STANDARD"},
-		{"zoneinfo", "GMT"}, {"timezone", "GMT"}, {"locale", "en_US"}, {"language", "en_US"},
+		{"sub", s.identityURL(r)},
+		{"id", s.identityURL(r)},
+		{"user_id", makeID(userPrefix, apiUser)},
+		{"organization_id", s.opt.OrgID},
+		{"username", get("Username")},
+		{"preferred_username", get("Username")},
+		{"nick_name", get("FirstName")},
+		{"nickname", get("FirstName")},
+		{"display_name", get("Name")},
+		{"name", get("Name")},
+		{"email", get("Email")},
+		{"first_name", get("FirstName")},
+		{"given_name", get("FirstName")},
+		{"last_name", get("LastName")},
+		{"family_name", get("LastName")},
+		{"user_type", "STANDARD"},
+		{"zoneinfo", "GMT"},
+		{"timezone", "GMT"},
+		{"locale", "en_US"},
+		{"language", "en_US"},
 	}
 	s.store.mu.RUnlock()
 	b := []byte{'{'}

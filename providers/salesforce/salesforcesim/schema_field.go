@@ -21,21 +21,27 @@ func (o *object) addSystemFields(x schemaObject) {
 	ro(&field{name: "Id", label: o.label + " ID", kind: "id", length: 18, idLookup: true, sys: sysID})
 	ro(&field{name: "IsDeleted", label: "Deleted", kind: "boolean", sys: sysDeleted})
 	if x.Mergeable {
-		o.add(&field{name: "MasterRecordId", label: "Master Record ID", kind: "reference", length: 18, nillable: true,
-			refersTo: []string{o.name}, relation: "MasterRecord", sys: sysMaster})
+		o.add(&field{
+			name: "MasterRecordId", label: "Master Record ID", kind: "reference", length: 18, nillable: true,
+			refersTo: []string{o.name}, relation: "MasterRecord", sys: sysMaster,
+		})
 	}
 	if x.PersonName {
 		o.add(&field{name: "LastName", label: "Last Name", kind: "string", length: 80, createable: true, updateable: true, compound: "Name"})
 		o.add(&field{name: "FirstName", label: "First Name", kind: "string", length: 40, createable: true, updateable: true, nillable: true, compound: "Name"})
-		o.add(&field{name: "Salutation", label: "Salutation", kind: "picklist", length: 40, createable: true, updateable: true, nillable: true,
-			values: []string{"Mr.", "Ms.", "Mrs.", "Dr.", "Prof."}, compound: "Name"})
+		o.add(&field{
+			name: "Salutation", label: "Salutation", kind: "picklist", length: 40, createable: true, updateable: true, nillable: true,
+			values: []string{"Mr.", "Ms.", "Mrs.", "Dr.", "Prof."}, compound: "Name",
+		})
 		ro(&field{name: "Name", label: "Full Name", kind: "string", length: 121, nameField: true, sys: sysFullName})
 	} else if !slices.ContainsFunc(x.Fields, func(f schemaField) bool { return f.Name == "Name" || f.NameField != nil }) {
 		o.add(&field{name: "Name", label: o.label + " Name", kind: "string", length: 80, createable: true, updateable: true, nameField: true})
 	}
 	if x.Owned {
-		o.add(&field{name: "OwnerId", label: "Owner ID", kind: "reference", length: 18, createable: true, updateable: true, defaulted: true,
-			refersTo: []string{"User"}, relation: "Owner"})
+		o.add(&field{
+			name: "OwnerId", label: "Owner ID", kind: "reference", length: 18, createable: true, updateable: true, defaulted: true,
+			refersTo: []string{"User"}, relation: "Owner",
+		})
 	}
 	ro(&field{name: "CreatedDate", label: "Created Date", kind: "datetime", sys: sysCreated})
 	ro(&field{name: "CreatedById", label: "Created By ID", kind: "reference", length: 18, refersTo: []string{"User"}, relation: "CreatedBy", sys: sysCreatedBy})
@@ -49,8 +55,10 @@ func (o *object) addSystemFields(x schemaObject) {
 func (o *object) addAddress(name string) {
 	compound := &field{name: name + "Address", label: name + " Address", kind: "address", nillable: true, unsortable: true, sys: sysAddress}
 	part := func(suffix, label, kind string, length int) *field {
-		f := &field{name: name + suffix, label: name + " " + label, kind: kind, length: length,
-			createable: true, updateable: true, nillable: true, compound: compound.name}
+		f := &field{
+			name: name + suffix, label: name + " " + label, kind: kind, length: length,
+			createable: true, updateable: true, nillable: true, compound: compound.name,
+		}
 		o.add(f)
 		compound.parts = append(compound.parts, f)
 		return f
@@ -168,12 +176,22 @@ func (f *field) setFlags(x *schemaField) {
 		from *bool
 		not  bool
 	}{
-		{&f.nillable, x.Required, true}, {&f.nillable, x.Nillable, false},
-		{&f.createable, x.Createable, false}, {&f.updateable, x.Updateable, false},
-		{&f.externalID, x.ExternalID, false}, {&f.idLookup, x.ExternalID, false}, {&f.idLookup, x.IDLookup, false},
-		{&f.unique, x.Unique, false}, {&f.caseSens, x.CaseSensitive, false}, {&f.restricted, x.Restricted, false},
-		{&f.calculated, x.Calculated, false}, {&f.unfilterable, x.Filterable, true}, {&f.unsortable, x.Sortable, true},
-		{&f.hidden, x.Hidden, false}, {&f.nameField, x.NameField, false}, {&f.cascade, x.Cascade, false},
+		{&f.nillable, x.Required, true},
+		{&f.nillable, x.Nillable, false},
+		{&f.createable, x.Createable, false},
+		{&f.updateable, x.Updateable, false},
+		{&f.externalID, x.ExternalID, false},
+		{&f.idLookup, x.ExternalID, false},
+		{&f.idLookup, x.IDLookup, false},
+		{&f.unique, x.Unique, false},
+		{&f.caseSens, x.CaseSensitive, false},
+		{&f.restricted, x.Restricted, false},
+		{&f.calculated, x.Calculated, false},
+		{&f.unfilterable, x.Filterable, true},
+		{&f.unsortable, x.Sortable, true},
+		{&f.hidden, x.Hidden, false},
+		{&f.nameField, x.NameField, false},
+		{&f.cascade, x.Cascade, false},
 	} {
 		if b.from != nil {
 			*b.to = *b.from != b.not
@@ -206,23 +224,42 @@ func (f *field) setFlags(x *schemaField) {
 
 // check finds what a real org would not let an admin save.
 func (f *field) check() error {
+	for _, step := range [...]func() error{f.checkSize, f.checkKind, f.checkReferenceTo, f.checkValues} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *field) checkSize() error {
 	most := maxText
 	if f.kind == "textarea" || f.kind == "multipicklist" {
 		most = maxTextarea
 	}
 	switch {
-	case f.sys == sysNone && f.length < 0, f.length > most && f.length > 0:
+	case f.length < 0, f.length > most, f.isText() && f.length == 0:
 		return fmt.Errorf("length %d: must be from 1 to %d", f.length, most)
-	case f.isText() && f.length == 0:
-		return fmt.Errorf("length 0: must be from 1 to %d", most)
 	case f.kind == "int" && (f.digits < 1 || f.digits > 18):
 		return fmt.Errorf("digits %d: must be from 1 to 18", f.digits)
 	case f.precision < 0 || f.precision > 18 || f.scale < 0 || f.scale > f.precision:
 		return fmt.Errorf("precision %d and scale %d: precision must be at most 18, scale at most precision", f.precision, f.scale)
+	}
+	return nil
+}
+
+func (f *field) checkKind() error {
+	switch {
 	case f.externalID && f.kind != "string" && f.kind != "email" && f.kind != "double":
 		return fmt.Errorf("external_id: a %s cannot be an external id, only string, email and double", f.kind)
 	case f.restricted && len(f.values) == 0:
 		return errors.New("restricted: it has no values")
+	}
+	return nil
+}
+
+func (f *field) checkReferenceTo() error {
+	switch {
 	case f.kind == "reference" && len(f.refersTo) == 0:
 		return errors.New("reference_to is missing")
 	case f.kind != "reference" && len(f.refersTo) > 0:
@@ -230,15 +267,20 @@ func (f *field) check() error {
 	case f.relation != "" && !isName(f.relation):
 		return fmt.Errorf("relationship %q: not a name", f.relation)
 	}
+	return nil
+}
+
+func (f *field) checkValues() error {
 	for _, v := range f.values {
 		if v == "" || v != trim(v) || strings.Contains(v, ";") && f.kind == "multipicklist" {
 			return fmt.Errorf("values: %q cannot be stored", v)
 		}
 	}
-	if f.fallback != "" {
-		if _, e := f.parseText(f.fallback); e != nil {
-			return fmt.Errorf("default %q: %s", f.fallback, e.Message)
-		}
+	if f.fallback == "" {
+		return nil
+	}
+	if _, e := f.parseText(f.fallback); e != nil {
+		return fmt.Errorf("default %q: %s", f.fallback, e.Message)
 	}
 	return nil
 }

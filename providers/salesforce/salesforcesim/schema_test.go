@@ -54,7 +54,7 @@ func TestSchemaRefuses(t *testing.T) {
 		"":                                     "the file is empty",
 		"objects: [":                           "line 1",
 		"objects:\n  Account:\n    feilds: []": "line 3: field feilds not found",
-		"objects:\n  Account:\n    fields:\n      - {name: A__c, type: string, lenght: 3}":    "line 4: field lenght not found",
+		"objects:\n  Account:\n    fields:\n      - {name: A__c, type: string, lengh: 3}":     "line 4: field lengh not found",
 		"objects:\n  Account:\n    fields:\n      - {name: A__c, type: string, length: long}": "line 4",
 		"objects: {}\n---\nobjects: {}":                                                                           "more than one document",
 		"objects: {Account: {fields: [{name: A__c}]}}":                                                            "Account.A__c: type is missing",

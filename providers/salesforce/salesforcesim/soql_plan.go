@@ -166,23 +166,19 @@ func (p *plan) selectFields(item selectItem) *Error {
 // indexable finds a comparison that all matches must pass and that an index
 // can answer: = or IN with text on a stored field of the object itself.
 func (p *plan) indexable(c *condition) *keyed {
-	switch c.op {
-	case "AND":
+	switch {
+	case c.op == "AND":
 		for _, part := range c.parts {
 			if k := p.indexable(part); k != nil {
 				return k
 			}
 		}
 		return nil
-	case "=", "IN":
-		if c.sub != nil || strings.Contains(c.path, ".") {
-			return nil
-		}
-	default:
+	case (c.op != "=" && c.op != "IN") || c.sub != nil || strings.Contains(c.path, "."):
 		return nil
 	}
 	f := p.t.obj.field(c.path)
-	if f == nil || (f.sys != sysNone && f.sys != sysID) || (!f.isText() && f.kind != "reference" && f.kind != "id") || f.kind == "multipicklist" {
+	if f == nil || !f.hasIndex() {
 		return nil
 	}
 	k := &keyed{f: f, vals: make([]string, 0, len(c.vals))}
@@ -191,10 +187,21 @@ func (p *plan) indexable(c *condition) *keyed {
 			return nil
 		}
 		text := v.text
-		if f.kind == "reference" || f.kind == "id" {
+		if !f.isText() {
 			text, _ = CanonicalID(text)
 		}
 		k.vals = append(k.vals, f.fold(text))
 	}
 	return k
+}
+
+// hasIndex tells whether an index finds exactly what equality means for the field.
+func (f *field) hasIndex() bool {
+	switch {
+	case f.sys == sysID:
+		return true
+	case f.sys != sysNone:
+		return false
+	}
+	return f.kind == "reference" || (f.isText() && f.kind != "multipicklist")
 }

@@ -114,19 +114,9 @@ func (f *field) parseText(s string) (string, *Error) {
 		if s == "true" || s == "false" {
 			return s, nil
 		}
-	case "date":
-		if t, err := time.Parse(dateLayout, s); err == nil {
-			return t.Format(dateLayout), nil
-		}
-	case "datetime":
-		if t, ok := parseTime(s); ok {
-			return t.Format(timeLayout), nil
-		}
-	case "time":
-		for _, layout := range []string{"15:04:05.999Z07:00", "15:04:05.999"} {
-			if t, err := time.Parse(layout, s); err == nil {
-				return t.UTC().Format("15:04:05.000Z"), nil
-			}
+	case "date", "datetime", "time":
+		if v, ok := f.parseWhen(s); ok {
+			return v, nil
 		}
 	case "reference", "id":
 		id, ok := CanonicalID(s)
@@ -136,6 +126,23 @@ func (f *field) parseText(s string) (string, *Error) {
 		return id, nil
 	}
 	return "", parserError(f.kind, "VALUE_STRING value "+s)
+}
+
+func (f *field) parseWhen(s string) (string, bool) {
+	switch f.kind {
+	case "date":
+		t, err := time.Parse(dateLayout, s)
+		return t.Format(dateLayout), err == nil
+	case "datetime":
+		t, ok := parseTime(s)
+		return t.Format(timeLayout), ok
+	}
+	for _, layout := range []string{"15:04:05.999Z07:00", "15:04:05.999"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC().Format("15:04:05.000Z"), true
+		}
+	}
+	return "", false
 }
 
 func (f *field) checkText(s string) (string, *Error) {
@@ -242,7 +249,14 @@ func isEmail(s string) bool {
 	if !ok || local == "" || strings.ContainsAny(s, " \t\r\n,;:<>()[]\\\"") || strings.Contains(domain, "@") {
 		return false
 	}
-	if local[0] == '.' || local[len(local)-1] == '.' || strings.Contains(local, "..") || !strings.Contains(domain, ".") {
+	if local[0] == '.' || local[len(local)-1] == '.' || strings.Contains(local, "..") {
+		return false
+	}
+	return isDomain(domain)
+}
+
+func isDomain(domain string) bool {
+	if !strings.Contains(domain, ".") {
 		return false
 	}
 	for label := range strings.SplitSeq(domain, ".") {

@@ -190,8 +190,10 @@ func (w *writer) resolveParents(d *draft) *Error {
 func (w *writer) insert(d *draft) uint32 {
 	t := d.t
 	n := uint32(len(t.rows))
-	t.rows = append(t.rows, row{created: w.at, modified: w.at, stamp: w.at, createdBy: w.user, modifiedBy: w.user,
-		vals: make([]string, 0, t.slots)})
+	t.rows = append(t.rows, row{
+		created: w.at, modified: w.at, stamp: w.at, createdBy: w.user, modifiedBy: w.user,
+		vals: make([]string, 0, t.slots),
+	})
 	for _, c := range d.cells {
 		t.set(n, c.f, c.val)
 	}
