@@ -1,6 +1,10 @@
 package state
 
-import "testing"
+import (
+	"testing"
+
+	"crmsyncd/fieldmap/record"
+)
 
 // PackedSize returns the bytes of the packed rows of a record and its link,
 // with their keys and checksums.
@@ -131,3 +135,37 @@ func SetRaw(tx *Tx, bucket string, key, val []byte) {
 		panic(err)
 	}
 }
+
+// Digest returns the digest of bytes under the store's key.
+func (tx *Tx) Digest(b []byte) record.Digest { return tx.s.Key().Bytes(b) }
+
+// FlipBit damages the row under key.
+func FlipBit(tx *Tx, bucket string, key []byte) {
+	val := append([]byte{}, tx.table(bucket).raw(key)...)
+	val[len(val)/2] ^= 0x10
+	if err := tx.table(bucket).b.Put(key, val); err != nil {
+		panic(err)
+	}
+}
+
+// DropCounts removes all maintained numbers.
+func DropCounts(tx *Tx) error { return tx.table("count").drop() }
+
+// Remove removes a row behind the store's back.
+func Remove(tx *Tx, bucket string, key []byte) error {
+	if !tx.table(bucket).has(key) {
+		panic("there is no such row")
+	}
+	return tx.table(bucket).del(key)
+}
+
+// RemoveAll removes all rows of a bucket behind the store's back.
+func RemoveAll(tx *Tx, bucket string) error { return tx.table(bucket).drop() }
+
+// PutRow stores a row with a checksum that is right.
+func PutRow(tx *Tx, bucket string, key, payload []byte) error {
+	return tx.table(bucket).put(key, payload)
+}
+
+// Raw returns a row with its checksum.
+func Raw(tx *Tx, bucket string, key []byte) []byte { return tx.table(bucket).raw(key) }

@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -87,3 +88,6 @@ func memoryDir(t testing.TB) string {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir
 }
+
+// backgroundContext is for the child process, which has no test to end it.
+func backgroundContext() context.Context { return context.Background() }

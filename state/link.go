@@ -60,15 +60,17 @@ func (tx *Tx) Links(system, object string) *Links {
 func (l *Links) counted() *counter { return l.tx.counter(l.name, l.rows.rows) }
 
 func (l *Links) opened() *counter {
-	return l.tx.counter("open"+l.name, func() (n uint64) {
-		_ = l.Each(0, func(link *Link) error {
-			if link.State == LinkOpen {
-				n++
-			}
-			return nil
-		})
-		return n
+	return l.tx.counter("open"+l.name, l.countOpen)
+}
+
+func (l *Links) countOpen() (n uint64) {
+	_ = l.Each(0, func(link *Link) error {
+		if link.State == LinkOpen {
+			n++
+		}
+		return nil
 	})
+	return n
 }
 
 // Count returns the number of links, closed ones as well.
@@ -218,8 +220,7 @@ func (l *Links) replace(hub HubID, remote string) error {
 	counted.add(-1)
 	if err != nil {
 		// What state the damaged row had is not known; count the others.
-		delete(l.tx.counts, "open"+l.name)
-		opened = l.opened()
+		opened.n, opened.dirty = l.countOpen(), true
 	} else if old.State == LinkOpen {
 		opened.add(-1)
 	}
