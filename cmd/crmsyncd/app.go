@@ -92,7 +92,7 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.state, "state", "", "state file (default: what crmsyncd.yaml says)")
 	f.StringVar(&a.socket, "socket", "", "control socket (default: what crmsyncd.yaml says)")
 	f.StringVarP(&a.format, "output", "o", formatTable, "how to print: table or json")
-	f.StringVar(&a.level, "log-level", "", "debug, info, warn or error (default: info for the daemon, else warn)")
+	f.StringVar(&a.level, "log-level", "", "debug, info, warn or error (default: info for the daemon, else none)")
 	root.AddCommand(
 		a.runCommand(), a.checkCommand(), a.planCommand(), a.acceptCommand(), a.statusCommand(), a.runsCommand(),
 		a.heldCommand(), a.linkCommand(), a.unlinkCommand(), a.getCommand(), a.exportCommand(), a.stateCommand(),
@@ -100,6 +100,10 @@ func (a *app) root() *cobra.Command {
 	)
 	return root
 }
+
+// levelSilent is above every level: a one-shot command says what went wrong by
+// itself.
+const levelSilent = slog.LevelError + 4
 
 func (a *app) logLevel(usual slog.Level) (slog.Level, error) {
 	if a.level == "" {

@@ -85,13 +85,17 @@ func (r *checkResult) count(s daemon.CheckView) {
 		r.Errors++
 	}
 	for _, f := range s.Findings {
-		if f.Warning {
-			r.Warnings++
-		} else {
+		switch {
+		case !f.Warning:
 			r.Errors++
+		case !isNote(f):
+			r.Warnings++
 		}
 	}
 }
+
+// isNote reports whether a finding only tells, such as a good fill rate.
+func isNote(f daemon.FindingView) bool { return f.Warning && f.Mend == "" }
 
 // checkLive asks the systems. It uses the files' configuration, so it asks the
 // daemon only when the daemon has the same one.
@@ -179,6 +183,10 @@ func (a *app) printLive(s daemon.CheckView) {
 		a.sayProblem(false, s.Error)
 	}
 	for _, f := range s.Findings {
+		if isNote(f) {
+			a.say("  %s", f.Message)
+			continue
+		}
 		a.sayProblem(f.Warning, fieldmap.Problem{File: f.File, Line: f.Line, Message: f.Message, Hint: f.Mend}.Error())
 	}
 }

@@ -44,7 +44,7 @@ func (a *app) getCommand() *cobra.Command {
 			if !a.json() {
 				for i, h := range hits {
 					if i > 0 {
-						a.say("")
+						a.gap()
 					}
 					a.printRecord(h)
 				}

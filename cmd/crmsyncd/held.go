@@ -121,7 +121,8 @@ func (a *app) printHolds(holds []engine.HoldView) error {
 		g.add(h.System, h.Object, recordText(h), h.Reason, detailText(h), when(h.Since), h.Mend)
 	}
 	g.print(a.out, a.color())
-	a.say("\n%d held, %d dropped.", len(holds)-dropped, dropped)
+	a.gap()
+	a.say("%d held, %d dropped.", len(holds)-dropped, dropped)
 	return nil
 }
 
@@ -170,6 +171,7 @@ func (a *app) printDrift(rows []engine.CreateOnlyView) error {
 		g.add(r.System, r.Object, r.Label+" hub:"+r.Hub, r.Remote, r.Field, r.Ours, theirs)
 	}
 	g.print(a.out, a.color())
-	a.say("\n%s fields differ. They are written at creation only; `write: on_change` in the route frees a field.", strconv.Itoa(len(rows)))
+	a.gap()
+	a.say("%s fields differ. They are written at creation only; `write: on_change` in the route frees a field.", strconv.Itoa(len(rows)))
 	return nil
 }

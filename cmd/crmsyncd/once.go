@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -53,7 +54,7 @@ func (a *app) runOnce(ctx context.Context, f runFlags) error {
 		}
 	}()
 	b := a.bar()
-	e, err := l.engine(st, a.logger(slog.LevelWarn), func(p engine.Progress) {
+	e, err := l.engine(st, a.logger(levelSilent), func(p engine.Progress) {
 		b.set(p.System+" "+p.Object+" "+p.Step, p.Done, p.Total)
 	})
 	if err != nil {
@@ -152,7 +153,7 @@ func pass(ctx context.Context, e *engine.Engine, steps []step, full bool) (onceR
 			res.Runs = append(res.Runs, daemon.ViewRun(run))
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s %s: %w", s.flow, s.system, err))
+			errs = append(errs, &runError{s, run.ID, err})
 		}
 		if ctx.Err() != nil {
 			break
@@ -160,6 +161,26 @@ func pass(ctx context.Context, e *engine.Engine, steps []step, full bool) (onceR
 	}
 	return res, errors.Join(errs...)
 }
+
+// runError is why a run did not end well. Its text is the first reason alone;
+// the run keeps them all.
+type runError struct {
+	step step
+	id   uint64
+	err  error
+}
+
+// Error returns one line.
+func (r *runError) Error() string {
+	first, _, more := strings.Cut(r.err.Error(), "\n")
+	if more {
+		first += fmt.Sprintf(" … crmsyncd runs %d shows all", r.id)
+	}
+	return first
+}
+
+// Unwrap returns the whole error.
+func (r *runError) Unwrap() error { return r.err }
 
 func heldIn(st *state.Store, steps []step) (int, error) {
 	n := 0
@@ -204,7 +225,8 @@ func (a *app) printOnce(res onceResult) error {
 	}
 	a.printRunTables(res.Runs)
 	if res.Held > 0 {
-		a.say("\n%d held: crmsyncd held shows which, why and what ends it.", res.Held)
+		a.gap()
+		a.say("%d held: crmsyncd held shows which, why and what ends it.", res.Held)
 	}
 	return nil
 }
@@ -233,7 +255,7 @@ func (a *app) printRunTables(runs []daemon.RunView) {
 		}
 	}
 	g.print(a.out, a.color())
-	a.say("")
+	a.gap()
 	t := newGrid("run", "system", "flow", "full", "status", "calls", "time").numbers(0, 5, 6).color(4, a.status)
 	for _, r := range runs {
 		calls := 0

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -69,13 +68,13 @@ func (a *app) openState(l *loaded, scratch bool, progress func(engine.Progress))
 		}
 		cleanup()
 	}
-	setup, err := l.setup(st, a.logger(slog.LevelWarn), progress)
+	setup, err := l.setup(st, a.logger(levelSilent), progress)
 	if err != nil {
 		done()
 		return nil, err
 	}
 	api := &daemon.API{
-		Version: buildVersion().Version, Store: st, Logger: a.logger(slog.LevelWarn),
+		Version: buildVersion().Version, Store: st, Logger: a.logger(levelSilent),
 		Setup: func() daemon.Setup { return setup },
 	}
 	return &session{Client: daemon.Local(api.Handler()), close: done}, nil

@@ -111,7 +111,7 @@ func (a *app) printPlan(p daemon.PlanView) {
 	if len(p.Counts) == 0 {
 		a.say("Nothing would be written.")
 	} else {
-		a.say("")
+		a.gap()
 	}
 	names := daemon.CountNames(slices.Collect(maps.Values(p.Counts))...)
 	g := newGrid(append([]string{"object"}, names...)...)
@@ -130,7 +130,7 @@ func (a *app) printPlan(p daemon.PlanView) {
 		a.say("%s: write calls needed: %s", system, countsText(p.Calls[system]))
 	}
 	if len(p.Held) > 0 {
-		a.say("")
+		a.gap()
 		h := newGrid("would be held", "record", "reason", "detail")
 		for _, x := range p.Held {
 			h.add(x.System+"/"+x.Object, recordText(x), x.Reason, detailText(x))

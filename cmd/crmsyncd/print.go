@@ -119,6 +119,9 @@ func clean(s string) string {
 	}, s)
 }
 
+// gap prints an empty line.
+func (a *app) gap() { fmt.Fprintln(a.out) }
+
 // say prints one line.
 func (a *app) say(format string, args ...any) {
 	fmt.Fprintln(a.out, clean(fmt.Sprintf(format, args...)))

@@ -88,7 +88,7 @@ func (a *app) printRun(r daemon.RunView) error {
 	if r.Plan != "" {
 		a.say("plan:  %s waits: crmsyncd accept %s", r.Plan, r.Plan)
 	}
-	a.say("")
+	a.gap()
 	a.printRunTables([]daemon.RunView{r})
 	for _, o := range r.Objects {
 		if o.Note != "" {
@@ -96,7 +96,8 @@ func (a *app) printRun(r daemon.RunView) error {
 		}
 	}
 	if len(r.Calls) > 0 {
-		a.say("\ncalls: %s", countsText(r.Calls))
+		a.gap()
+		a.say("calls: %s", countsText(r.Calls))
 	}
 	return nil
 }

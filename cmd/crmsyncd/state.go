@@ -54,7 +54,8 @@ func (a *app) verify(ctx context.Context) error {
 		if len(rows) == 0 {
 			a.say("The state is sound.")
 		} else {
-			a.say("\n%d rows are damaged. Links among them lost their digests and are compared anew; nothing is made a second time.", len(rows))
+			a.gap()
+			a.say("%d rows are damaged. Links among them lost their digests and are compared anew; nothing is made a second time.", len(rows))
 		}
 	}
 	if err == nil && len(rows) > 0 {

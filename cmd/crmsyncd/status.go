@@ -65,7 +65,7 @@ func (a *app) printStatus(st daemon.Status) {
 	if len(hub) > 0 {
 		a.say("hub   %s", strings.Join(hub, ", "))
 	}
-	a.say("")
+	a.gap()
 	a.printSystems(st.Systems)
 	a.printNext(st.Systems)
 }
@@ -129,7 +129,7 @@ func (a *app) printNext(systems []daemon.SystemStatus) {
 		}
 	}
 	if len(g.rows) > 0 {
-		a.say("")
+		a.gap()
 	}
 	g.print(a.out, a.color())
 }

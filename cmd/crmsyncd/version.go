@@ -50,10 +50,11 @@ func (a *app) versionCommand() *cobra.Command {
 			}
 			a.say("crmsyncd %s", v.Version)
 			g := newGrid("", "")
-			g.add("revision", v.Revision)
-			g.add("committed", v.Built)
-			g.add("go", v.Go)
-			g.add("platform", v.Platform)
+			for _, row := range [][2]string{{"revision", v.Revision}, {"committed", v.Built}, {"go", v.Go}, {"platform", v.Platform}} {
+				if row[1] != "" {
+					g.add(row[0], row[1])
+				}
+			}
 			g.print(a.out, false)
 			return nil
 		},

@@ -60,6 +60,7 @@ type Daemon struct {
 	done chan result
 	kick chan struct{}
 	ping chan chan struct{}
+	over chan struct{} // closed when the loop has ended
 
 	reloading sync.Mutex // one reload at a time
 
@@ -90,6 +91,7 @@ func New(opt Options) (*Daemon, error) {
 	d := &Daemon{
 		opt: opt, log: opt.Logger, lanes: map[string]*lane{},
 		done: make(chan result), kick: make(chan struct{}, 1), ping: make(chan chan struct{}),
+		over: make(chan struct{}),
 	}
 	if err := d.install(opt.Setup, time.Now()); err != nil {
 		return nil, err
@@ -109,6 +111,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.opt.Notify("READY=1")
 	stopWatch := d.watch(ctx)
 	defer stopWatch()
+	defer close(d.over)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {

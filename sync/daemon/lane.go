@@ -238,5 +238,8 @@ func (d *Daemon) run(ctx context.Context, r Runner, l *lane, system string, j *j
 			d.opt.Failed(system, j.flow, res.err.Error())
 		}
 	}
-	d.done <- res
+	select {
+	case d.done <- res:
+	case <-d.over: // the stop did not wait for this run
+	}
 }

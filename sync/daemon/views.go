@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"crmsyncd/fieldmap"
@@ -325,8 +326,8 @@ func (st *Status) judge() {
 			case engine.StatusDone, engine.StatusHeld, engine.StatusInterrupted, "writes_off", "":
 			default:
 				text := s.Name + " " + r.Flow + ": " + r.Status
-				if r.Error != "" {
-					text += ": " + r.Error
+				if first, _, _ := strings.Cut(r.Error, "\n"); first != "" {
+					text += ": " + first
 				}
 				st.Problems = append(st.Problems, text)
 			}

@@ -49,6 +49,9 @@ func ViewHold(h state.Hold) HoldView {
 	if h.Hub != 0 {
 		v.Hub = h.Hub.String()
 	}
+	if v.Since.IsZero() {
+		v.Since = h.Last
+	}
 	return v
 }
 

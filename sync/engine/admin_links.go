@@ -104,7 +104,7 @@ func (e *Engine) Link(system, object string, hub state.HubID, remote string) err
 		if err := tx.Journal([]state.JournalEntry{e.personEntry(r, hub, remote, "linked_by_person")}); err != nil {
 			return err
 		}
-		if err := e.touchChildren(tx, r, hub); err != nil {
+		if err := e.tellChildren(tx, r, hub); err != nil {
 			return err
 		}
 		return tx.Hub(r.Hub.Name).Touch(hub)
@@ -164,40 +164,18 @@ func (e *Engine) endHolds(tx *state.Tx, r *fieldmap.Route, hub state.HubID, remo
 	return nil
 }
 
-// touchChildren gives a new number to every record that waits for this one in
-// the route's system, so that it is looked at again.
-func (e *Engine) touchChildren(tx *state.Tx, r *fieldmap.Route, parent state.HubID) error {
-	var wait []state.Hold
-	err := tx.EachHold(r.System, func(h state.Hold) error {
-		if h.Reason == HoldParentWaits || h.Reason == HoldParentUnknown {
-			wait = append(wait, h)
-		}
+// tellChildren lets the records go on that waited for this one to be linked on
+// a push route, and sends their reference to it again, for it may have another
+// id there now.
+func (e *Engine) tellChildren(tx *state.Tx, r *fieldmap.Route, parent state.HubID) error {
+	if r.Direction != fieldmap.Push {
 		return nil
-	})
-	if err != nil {
+	}
+	p := &pusher{run: &run{Engine: e, req: Request{System: r.System}, flow: "push"}, r: r}
+	if err := p.release(tx, parent); err != nil {
 		return err
 	}
-	want := parent.String()
-	for _, h := range wait {
-		child, err := e.routeNamed(h.System, h.Object)
-		if err != nil || h.Hub == 0 || !e.refersTo(tx, child.Hub, h.Hub, r.Hub.Name, want) {
-			continue
-		}
-		if err := tx.Hub(child.Hub.Name).Touch(h.Hub); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *Engine) refersTo(tx *state.Tx, o *fieldmap.HubObject, id state.HubID, object, parent string) bool {
-	var rec state.HubRecord
-	if ok, err := tx.Hub(o.Name).Get(id, &rec); err != nil || !ok {
-		return false
-	}
-	return slices.ContainsFunc(o.Fields, func(f *fieldmap.HubField) bool {
-		return f.RefTo == object && rec.Get(e.names.fields[o][f.Index]).Text() == parent
-	})
+	return p.untellChildren(tx, parent)
 }
 
 // Unlink closes the link of a hub record because a person says so. Neither

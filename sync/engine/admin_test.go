@@ -1,0 +1,255 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"crmsyncd/providers/qbench/qbenchsim"
+	"crmsyncd/state"
+	"crmsyncd/sync/engine"
+)
+
+func (w *world) lookup(object, key string) []engine.RecordView {
+	w.t.Helper()
+	views, err := w.eng.Lookup(object, key)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return views
+}
+
+func (w *world) one(object string, id any) engine.RecordView {
+	w.t.Helper()
+	key := fmt.Sprint(id)
+	views := w.lookup(object, key)
+	if len(views) != 1 {
+		w.t.Fatalf("%d %s records go by %q, want 1", len(views), object, key)
+	}
+	return views[0]
+}
+
+func hubID(t *testing.T, v engine.RecordView) state.HubID {
+	t.Helper()
+	id, err := state.ParseHubID(v.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// R24: get finds by id, hub id, e-mail, an id in a target and by name, and a
+// name lists every hit. R42, R43, D17: the ids that links tell.
+func TestLookup(t *testing.T) {
+	w := newWorld(t)
+	acme := w.qb.AddCustomer(customer("Acme"))
+	twin := w.qb.AddCustomer(customer("ACME", qbenchsim.Fields{"website": "https://twin.example"}))
+	w.qb.AddContact(person("Ann", "Lee", "ann@acme.example"), acme)
+	w.sync()
+	if hits := w.lookup("account", "acme"); len(hits) != 2 {
+		t.Errorf("%d hits for a name that two accounts have, want both", len(hits))
+	}
+	v := w.one("account", acme)
+	accountID := w.sf.Find("Account", "Name", "Acme")[0]
+	if v.IDs["crm_account_id"] != accountID {
+		t.Errorf("crm_account_id is %q, want %q", v.IDs["crm_account_id"], accountID)
+	}
+	for _, key := range []string{"hub:" + v.ID, accountID} {
+		if got := w.one("account", key); got.ID != v.ID {
+			t.Errorf("%q finds hub %s, want %s", key, got.ID, v.ID)
+		}
+	}
+	if w.one("account", twin).ID == v.ID {
+		t.Error("two ids find one record")
+	}
+	c := w.one("contact", "ANN@acme.example")
+	if c.IDs["crm_account_user_id"] != w.sf.Find("Contact", "Email", "ann@acme.example")[0] || c.IDs["crm_account_id"] != accountID {
+		t.Errorf("the contact's ids are %v", c.IDs)
+	}
+	for _, f := range v.Fields {
+		if f.Name == "name" && (f.Value != "Acme" || f.Source != "qbench" || f.Since.IsZero()) {
+			t.Errorf("the name shows as %+v", f)
+		}
+	}
+	for _, f := range c.Fields {
+		if f.Name == "account" && !strings.Contains(f.Refers, "Acme") {
+			t.Errorf("the account of the contact shows as %+v", f)
+		}
+	}
+	if len(w.lookup("account", "nobody")) != 0 {
+		t.Error("a name that nobody has was found")
+	}
+	if _, err := w.eng.Lookup("lead", "x"); !errors.Is(err, engine.ErrNoObject) {
+		t.Errorf("an unknown object: %v", err)
+	}
+}
+
+func TestExport(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"Acme", "Bolt", "Core"} {
+		w.qb.AddCustomer(customer(name))
+	}
+	w.pull()
+	var labels []string
+	if err := w.eng.Export("account", func(v engine.RecordView) error { labels = append(labels, v.Label); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if len(labels) != 3 || !strings.HasSuffix(labels[2], "Core") {
+		t.Errorf("exported %q", labels)
+	}
+	ids, fields, err := w.eng.Columns("account")
+	if err != nil || len(fields) == 0 || len(ids)+len(fields) < 20 {
+		t.Errorf("columns %v %v %v", ids, fields, err)
+	}
+}
+
+// D1: two hits hold the record; a person's link ends it, and the next run
+// writes to the chosen record only.
+func TestLinkEndsAmbiguousMatch(t *testing.T) {
+	w := newWorld(t)
+	first, _ := w.sf.Insert("Account", map[string]string{"Name": "Acme A", "Website": "https://acme.example"})
+	second, _ := w.sf.Insert("Account", map[string]string{"Name": "Acme B", "Website": "https://www.acme.example"})
+	id := w.qb.AddCustomer(customer("Acme"))
+	w.sync()
+	holds := w.held("salesforce")
+	if len(holds) != 1 || holds[0].Reason != engine.HoldAmbiguous {
+		t.Fatalf("held %v, want one ambiguous match", reasons(holds))
+	}
+	hub := hubID(t, w.one("account", id))
+	if err := w.eng.Link("salesforce", "Account", hub, second); err != nil {
+		t.Fatal(err)
+	}
+	if holds := w.held("salesforce"); len(holds) != 0 {
+		t.Errorf("still held: %v", reasons(holds))
+	}
+	w.sync() // reads the record for the first time
+	w.sync()
+	if got := w.sf.Record("Account", second)["Name"]; got != "Acme" {
+		t.Errorf("the chosen account has the name %q", got)
+	}
+	if got := w.sf.Record("Account", first)["Name"]; got != "Acme A" {
+		t.Errorf("the other account was written: %q", got)
+	}
+	link := w.one("account", id).Links
+	if link[len(link)-1].Origin != "person" {
+		t.Errorf("links %+v", link)
+	}
+}
+
+// A link is refused where either side has another, and both are named.
+func TestLinkRefuses(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.qb.AddCustomer(customer("Acme")), w.qb.AddCustomer(customer("Bolt"))
+	w.sync()
+	hubA, hubB := hubID(t, w.one("account", a)), hubID(t, w.one("account", b))
+	theirA, theirB := w.sf.Find("Account", "Name", "Acme")[0], w.sf.Find("Account", "Name", "Bolt")[0]
+	err := w.eng.Link("salesforce", "Account", hubA, "001000000000000AAA")
+	if !errors.Is(err, engine.ErrLinked) || !strings.Contains(err.Error(), theirA) {
+		t.Errorf("a second remote record: %v", err)
+	}
+	if err := w.eng.Unlink("salesforce", "Account", hubA); err != nil {
+		t.Fatal(err)
+	}
+	err = w.eng.Link("salesforce", "Account", hubA, theirB)
+	if !errors.Is(err, engine.ErrLinked) || !strings.Contains(err.Error(), hubB.String()) || !strings.Contains(err.Error(), theirB) {
+		t.Errorf("a remote record that is taken: %v", err)
+	}
+	if err := w.eng.Link("salesforce", "Account", hubA, theirA); err != nil {
+		t.Errorf("linked again: %v", err)
+	}
+	for name, err := range map[string]error{
+		"no such route":  w.eng.Link("salesforce", "Lead", hubA, "x"),
+		"no such record": w.eng.Link("salesforce", "Account", 9999, "x"),
+		"an empty id":    w.eng.Link("salesforce", "Account", hubA, " "),
+		"not linked":     w.eng.Unlink("salesforce", "Account", 9999),
+	} {
+		if err == nil {
+			t.Errorf("%s was not refused", name)
+		}
+	}
+}
+
+// D12, R166: what was blocked after creation is listed with both values.
+func TestCreateOnlyDriftShowsBothValues(t *testing.T) {
+	w := newWorld(t)
+	acme := w.qb.AddCustomer(customer("Acme"))
+	w.sync()
+	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"city": "Shelbyville"})
+	w.sync()
+	var rows []engine.CreateOnlyView
+	if err := w.eng.CreateOnlyDrift(context.Background(), "", func(v engine.CreateOnlyView) error { rows = append(rows, v); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 1 {
+		t.Fatalf("%d fields differ, want the city alone: %+v", len(rows), rows)
+	}
+	if r := rows[0]; r.Field != "addresses.BILLING.city" || r.Ours != "Shelbyville" || r.Theirs != "Springfield" || !r.Known {
+		t.Errorf("got %+v", r)
+	}
+}
+
+// F11: what was deleted there by hand is made again only when a person says so.
+func TestRetryRecreates(t *testing.T) {
+	w := newWorld(t)
+	acme := w.qb.AddCustomer(customer("Acme"))
+	w.sync()
+	gone := w.sf.Find("Account", "Name", "Acme")[0]
+	if err := w.sf.Delete("Account", gone); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"description": "Changed"})
+	w.sync()
+	holds := w.held("salesforce")
+	if len(holds) != 1 || holds[0].Reason != engine.HoldDeleted {
+		t.Fatalf("held %v, want deleted_remotely", reasons(holds))
+	}
+	if n, err := w.eng.RetryHolds(engine.HoldFilter{System: "salesforce"}, false); err != nil || n != 0 {
+		t.Errorf("a plain retry ended %d holds (%v), want none", n, err)
+	}
+	w.sync()
+	if n := len(w.sf.Find("Account", "Name", "Acme")); n != 0 {
+		t.Fatalf("%d accounts were made unasked", n)
+	}
+	if n, err := w.eng.RetryHolds(engine.HoldFilter{System: "salesforce"}, true); err != nil || n != 1 {
+		t.Fatalf("recreate ended %d holds (%v), want 1", n, err)
+	}
+	w.sync()
+	if n := len(w.sf.Find("Account", "Name", "Acme")); n != 1 {
+		t.Errorf("%d accounts after recreate, want 1", n)
+	}
+	if holds := w.held("salesforce"); len(holds) != 0 {
+		t.Errorf("still held: %v", reasons(holds))
+	}
+}
+
+func TestDropHolds(t *testing.T) {
+	w := newWorld(t)
+	acme := w.qb.AddCustomer(customer("Acme"))
+	w.qb.AddContact(person("Ann", "Lee", ""), acme)
+	w.sync()
+	n, err := w.eng.DropHolds(engine.HoldFilter{Reason: engine.HoldNoEmail})
+	if err != nil || n == 0 {
+		t.Fatalf("dropped %d (%v)", n, err)
+	}
+	dropped := 0
+	if err := w.eng.Holds(engine.HoldFilter{}, func(h engine.HoldView) error {
+		if h.Dropped {
+			dropped++
+		}
+		if h.Mend == "" {
+			t.Errorf("the hold %s has no mend", h.Reason)
+		}
+		return nil
+	}); err != nil || dropped != n {
+		t.Errorf("%d of %d stay dropped (%v)", dropped, n, err)
+	}
+}
+
+func TestAcceptUnknownPlan(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.eng.Accept("7-Account"); !errors.Is(err, engine.ErrNoPlan) {
+		t.Errorf("got %v, want ErrNoPlan", err)
+	}
+}
