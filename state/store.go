@@ -24,6 +24,9 @@ type Options struct {
 	Timeout  time.Duration    // how long to wait for the lock; 1 s when zero
 	Now      func() time.Time // the clock; time.Now when nil
 	MaxSize  int              // bytes that the file may not outgrow; no limit when zero
+	// BeforeCommit is asked before each commit; its error undoes the transaction.
+	// It is how a test cuts the work at every point.
+	BeforeCommit func() error
 }
 
 // Store is an open state file. Its methods may be called from several

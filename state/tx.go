@@ -75,7 +75,10 @@ func (s *Store) update(merging bool, fn func(*Tx) error) error {
 				return err
 			}
 			head = tx.head
-			return tx.flush()
+			if err := tx.flush(); err != nil || s.opt.BeforeCommit == nil {
+				return err
+			}
+			return s.opt.BeforeCommit()
 		})
 		panicked = false
 		return err

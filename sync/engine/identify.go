@@ -190,22 +190,17 @@ type fault struct {
 // translate brings their value into the hub's form: through the value map, and
 // from their record's id to the hub's.
 func (s *settling) translate(rule *fieldmap.Rule, v record.Value) (record.Value, *fault) {
-	switch {
-	case rule.Hub.Type == record.Reference:
+	if rule.Hub.Type == record.Reference {
 		return s.reference(rule, v)
-	case rule.Values == nil || !v.IsSet():
-		return v, nil
 	}
-	if hub, ok := rule.Values.ToHub(v); ok {
+	hub, ok := rule.ToHub(v)
+	switch {
+	case ok:
 		return hub, nil
-	}
-	switch rule.OnUnmapped {
-	case fieldmap.UnmappedSkip:
+	case rule.OnUnmapped == fieldmap.UnmappedSkip:
 		return v, &fault{}
-	case fieldmap.UnmappedDefault:
-		return rule.Default, nil
 	}
-	return v, &fault{reason: HoldUnmapped, detail: rule.Remote.Name + " holds a value that the value map does not have"}
+	return v, &fault{reason: HoldUnmapped, detail: rule.Remote.Name + " holds a value that the value map or the picklist does not have"}
 }
 
 // reference turns the id of their record into a hub id.

@@ -3,7 +3,6 @@ package engine
 import (
 	"encoding/binary"
 	"errors"
-	"time"
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
@@ -91,7 +90,7 @@ func (p *puller) observe(rec *record.Record, raw record.Digest) observation {
 		o.version = rec.Version.UnixMilli()
 	}
 	for i, f := range p.fields {
-		v, err := p.sys.Provider.Convert(p.r.Object, f, rec.Raw[i])
+		v, err := p.read(i, f, rec.Raw[i])
 		if err != nil {
 			o.values[i] = observed{fault: faultOf(err)}
 			continue
@@ -101,4 +100,11 @@ func (p *puller) observe(rec *record.Record, raw record.Digest) observation {
 	return o
 }
 
-func unixSeconds(t time.Time) int64 { return t.Unix() }
+// read converts one field. A rule with an explicit repair reads the value
+// itself, for the provider refuses what is to be repaired (R11).
+func (p *puller) read(i int, f record.Field, raw []byte) (record.Value, error) {
+	if i < len(p.r.Fields) && p.r.Fields[i].Repair != "" {
+		return p.r.Fields[i].Read(raw)
+	}
+	return p.sys.Provider.Convert(p.r.Object, f, raw)
+}

@@ -210,17 +210,13 @@ func (p *pusher) translate(tx *state.Tx, rule *fieldmap.Rule, v record.Value) (r
 		return v, nil
 	case rule.Hub.Type == record.Reference:
 		return p.reference(tx, rule, v)
-	case rule.Values == nil:
-		return v, nil
 	}
-	if remote, ok := rule.Values.ToRemote(v); ok {
+	remote, ok := rule.ToRemote(v)
+	switch {
+	case ok:
 		return remote, nil
-	}
-	switch rule.OnUnmapped {
-	case fieldmap.UnmappedSkip:
+	case rule.OnUnmapped == fieldmap.UnmappedSkip:
 		return v, &pushFault{}
-	case fieldmap.UnmappedDefault:
-		return rule.Default, nil
 	}
 	return v, &pushFault{reason: HoldUnmapped, detail: rule.Hub.Name + " holds a value that the value map does not have"}
 }

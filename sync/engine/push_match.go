@@ -476,10 +476,9 @@ func (p *pusher) theirsHub(tx *state.Tx, rule *fieldmap.Rule, theirs record.Valu
 			return record.Of(id.String())
 		}
 		return record.Of("?" + theirs.Text()) // never a hub id, so never equal
-	case rule.Values != nil:
-		if v, ok := rule.Values.ToHub(theirs); ok {
-			return v
-		}
+	}
+	if hub, ok := rule.ToHub(theirs); ok {
+		return hub
 	}
 	return theirs
 }

@@ -36,18 +36,12 @@ type world struct {
 	guards      engine.Guards
 	changes     []plan.Change
 	spool       int
+	commits     int // since they were counted
+	cutAt       int // the commit from which on every one fails; 0 for none
 	qbOpt       func(*qbench.Config)
 	sfTransport http.RoundTripper
 	wrap        func(*engine.System) // a last look at a system before it is used
 }
-
-// extraFields are what the shipped routes name beyond a new organisation's own.
-const extraFields = `
-objects:
-  Account:
-    fields:
-      - {name: Billing_Street_2__c, type: text, length: 255}
-`
 
 type worldOption func(*world)
 
@@ -56,11 +50,8 @@ func newWorld(t *testing.T, opts ...worldOption) *world {
 	w := &world{t: t, dir: t.TempDir(), now: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC), guards: engine.DefaultGuards()}
 	w.files = shippedFiles(t)
 	clock := func() time.Time { return w.now }
-	schema, err := salesforcesim.ReadSchema(strings.NewReader(extraFields))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.sf, err = salesforcesim.New(salesforcesim.Options{Clock: clock, Schema: schema, Sandbox: true, BaseURL: "https://acme.my.salesforce.com"})
+	var err error
+	w.sf, err = salesforcesim.New(salesforcesim.Options{Clock: clock, Sandbox: true, BaseURL: "https://acme.my.salesforce.com"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,12 +122,19 @@ func (w *world) load() {
 func (w *world) open() {
 	w.t.Helper()
 	var err error
-	w.store, err = state.Open(filepath.Join(w.dir, "private", "state.db"), state.Options{Now: w.clock})
+	w.store, err = state.Open(filepath.Join(w.dir, "private", "state.db"), state.Options{Now: w.clock, BeforeCommit: w.beforeCommit})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { _ = w.store.Close() })
 	w.build()
+}
+
+func (w *world) beforeCommit() error {
+	if w.commits++; w.cutAt > 0 && w.commits >= w.cutAt {
+		return errCut
+	}
+	return nil
 }
 
 func (w *world) clock() time.Time { return w.now }

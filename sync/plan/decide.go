@@ -19,21 +19,20 @@ import (
 //
 // A side that was not read has not changed.
 func Decide(k record.Key, f Field) Verdict {
-	if f.Theirs.State() == record.Unreadable {
-		return Verdict{Kind: Nothing, Reason: Suspended, Seen: f.Seen, Told: f.Told}
-	}
 	s := sides{Field: f, key: k, theirs: k.Value(f.Rule.Remote.Type, f.Theirs), ours: k.Value(f.Rule.Hub.Type, f.Ours)}
 	s.read = f.Theirs.Known()
 	if f.Lost {
 		s.Seen, s.Told, s.Assumed = 0, 0, false
 	}
-	var v Verdict
-	if f.Direction == fieldmap.Pull {
-		v = s.pulled()
-	} else {
-		v = s.pushed()
+	switch {
+	case f.Theirs.State() == record.Unreadable:
+		v := s.nothing()
+		v.Reason = Suspended
+		return v
+	case f.Direction == fieldmap.Pull:
+		return s.pulled()
 	}
-	return v
+	return s.pushed()
 }
 
 // sides is a field with the digests of both values as they are now.
@@ -46,11 +45,13 @@ type sides struct {
 
 // equal says whether both sides mean the same.
 func (s *sides) equal() bool {
-	return s.TheirsHub == s.Ours || s.Rule.Compare.Equal(s.TheirsHub, s.Ours)
+	return s.TheirsHub == s.Ours || s.Rule.Equal(s.TheirsHub, s.Ours)
 }
 
+// nothing keeps both digests. What was read is no longer assumed: the next
+// value that differs is somebody's change and not a form of ours.
 func (s *sides) nothing() Verdict {
-	return Verdict{Kind: Nothing, Seen: s.Seen, Told: s.Told, Assumed: s.Assumed}
+	return Verdict{Kind: Nothing, Seen: s.Seen, Told: s.Told, Assumed: s.Assumed && !s.read}
 }
 
 func (s *sides) agree(why Reason) Verdict {
@@ -72,7 +73,8 @@ func (s *sides) hold(why Reason) Verdict {
 }
 
 func (s *sides) take(why Reason) Verdict {
-	if s.TheirsHub.IsNull() && s.Ours.IsSet() && (s.Rule.Hub.Required || s.Rule.Hub.Key) {
+	h := s.Rule.Hub
+	if s.TheirsHub.IsNull() && s.Ours.IsSet() && (h.Required || h.Key || h.Identity) {
 		return s.hold(MissingRequired)
 	}
 	return Verdict{
@@ -83,26 +85,25 @@ func (s *sides) take(why Reason) Verdict {
 
 // pulled decides a field of a pull route.
 func (s *sides) pulled() Verdict {
+	theirsChanged, oursChanged := s.theirs != s.Seen, s.ours != s.Told
 	switch {
 	case !s.read:
 		return s.nothing()
 	case s.Seen == 0:
 		return s.pulledFirst()
-	case s.theirs == s.Seen && !s.RuleChanged:
-		if s.ours == s.Told {
-			return s.nothing()
-		}
-		return s.tolerate(NotOwner)
+	case !theirsChanged && !oursChanged && !s.RuleChanged:
+		return s.nothing()
 	case s.TheirsHub == s.Ours:
 		return s.agree(Same)
 	case s.equal():
-		if s.Rule.Owned {
-			return s.take(EqualByForm)
-		}
-		return s.agree(EqualByForm)
-	case s.theirs == s.Seen: // only the rule changed
+		return s.equalByForm(theirsChanged || !oursChanged)
+	case !theirsChanged && oursChanged:
+		return s.tolerate(NotOwner)
+	case !theirsChanged && s.Tolerated:
+		return s.nothing()
+	case !theirsChanged: // only the rule changed
 		return s.pulledBy(MappingChanged)
-	case s.ours != s.Told:
+	case oursChanged:
 		return s.pulledConflict()
 	}
 	return s.pulledBy(SourceChanged)
@@ -112,10 +113,12 @@ func (s *sides) pulled() Verdict {
 // were lost.
 func (s *sides) pulledFirst() Verdict {
 	switch {
-	case s.TheirsHub == s.Ours, s.equal() && !s.Rule.Owned:
+	case s.TheirsHub == s.Ours:
 		return s.agree(Same)
-	case s.Ours.IsNull():
-		return s.pulledBy(FirstMeeting)
+	case s.equal():
+		return s.equalByForm(s.OnLink == fieldmap.OnLinkSource)
+	case s.Ours.IsNull() && !(s.Lost && s.OursOwned):
+		return s.take(FirstMeeting)
 	case s.Lost:
 		return s.pulledConflict()
 	case s.TheirsHub.IsNull():
@@ -128,18 +131,31 @@ func (s *sides) pulledFirst() Verdict {
 	return s.take(FirstMeeting)
 }
 
+// equalByForm settles two spellings of the same: theirs is taken only from the
+// field's owner, and only where they are the ones who spoke.
+func (s *sides) equalByForm(spoke bool) Verdict {
+	if s.Rule.Owned && spoke {
+		return s.take(EqualByForm)
+	}
+	return s.agree(EqualByForm)
+}
+
+// ignoresBlank reports whether their blank says nothing about our value.
+func (s *sides) ignoresBlank() bool {
+	clears := s.Rule.OnEmpty == fieldmap.EmptyClear || s.Rule.OnEmpty == fieldmap.EmptyByOwner && s.Rule.Owned
+	return s.TheirsHub.IsNull() && s.Ours.IsSet() && !clears
+}
+
 // pulledBy takes their value if the owner rules let this system speak.
 func (s *sides) pulledBy(why Reason) Verdict {
 	h := s.Rule.Hub
-	if s.TheirsHub.IsNull() && s.Ours.IsSet() {
-		clears := s.Rule.OnEmpty == fieldmap.EmptyClear || s.Rule.OnEmpty == fieldmap.EmptyByOwner && s.Rule.Owned
-		if !clears {
-			return s.tolerate(BlankIgnored)
-		}
-	}
-	// A lone change by a system that is not the owner would be taken by no
-	// other, so the sides could never agree again: it is drift.
-	if !s.Rule.Owned && h.Owner != "" && s.Ours.IsSet() {
+	switch {
+	case s.ignoresBlank():
+		return s.tolerate(BlankIgnored)
+	// Where an owner decides, a lone change by another would be taken by no
+	// other, so the sides could never agree again: it is drift. A blank that the
+	// owner left is its word too.
+	case !s.Rule.Owned && h.Owner != "" && h.Policy == "" && (s.Ours.IsSet() || s.OursOwned):
 		return s.tolerate(Drift)
 	}
 	return s.take(why)
@@ -148,10 +164,12 @@ func (s *sides) pulledBy(why Reason) Verdict {
 // pulledConflict decides when both sides changed.
 func (s *sides) pulledConflict() Verdict {
 	switch {
+	case s.ignoresBlank():
+		return s.tolerate(BlankIgnored)
 	case s.Rule.Hub.Policy != "", s.Rule.Hub.Owner == "":
 		return s.hold(Conflict)
 	case s.Rule.Owned:
-		return s.pulledBy(SourceChanged)
+		return s.take(SourceChanged)
 	}
 	return s.tolerate(Drift)
 }
@@ -171,6 +189,8 @@ func (s *sides) pushed() Verdict {
 		return s.nothing()
 	case theirsChanged && s.equal():
 		return s.agree(Same)
+	case !theirsChanged && s.holdsOurs():
+		return Verdict{Kind: Agree, Reason: Same, Seen: s.Seen, Told: s.ours, Assumed: s.Assumed && !s.read}
 	case theirsChanged && s.Assumed && !oursChanged:
 		return s.tolerate(RemoteForm)
 	case theirsChanged && !oursChanged:
@@ -183,6 +203,12 @@ func (s *sides) pushed() Verdict {
 		return s.push(MappingChanged)
 	}
 	return s.push(SourceChanged)
+}
+
+// holdsOurs reports whether their system has our value already, so that a write
+// would change nothing.
+func (s *sides) holdsOurs() bool {
+	return s.key.Value(s.Rule.Remote.Type, s.OursRemote) == s.Seen
 }
 
 // firstPush is why a field goes out that was met and not told yet.
@@ -199,7 +225,7 @@ func (s *sides) firstPush() Reason {
 // remoteChanged reports whether a changed rule gives their system another value
 // than the one that it was told.
 func (s *sides) remoteChanged() bool {
-	return s.RuleChanged && !s.Tolerated && s.key.Value(s.Rule.Remote.Type, s.OursRemote) != s.Seen && !s.settledDifference()
+	return s.RuleChanged && !s.Tolerated && !s.holdsOurs() && !s.settledDifference()
 }
 
 // settledDifference reports whether the mode never writes this field to a
@@ -233,10 +259,10 @@ func (s *sides) pushedFirst() Verdict {
 		return s.agree(Same)
 	case s.Ours.IsNull():
 		return s.tolerate(BlankIgnored)
+	case s.OnLink == fieldmap.OnLinkKeep, s.OnLink == fieldmap.OnLinkFillBlank && s.Theirs.IsSet():
+		return s.tolerate(KeptBoth)
 	case s.Theirs.IsNull():
 		return s.push(BlankFilled)
-	case s.OnLink != fieldmap.OnLinkSource:
-		return s.tolerate(KeptBoth)
 	}
 	return s.push(FirstMeeting)
 }
@@ -244,6 +270,9 @@ func (s *sides) pushedFirst() Verdict {
 // drifted decides a change on their side alone.
 func (s *sides) drifted() Verdict {
 	switch {
+	// A blank that nobody who owns the field put there enforces nothing.
+	case s.Ours.IsNull() && s.Rule.OnEmpty == fieldmap.EmptyByOwner && !s.OursOwned:
+		return s.tolerate(Drift)
 	case s.Rule.Write == fieldmap.Enforce:
 		return s.push(DriftEnforced)
 	case s.Rule.Write == fieldmap.FillBlank && s.Theirs.IsNull() && s.Ours.IsSet():
