@@ -14,6 +14,8 @@ const (
 	maxChunks     = 10
 )
 
+// tooMany refuses the whole call. That it is refused is documented, its code
+// is a likely one: no recording of it was found.
 func tooMany(limit int) *Error {
 	return bad("EXCEEDED_ID_LIMIT", "record limit reached. cannot submit more than "+strconv.Itoa(limit)+" records into this call")
 }

@@ -130,7 +130,8 @@ func (c *call) serveRoute() {
 	}
 }
 
-// parseVersion reads v62.0. A status other than 0 is the answer.
+// parseVersion reads v62.0. A status other than 0 is the answer; retired
+// versions are documented to get 410, the code in its body is a likely one.
 func (s *Sim) parseVersion(text string) (version, status int) {
 	digits, ok := strings.CutSuffix(strings.TrimPrefix(text, "v"), ".0")
 	n, err := strconv.Atoi(digits)

@@ -48,7 +48,8 @@ func (f *field) parseJSON(raw []byte) (string, *Error) {
 		}
 		return "", nil
 	case '"':
-		if f.isNumber() || f.kind == "boolean" {
+		// A number in quotes is taken: the vendor's own command line sends them so.
+		if f.kind == "boolean" {
 			return "", parserError(f.kind, "VALUE_STRING value "+unquote(raw))
 		}
 		return f.parseText(unquote(raw))
