@@ -84,6 +84,8 @@ func (c *compilation) identity(at place, h *HubObject, spec HubObjectSpec) {
 			c.failName(at.at("id"), "field", name, h.names())
 		} else if h.ID.Sub || h.ID.Type == record.Decimal || h.ID.Type == record.MultiSet {
 			c.fail(at.at("id"), fmt.Sprintf("%s cannot be an identity", name), "use a field of type id")
+		} else {
+			h.ID.Identity = true
 		}
 	}
 	if h.Name == Account {

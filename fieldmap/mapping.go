@@ -112,6 +112,7 @@ type HubField struct {
 	Owner    string   // the system whose word wins; empty when nobody pulls it
 	Policy   string   // wins: newer or hold; empty when an owner decides
 	Key      bool     // some route uses it as a match key, so it is indexed
+	Identity bool     // it is the object's identity field
 	Sub      bool     // part of an address or phone sub-object
 }
 

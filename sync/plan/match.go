@@ -55,10 +55,13 @@ func MatchHits(key fieldmap.MatchKey, want, external record.Value, hits []Hit) M
 	slices.Sort(claimed)
 	ids, claimed = slices.Compact(ids), slices.Compact(claimed)
 	switch {
-	case len(ids) == 1:
+	case len(ids) == 1 && len(claimed) == 0:
 		return Match{Kind: Linked, IDs: ids}
-	case len(ids) > 1:
-		return Match{Kind: Ambiguous, IDs: ids}
+	case len(ids) > 0:
+		// One that carries an unknown id may be meant as well as one without.
+		ids = append(ids, claimed...)
+		slices.Sort(ids)
+		return Match{Kind: Ambiguous, IDs: slices.Compact(ids)}
 	case len(claimed) > 0:
 		return Match{Kind: Claimed, IDs: claimed}
 	}
