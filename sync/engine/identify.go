@@ -105,7 +105,7 @@ func (s *settling) verdicts() ([]plan.Verdict, bool) {
 		out[i] = plan.Verdict{Kind: plan.Hold, Seen: lf.Seen, Told: lf.Told}
 		o := s.o.values[i]
 		if o.fault != "" {
-			s.hold(rule.Hub.Name, HoldBadValue, rule.Remote.Name+": "+o.fault)
+			s.hold(rule.Hub.Name, HoldBadValue, strings.TrimPrefix(o.fault, rule.Remote.Name+": "))
 			continue
 		}
 		hub, fault := s.translate(rule, o.value)
@@ -222,7 +222,7 @@ func (s *settling) reference(rule *fieldmap.Rule, v record.Value) (record.Value,
 			return record.Of(id.String()), nil
 		}
 	}
-	return v, &fault{reason: HoldParentUnknown, detail: rule.Remote.Name + " names " + ids[0] + ", which nobody knows"}
+	return v, &fault{reason: HoldParentUnknown, detail: rule.Remote.Name + " names " + ids[0] + ", which the hub does not hold"}
 }
 
 // identity looks whether the record says that it is another one now: its id,

@@ -307,15 +307,20 @@ func (p *pusher) sendCreates(ctx context.Context, items []*item) error {
 
 // putIntents makes durable what is about to be made.
 func (p *pusher) putIntents(items []*item) (batch uint64, err error) {
-	in := make([]state.Intent, len(items))
-	for i, it := range items {
-		in[i] = state.Intent{Hub: it.id, External: it.external.Text(), At: unixMilli(p.now()), Sent: p.fieldStates(it)}
-	}
+	in := p.intentsOf(items)
 	err = p.opt.Store.Update(func(tx *state.Tx) error {
 		batch, err = tx.PutIntents(p.req.System, p.r.Object, in)
 		return err
 	})
 	return batch, err
+}
+
+func (p *pusher) intentsOf(items []*item) []state.Intent {
+	in := make([]state.Intent, len(items))
+	for i, it := range items {
+		in[i] = state.Intent{Hub: it.id, External: it.external.Text(), At: unixMilli(p.now()), Sent: p.fieldStates(it)}
+	}
+	return in
 }
 
 // createFailed deals with a call that failed as a whole. If it may have taken
@@ -333,29 +338,60 @@ func (p *pusher) createFailed(ctx context.Context, batch uint64, items []*item, 
 	return p.lookUpIntents(ctx, batch, false)
 }
 
-// commitCreates keeps the answers to a batch of creates.
-func (p *pusher) commitCreates(ctx context.Context, batch uint64, items []*item, results []providers.Result) error {
-	var answers []answer
-	var there []*item
-	var broken error
+// outcome sorts the answers to one batch.
+type outcome struct {
+	answers  []answer
+	there    []*item      // a record with our id is there already
+	doubtful []*item      // made or not: nobody knows
+	gone     []state.Link // an update found no record
+	stop     error        // reaches further than a record: the route, or the system
+}
+
+// outcome takes each result by its place. What stops the system or the route
+// holds nothing: its records stay as they are, and the position stays before
+// them.
+func (p *pusher) outcome(items []*item, results []providers.Result, creating bool) outcome {
+	var o outcome
 	for i, it := range items {
 		res := &results[i]
-		switch {
-		case res.Err == nil:
-			answers = append(answers, p.answer(it, res.ID, true))
-		case res.Err.Kind == providers.Exists:
-			there = append(there, it)
-		case res.Err.Kind == providers.Broken:
-			broken = res.Err
+		if res.Err == nil {
+			id := it.link.Remote
+			if creating {
+				id = res.ID
+			}
+			o.answers = append(o.answers, p.answer(it, id, creating))
+			continue
+		}
+		switch kind := res.Err.Kind; {
+		case kind == providers.Broken, kind == providers.Budget, kind == providers.Denied:
+			o.stop = res.Err
+		case kind == providers.Exists && creating:
+			o.there = append(o.there, it)
+		case kind == providers.Unknown && creating:
+			o.doubtful = append(o.doubtful, it)
+		case kind == providers.Missing && !creating:
+			o.gone = append(o.gone, state.Link{Hub: it.id, Remote: it.link.Remote})
 		default:
 			p.refused(it, res.Err)
 		}
 	}
-	err := p.opt.Store.Update(func(tx *state.Tx) error {
+	return o
+}
+
+// commitCreates keeps the answers to a batch of creates.
+func (p *pusher) commitCreates(ctx context.Context, batch uint64, items []*item, results []providers.Result) error {
+	o := p.outcome(items, results, true)
+	var doubt uint64
+	err := p.opt.Store.Update(func(tx *state.Tx) (err error) {
 		if err := tx.CloseIntents(p.req.System, p.r.Object, batch); err != nil {
 			return err
 		}
-		if err := p.keep(tx, answers); err != nil {
+		if len(o.doubtful) > 0 {
+			if doubt, err = tx.PutIntents(p.req.System, p.r.Object, p.intentsOf(o.doubtful)); err != nil {
+				return err
+			}
+		}
+		if err := p.keep(tx, o.answers); err != nil {
 			return err
 		}
 		return p.putRefused(tx, items)
@@ -363,11 +399,16 @@ func (p *pusher) commitCreates(ctx context.Context, batch uint64, items []*item,
 	if err != nil {
 		return err
 	}
-	p.count("created", len(answers))
-	if broken != nil {
-		return broken
+	p.count("created", len(o.answers))
+	if doubt != 0 {
+		if err := p.lookUpIntents(ctx, doubt, false); err != nil {
+			return err
+		}
 	}
-	return p.adopt(ctx, there)
+	if o.stop != nil {
+		return o.stop
+	}
+	return p.adopt(ctx, o.there)
 }
 
 // adopt links records that were there already when we made them: somebody else
@@ -427,24 +468,9 @@ func (p *pusher) sendUpdates(ctx context.Context, items []*item) error {
 
 // commitUpdates keeps the answers to a batch of updates.
 func (p *pusher) commitUpdates(ctx context.Context, items []*item, results []providers.Result) error {
-	var answers []answer
-	var gone []state.Link
-	var broken error
-	for i, it := range items {
-		res := &results[i]
-		switch {
-		case res.Err == nil:
-			answers = append(answers, p.answer(it, it.link.Remote, false))
-		case res.Err.Kind == providers.Missing:
-			gone = append(gone, state.Link{Hub: it.id, Remote: it.link.Remote})
-		case res.Err.Kind == providers.Broken:
-			broken = res.Err
-		default:
-			p.refused(it, res.Err)
-		}
-	}
+	o := p.outcome(items, results, false)
 	err := p.opt.Store.Update(func(tx *state.Tx) error {
-		if err := p.keep(tx, answers); err != nil {
+		if err := p.keep(tx, o.answers); err != nil {
 			return err
 		}
 		return p.putRefused(tx, items)
@@ -452,14 +478,14 @@ func (p *pusher) commitUpdates(ctx context.Context, items []*item, results []pro
 	if err != nil {
 		return err
 	}
-	p.count("updated", len(answers))
-	if broken != nil {
-		return broken
+	p.count("updated", len(o.answers))
+	if o.stop != nil {
+		return o.stop
 	}
 	if err := p.confirm(ctx, items, results); err != nil {
 		return err
 	}
-	return p.missing(ctx, gone)
+	return p.missing(ctx, o.gone)
 }
 
 // refused notes what the vendor said of a record. What fails in passing is

@@ -275,7 +275,7 @@ func (s *settling) write(changed bool) error {
 	case changed:
 		p.count("changed", 1)
 	default:
-		p.count("settled", 1)
+		p.count("unchanged", 1)
 	}
 	if changed || s.isNew || s.met || returned || s.rec.State != state.HubActive {
 		s.rec.State = state.HubActive
