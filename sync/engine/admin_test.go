@@ -253,3 +253,17 @@ func TestAcceptUnknownPlan(t *testing.T) {
 		t.Errorf("got %v, want ErrNoPlan", err)
 	}
 }
+
+// R131: every reason for which something can be held tells the admin what ends
+// it.
+func TestEveryHoldTellsItsMend(t *testing.T) {
+	for _, reason := range []string{
+		engine.HoldNoEmail, engine.HoldManyCustomers, engine.HoldRequired, engine.HoldParentWaits, engine.HoldParentUnknown,
+		engine.HoldAmbiguous, engine.HoldDuplicate, engine.HoldIdentity, engine.HoldMerged, engine.HoldDeleted, engine.HoldConflict,
+		engine.HoldRejected, engine.HoldUnknownOutcome, engine.HoldUnmapped, engine.HoldBadValue,
+	} {
+		if v := engine.ViewHold(state.Hold{System: "salesforce", Object: "Account", Reason: reason, Hub: 7}); v.Mend == "" || v.Hub != "7" {
+			t.Errorf("%s: %+v", reason, v)
+		}
+	}
+}
