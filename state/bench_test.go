@@ -249,3 +249,77 @@ func BenchmarkRowSize(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkReadLinks reads links by their remote ids in pages of 200, in the
+// order a listing has them, as a run that finds nothing changed does.
+func BenchmarkReadLinks(b *testing.B) {
+	rows := min(benchRows(), 200_000)
+	s := openBench(b)
+	l := newLoader(b, s)
+	l.pages(b, rows)
+	l.merge(b)
+	remotes := make([]string, rows)
+	for n := range rows {
+		remotes[n] = fmt.Sprintf("%018d", n)
+	}
+	var link state.Link
+	at := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		err := s.View(func(tx *state.Tx) error {
+			links := tx.Links("qbench", "customer")
+			for range benchPage {
+				id, ok := links.ByRemote(remotes[at])
+				at = (at + 1) % rows
+				if found, err := links.Get(id, &link); err != nil || !ok || !found {
+					return fmt.Errorf("link %s is gone: %w", remotes[at], err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchPage, "ns/link")
+}
+
+// BenchmarkSmallUpdate commits changes to 200 linked records a transaction, as
+// a routine run does.
+func BenchmarkSmallUpdate(b *testing.B) {
+	rows := min(benchRows(), 200_000)
+	s := openBench(b)
+	l := newLoader(b, s)
+	l.pages(b, rows)
+	l.merge(b)
+	r := rand.New(rand.NewPCG(7, 8))
+	var rec state.HubRecord
+	var link state.Link
+	for n := 0; b.Loop(); n++ {
+		err := s.Update(func(tx *state.Tx) error {
+			hub, links := tx.Hub("account"), tx.Links("qbench", "customer")
+			for range benchPage {
+				id := state.HubID(1 + r.IntN(rows))
+				if _, err := hub.Get(id, &rec); err != nil {
+					return err
+				}
+				if _, err := links.Get(id, &link); err != nil {
+					return err
+				}
+				rec.Set(l.nums[3], record.Of(strconv.Itoa(n)), l.nums[0], 1_760_000_001, l.nums[1])
+				link.Version++
+				if err := hub.Put(&rec, nil); err != nil {
+					return err
+				}
+				if err := links.Put(&link); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchPage, "ns/record")
+}

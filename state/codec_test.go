@@ -18,7 +18,8 @@ var sameValues = cmp.Options{cmpopts.EquateEmpty(), cmp.Comparer(func(a, b recor
 
 func TestValuesRoundTrip(t *testing.T) {
 	for _, want := range []record.Value{
-		{}, record.UnreadableValue(), record.NullValue(), record.Of("0012345.0"), record.Of(strings.Repeat("ü", 5000)),
+		{},
+		record.UnreadableValue(), record.NullValue(), record.Of("0012345.0"), record.Of(strings.Repeat("ü", 5000)),
 		record.Multi("a", "b"),
 	} {
 		b := state.AppendString(state.AppendUvarint(state.AppendValue(nil, want), math.MaxUint64), "rest")

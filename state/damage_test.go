@@ -2,8 +2,10 @@ package state_test
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
@@ -237,4 +239,45 @@ func TestCallersPanicPassesThrough(t *testing.T) {
 		}
 		return tx.SetMeta("works", []byte("on"))
 	})
+}
+
+// TestDamageUnderAnOpenStore overwrites the pages of a store while it is open.
+// Reading and writing say so without a panic, nothing is written any more, and
+// the store can be closed: its lock is free afterwards.
+func TestDamageUnderAnOpenStore(t *testing.T) {
+	s := open(t, filepath.Join(memoryDir(t), "state.db"))
+	fill(t, s, 500)
+	_, used := s.Size()
+	f := nums(t, s, "name", "email", "qbench", "rule")
+	file, err := os.OpenFile(s.Path(), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	for at := int64(4 * 4096); at < used+1<<20; at += 4096 {
+		if _, err := file.WriteAt(make([]byte, 64), at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(tx *state.Tx) error { return readRow(t, tx, f, 3) }
+	if err := s.View(read); !errors.Is(err, state.ErrDamaged) {
+		t.Errorf("view: %v", err)
+	}
+	for range 2 {
+		if err := s.Update(func(tx *state.Tx) error { return fillRow(tx, f, 3) }); !errors.Is(err, state.ErrDamaged) {
+			t.Errorf("update: %v", err)
+		}
+	}
+	if found, err := s.Verify(t.Context(), nil); err == nil && len(found) == 0 {
+		t.Error("verify finds nothing")
+	}
+	if err := s.Close(); !errors.Is(err, state.ErrDamaged) {
+		t.Errorf("close: %v", err)
+	}
+	if again, err := state.Open(s.Path(), state.Options{Timeout: 60 * time.Millisecond}); !errors.Is(err, state.ErrDamaged) {
+		t.Errorf("open again: %v", err)
+		if err == nil {
+			_ = again.Close()
+		}
+	}
 }

@@ -63,7 +63,8 @@ func (tx *Tx) Hub(object string) *Hub {
 	return h
 }
 
-func (h *Hub) ids() *counter     { return h.tx.counter(bucketName("id", h.object), h.records.lastKey) }
+func (h *Hub) ids() *counter { return h.tx.counter(bucketName("id", h.object), h.records.lastKey) }
+
 func (h *Hub) counted() *counter { return h.tx.counter(bucketName("hub", h.object), h.records.rows) }
 
 // NextID returns an id that no record of this object ever had.
@@ -146,10 +147,10 @@ func (h *Hub) forgetNumber(key []byte) error {
 func (h *Hub) forgetLost(id HubID) error {
 	return h.changed.walk(nil, nil, func(key, payload []byte, damage error) error {
 		n, _, err := ReadUvarint(payload)
-		if damage != nil || err != nil || HubID(n) != id {
-			return nil
+		if damage == nil && err == nil && HubID(n) == id {
+			return h.changed.del(key)
 		}
-		return h.changed.del(key)
+		return nil
 	})
 }
 

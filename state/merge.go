@@ -101,10 +101,10 @@ func (m *merger) load(tx *Tx) error {
 
 // survey checks every frame and returns what all keys begin with.
 func (m *merger) survey(t *table) (common []byte, err error) {
-	any := false
+	seen := false
 	err = t.walk(nil, nil, func(key, frame []byte, damage error) error {
 		number := binary.BigEndian.Uint64(key)
-		if !any {
+		if !seen {
 			m.base = number
 		}
 		if number > m.at.UpTo {
@@ -112,8 +112,8 @@ func (m *merger) survey(t *table) (common []byte, err error) {
 		}
 		if damage == nil {
 			damage = eachEntry(frame, func(_ int, k []byte) {
-				if !any {
-					common, any = bytes.Clone(k), true
+				if !seen {
+					common, seen = bytes.Clone(k), true
 				}
 				common = common[:commonLen(common, k)]
 			})
@@ -144,12 +144,16 @@ func (m *merger) place(t *table) error {
 		return nil
 	}
 	cursor := c.Cursor()
-	bad := 0
+	bad, last := 0, uint64(0)
 	for k, val := cursor.First(); k != nil; k, val = cursor.Next() {
 		number := binary.BigEndian.Uint64(k)
 		if number > m.at.UpTo {
 			return nil
 		}
+		if number <= last {
+			return t.disorder(k)
+		}
+		last = number
 		if bad < len(m.lost.Frames) && m.lost.Frames[bad] == number {
 			bad++
 			continue

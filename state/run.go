@@ -34,7 +34,11 @@ func (tx *Tx) Runs(limit int) ([]Run, error) {
 		if ok {
 			found = append(found, r)
 		}
-		id = t.before(id)
+		before := t.before(id)
+		if before >= id {
+			return nil, t.disorder(numberKey(id))
+		}
+		id = before
 	}
 	return found, nil
 }

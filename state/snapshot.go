@@ -3,6 +3,7 @@ package state
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"go.etcd.io/bbolt"
 )
@@ -12,6 +13,9 @@ import (
 // is whole, and is suspect when it is opened in place of the state: by then it
 // is older than what the systems hold.
 func (s *Store) Snapshot(path string) error {
+	if filepath.Clean(path) == s.path {
+		return fmt.Errorf("copy the state to %s: that is the state itself", path)
+	}
 	err := writeAside(path, true, func(tmp *os.File) error {
 		err := guard(s.path, func() error {
 			return s.db.View(func(b *bbolt.Tx) error {

@@ -35,9 +35,11 @@ type Store struct {
 	path string
 	opt  Options
 	db   *bbolt.DB
+	file *os.File // the one that bbolt has open
 
 	runSize, foldStep int // see keyrun.go; smaller in tests
 
+	writing sync.Mutex // held by the one transaction that may write
 	naming  sync.Mutex // held while names are given numbers
 	folding sync.Mutex // held while runs of match keys are folded
 	mu      sync.RWMutex
@@ -72,7 +74,11 @@ func Open(path string, opt Options) (*Store, error) {
 		return nil, err
 	}
 	if err := guard(s.path, func() error { return s.start(fresh) }); err != nil {
-		_ = s.db.Close()
+		if errors.Is(err, ErrDamaged) {
+			s.abandon()
+		} else {
+			_ = s.db.Close()
+		}
 		return nil, openError(s.path, err)
 	}
 	return s, nil
@@ -149,20 +155,24 @@ func (s *Store) boltOptions(opened func(*os.File)) *bbolt.Options {
 }
 
 func (s *Store) openFile() error {
-	var file *os.File
 	err := guard(s.path, func() (err error) {
-		s.db, err = bbolt.Open(s.path, fileMode, s.boltOptions(func(f *os.File) { file = f }))
+		s.db, err = bbolt.Open(s.path, fileMode, s.boltOptions(func(f *os.File) { s.file = f }))
 		return err
 	})
 	if err != nil {
-		if file != nil {
-			// After a panic bbolt has it mapped still, which would keep the lock.
-			_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
-			_ = file.Close()
+		if s.file != nil {
+			s.abandon()
 		}
 		return openError(s.path, err)
 	}
 	return nil
+}
+
+// abandon gives the file up after a panic. bbolt may hold its own locks for
+// good then, so that it cannot be closed, and its map would keep the file's.
+func (s *Store) abandon() {
+	_ = syscall.Flock(int(s.file.Fd()), syscall.LOCK_UN)
+	_ = s.file.Close()
 }
 
 // openError says what to do about a state file that does not open.
@@ -260,6 +270,10 @@ func (s *Store) Close() error {
 		s.aged = time.Time{}
 		s.mu.Unlock()
 		err = s.Update(func(*Tx) error { return nil })
+	}
+	if broken := s.refused(); broken != nil && !s.opt.ReadOnly {
+		s.abandon()
+		return fmt.Errorf("close the state file %s: %w", s.path, broken)
 	}
 	if cerr := s.db.Close(); err == nil {
 		err = cerr

@@ -217,12 +217,13 @@ func (t *table) walk(from, prefix []byte, fn func(key, payload []byte, damage er
 	}
 	c := t.b.Cursor()
 	key, val := c.Seek(from)
+	var prev []byte
 	for key != nil && bytes.HasPrefix(key, prefix) {
-		payload, damage := t.open(key, val)
-		next := key
-		if t.tx.writable {
-			next = append(bytes.Clone(key), 0)
+		if prev != nil && bytes.Compare(key, prev) <= 0 {
+			return t.disorder(key)
 		}
+		prev = append(prev[:0], key...)
+		payload, damage := t.open(key, val)
 		if err := fn(key, payload, damage); err != nil {
 			return stopped(err)
 		}
@@ -235,10 +236,16 @@ func (t *table) walk(from, prefix []byte, fn func(key, payload []byte, damage er
 		}
 		// A cursor is lost once its bucket changes.
 		c = t.b.Cursor()
-		key, val = c.Seek(next)
+		if key, val = c.Seek(prev); bytes.Equal(key, prev) {
+			key, val = c.Next()
+		}
 	}
 	return nil
 }
+
+// disorder says that a page is damaged. Without this a walk might go round in
+// circles.
+func (t *table) disorder(key []byte) error { return t.damage(key, "keys are out of order") }
 
 func stopped(err error) error {
 	if errors.Is(err, ErrStop) {

@@ -56,10 +56,15 @@ func (s *Store) View(fn func(*Tx) error) error {
 
 // Update runs fn in the one transaction that may write, and makes what it
 // wrote durable unless fn returns an error. A damaged row that fn met in a
-// reader without an error of its own undoes the transaction.
+// reader without an error of its own undoes the transaction. Inside fn no other
+// transaction may be begun, not by Nums, Merge or Verify either.
 func (s *Store) Update(fn func(*Tx) error) error { return s.update(false, fn) }
 
 func (s *Store) update(merging bool, fn func(*Tx) error) error {
+	// bbolt has a lock of its own, but after a panic it may never let go of it,
+	// and who waits for it would wait for ever.
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	if err := s.refused(); err != nil {
 		return err
 	}
@@ -189,6 +194,10 @@ func (tx *Tx) eachTable(prefix string, fn func(*table)) {
 	var names []string
 	c := tx.b.Cursor()
 	for k, _ := c.Seek([]byte(prefix)); k != nil && strings.HasPrefix(string(k), prefix); k, _ = c.Next() {
+		if n := len(names); n > 0 && string(k) <= names[n-1] {
+			tx.note(tx.table("count").disorder(k))
+			break
+		}
 		names = append(names, string(k))
 	}
 	for _, name := range names {

@@ -260,11 +260,9 @@ func checkRemote(links *table) rowCheck {
 		if err != nil {
 			return err
 		}
-		row, ok, err := links.get(numberKey(id))
-		if err != nil {
-			return nil // reported with the link itself
-		}
-		if !ok || unpackLink(row, &link) == nil && link.Remote != string(key) {
+		row, ok, damage := links.get(numberKey(id))
+		// A damaged link is reported with its own row.
+		if !ok || damage == nil && unpackLink(row, &link) == nil && link.Remote != string(key) {
 			return fmt.Errorf("hub record %d is not linked to it", id)
 		}
 		return nil
@@ -305,6 +303,13 @@ func numberText(key []byte) string {
 // reads their list of free pages. It comes last and only where every row could
 // be read: it works in a goroutine of its own, where a fault would be fatal.
 func (v *verifier) pages() error {
+	if !v.s.opt.ReadOnly {
+		v.s.writing.Lock()
+		defer v.s.writing.Unlock()
+		if err := v.s.refused(); err != nil {
+			return err
+		}
+	}
 	return guard(v.s.path, func() error {
 		b, err := v.s.db.Begin(!v.s.opt.ReadOnly)
 		if err != nil {
@@ -324,22 +329,26 @@ func (v *verifier) counts(tx *Tx) {
 	counts := tx.table("count")
 	_ = counts.walk(nil, nil, func(key, payload []byte, damage error) error {
 		n, _, err := ReadUvarint(payload)
-		kind, of, _ := strings.Cut(string(key), "/")
-		if damage != nil || err != nil {
-			return nil // reported with its row
-		}
-		switch kind {
-		case "hub", "link", "excluded":
-			if rows := tx.table(string(key)).rows(); rows != n {
-				v.add(damageOf(counts, key, fmt.Errorf("it says %d and there are %d", n, rows)))
-			}
-		case "id", "intent", "run", "change":
-			if last := v.last(tx, kind, of); last > n {
-				v.add(damageOf(counts, key, fmt.Errorf("it says %d and %d is in use", n, last)))
-			}
+		if damage == nil && err == nil {
+			v.count(tx, counts, key, n)
 		}
 		return nil
 	})
+}
+
+// count compares the number n, kept under key, with what it counts.
+func (v *verifier) count(tx *Tx, counts *table, key []byte, n uint64) {
+	kind, of, _ := strings.Cut(string(key), "/")
+	switch kind {
+	case "hub", "link", "excluded":
+		if rows := tx.table(string(key)).rows(); rows != n {
+			v.add(damageOf(counts, key, fmt.Errorf("it says %d and there are %d", n, rows)))
+		}
+	case "id", "intent", "run", "change":
+		if last := v.last(tx, kind, of); last > n {
+			v.add(damageOf(counts, key, fmt.Errorf("it says %d and %d is in use", n, last)))
+		}
+	}
 }
 
 func (v *verifier) last(tx *Tx, kind, of string) uint64 {
