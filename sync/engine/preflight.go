@@ -317,6 +317,8 @@ func externalProblems(r *fieldmap.Route, schema providers.Schema, say func(strin
 	case !f.Unique || !f.ExternalID:
 		say(f.Name, r.Line, false, name+" is not a unique external id, so a repeated create could not be refused",
 			"turn External ID and Unique on for the field")
+	case f.Length > 0 && f.Length < shortText:
+		say(f.Name, r.Line, false, fmt.Sprintf("%s holds %d characters, which is too short for an id", name, f.Length), "make the field longer")
 	case !f.Createable || !f.Updateable:
 		say(f.Name, r.Line, false, name+" is not writable for this credential", "grant edit access to the field")
 	case !f.CaseExact:

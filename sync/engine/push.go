@@ -461,7 +461,7 @@ func (p *pusher) keyOf(rec *state.HubRecord) string { return p.Engine.keyOf(p.r.
 func (p *pusher) hold(it *item, field, reason, detail, event string, candidates ...string) {
 	it.holds = append(it.holds, state.Hold{
 		System: p.req.System, Object: p.r.Object, Hub: it.id, Field: field, Reason: reason, Detail: detail,
-		Event: event, Candidates: candidates, Run: p.rec.ID, Last: p.now(),
+		Event: event, Candidates: candidates, Run: p.rec.ID, Since: p.now(), Last: p.now(),
 	})
 	if field == "" {
 		it.wait = true

@@ -447,6 +447,10 @@ func (p *pusher) adopt(ctx context.Context, items []*item) error {
 
 // sendUpdates writes one batch of changes by record id.
 func (p *pusher) sendUpdates(ctx context.Context, items []*item) error {
+	items, err := p.recheckBlanks(ctx, items)
+	if err != nil || len(items) == 0 {
+		return err
+	}
 	if err := p.readOld(ctx, items); err != nil {
 		return err
 	}
@@ -497,7 +501,7 @@ func (p *pusher) refused(it *item, e *providers.Error) {
 	}
 	h := state.Hold{
 		System: p.req.System, Object: p.r.Object, Hub: it.id, Reason: HoldRejected, Detail: detail,
-		Digest: p.hubDigest(it), Run: p.rec.ID, Last: p.now(),
+		Digest: p.hubDigest(it), Run: p.rec.ID, Since: p.now(), Last: p.now(),
 	}
 	if e.Kind == providers.Transient || e.Kind == providers.Unknown {
 		h.Event = nextRun(p.req.System)

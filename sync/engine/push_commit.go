@@ -356,7 +356,7 @@ func (p *pusher) settleBatch(tx *state.Tx, batch uint64, intents []state.Intent,
 	}
 	for _, in := range open {
 		if err := tx.PutHold(state.Hold{
-			System: p.req.System, Object: p.r.Object, Hub: in.Hub, Reason: HoldUnknownOutcome, Run: p.rec.ID, Last: p.now(),
+			System: p.req.System, Object: p.r.Object, Hub: in.Hub, Reason: HoldUnknownOutcome, Run: p.rec.ID, Since: p.now(), Last: p.now(),
 			Detail: "the answer to the create was lost; the next run looks it up", Event: nextRun(p.req.System),
 		}); err != nil {
 			return err

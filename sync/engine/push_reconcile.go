@@ -235,7 +235,7 @@ func (p *pusher) closeOne(tx *state.Tx, gone state.Link, successor string) error
 	p.count("held", 1)
 	if err := tx.PutHold(state.Hold{
 		System: p.req.System, Object: p.r.Object, Hub: gone.Hub, Reason: reason, Detail: detail,
-		Candidates: candidates, Run: p.rec.ID, Last: p.now(),
+		Candidates: candidates, Run: p.rec.ID, Since: p.now(), Last: p.now(),
 	}); err != nil {
 		return err
 	}
@@ -307,6 +307,68 @@ func (p *pusher) untell(tx *state.Tx, child *fieldmap.Route, i int, parent state
 		}
 	}
 	return nil
+}
+
+// recheckBlanks reads again, just before the write, the fields that may only go
+// into a blank: what a person typed there meanwhile stays (F15). It returns the
+// items that still have something to write.
+func (p *pusher) recheckBlanks(ctx context.Context, items []*item) ([]*item, error) {
+	var ids []string
+	for _, it := range items {
+		if p.fillsBlank(it) {
+			ids = append(ids, it.link.Remote)
+		}
+	}
+	if len(ids) == 0 || p.sys.Getter == nil {
+		return items, nil
+	}
+	fields := p.findFields()
+	recs, _, err := p.sys.Getter.Get(ctx, p.r.Object, fields, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read %s again before writing: %w", p.r.Object, err)
+	}
+	now := map[string]hit{}
+	for i := range recs {
+		now[recs[i].ID] = p.convert(&recs[i], fields)
+	}
+	var left, done []*item
+	for _, it := range items {
+		if h, ok := now[it.link.Remote]; ok {
+			p.keepFilled(it, &h, fields)
+		}
+		if p.writes(it) {
+			left = append(left, it)
+		} else {
+			done = append(done, it)
+		}
+	}
+	return left, p.opt.Store.Update(func(tx *state.Tx) error { return p.settleQuiet(tx, done) })
+}
+
+// fillsBlank reports whether the item writes a field that may only fill a
+// blank.
+func (p *pusher) fillsBlank(it *item) bool {
+	for i := range it.verdicts {
+		if it.verdicts[i].Kind == plan.Push && p.r.Fields[i].Write == fieldmap.FillBlank {
+			return true
+		}
+	}
+	return false
+}
+
+// keepFilled turns the push into a field that is no longer blank into a
+// tolerated difference.
+func (p *pusher) keepFilled(it *item, h *hit, fields []record.Field) {
+	for i, rule := range p.r.Fields {
+		v := &it.verdicts[i]
+		at := fieldIndex(fields, rule.Remote.Name)
+		if v.Kind != plan.Push || rule.Write != fieldmap.FillBlank || at < 0 || !h.values[at].IsSet() {
+			continue
+		}
+		*v = plan.Verdict{
+			Kind: plan.Tolerate, Reason: plan.NotEmpty, Seen: p.key.Value(rule.Remote.Type, h.values[at]), Told: v.Told,
+		}
+	}
 }
 
 // readOld fetches what a plan shows as the old values. A real run does not pay

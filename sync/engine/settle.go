@@ -191,7 +191,7 @@ func (r *run) routeOf(hubObject string) *fieldmap.Route {
 func (s *settling) hold(field, reason, detail string, candidates ...string) {
 	s.holds = append(s.holds, state.Hold{
 		System: s.p.req.System, Object: s.p.r.Object, Remote: s.o.remote, Field: field, Reason: reason,
-		Detail: detail, Candidates: candidates, Digest: s.o.raw, Run: s.p.rec.ID, Last: s.p.now(),
+		Detail: detail, Candidates: candidates, Digest: s.o.raw, Run: s.p.rec.ID, Since: s.p.now(), Last: s.p.now(),
 	})
 }
 

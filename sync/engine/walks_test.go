@@ -255,7 +255,7 @@ func TestF12_Blanks(t *testing.T) {
 	}
 }
 
-// F14, F15 in part: only the changed fields are sent, so another's edit of
+// F14: only the changed fields are sent, so another's edit of
 // another field stays.
 func TestF14_OnlyChangedFieldsAreSent(t *testing.T) {
 	w := newWorld(t)
@@ -526,4 +526,35 @@ func TestBrokenListing(t *testing.T) {
 		w.sync()
 		w.wantCount("Account", 120)
 	})
+}
+
+// F15: a blank that a person fills between our read and our write is not
+// overwritten under fill_blank: it is read again just before.
+func TestF15_BlankFilledMeanwhile(t *testing.T) {
+	for _, meanwhile := range []bool{false, true} {
+		w := newWorld(t, edited("routes/salesforce.yaml", "{remote: Industry, hub: industry}", "{remote: Industry, hub: industry, write: fill_blank}"))
+		id := w.insert("Account", map[string]string{"Name": "Acme", "Website": "acme.example"})
+		w.qb.AddCustomer(customer("Acme"))
+		if meanwhile {
+			w.wrap = func(s *engine.System) {
+				if s.Getter == nil || s.Name != "salesforce" {
+					return
+				}
+				get := s.Getter
+				s.Getter = getterFunc(func(ctx context.Context, object string, f []record.Field, ids []string) ([]record.Record, []*providers.Error, error) {
+					_ = w.sf.SetField("Account", id, "Industry", "By hand")
+					return get.Get(ctx, object, f, ids)
+				})
+			}
+			w.build()
+		}
+		w.sync()
+		want := "Food"
+		if meanwhile {
+			want = "By hand"
+		}
+		if a := w.sf.Record("Account", id); a["Industry"] != want || a["Description"] != "A lab" {
+			t.Errorf("meanwhile %v: Industry %q, want %q; Description %q", meanwhile, a["Industry"], want, a["Description"])
+		}
+	}
 }
