@@ -87,7 +87,7 @@ func (h *Hub) Get(id HubID, into *HubRecord) (bool, error) {
 	if err == nil && ok {
 		err = h.unpack(key, payload, into)
 	}
-	if err != nil {
+	if err != nil || !ok {
 		*into = HubRecord{ID: id, Values: into.Values[:0]}
 	}
 	return ok && err == nil, err

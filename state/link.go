@@ -89,8 +89,11 @@ func (l *Links) Get(hub HubID, into *Link) (bool, error) {
 	if err == nil && ok {
 		err = l.unpack(key, payload, into)
 	}
+	if err != nil || !ok {
+		*into = Link{Hub: hub, Fields: into.Fields[:0]}
+	}
 	if err != nil {
-		*into = Link{Hub: hub, Remote: l.remoteOf(hub), Fields: into.Fields[:0]}
+		into.Remote = l.remoteOf(hub)
 	}
 	return ok, err
 }

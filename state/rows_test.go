@@ -140,6 +140,28 @@ func TestHoldKeepsItsBeginning(t *testing.T) {
 	})
 }
 
+// TestAbsentRowsLeaveNothingBehind: what was read into a record before does not
+// show through when there is no row.
+func TestAbsentRowsLeaveNothingBehind(t *testing.T) {
+	s := open(t, filepath.Join(memoryDir(t), "state.db"))
+	fill(t, s, 1)
+	view(t, s, func(tx *state.Tx) error {
+		var rec state.HubRecord
+		var link state.Link
+		for id := state.HubID(1); id <= 2; id++ {
+			there, err := tx.Hub("account").Get(id, &rec)
+			linked, lerr := tx.Links("salesforce", "Account").Get(id, &link)
+			if want := id == 1; there != want || linked != want || err != nil || lerr != nil {
+				t.Errorf("record %d: %t %t %v %v", id, there, linked, err, lerr)
+			}
+		}
+		if rec.ID != 2 || len(rec.Values) != 0 || link.Hub != 2 || link.Remote != "" || len(link.Fields) != 0 {
+			t.Errorf("left: %+v %+v", rec, link)
+		}
+		return nil
+	})
+}
+
 func TestRunsNewestFirst(t *testing.T) {
 	s := open(t, filepath.Join(memoryDir(t), "state.db"))
 	for i := range 5 {
