@@ -13,6 +13,7 @@ import (
 
 	"crmsyncd/sync/daemon"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/plan"
 )
 
 // planResult is a plan as JSON.
@@ -89,7 +90,11 @@ func (a *app) printChange(c daemon.ChangeView) {
 	}
 	fmt.Fprintln(a.out, a.paint(color, fmt.Sprintf("%-6s", c.Op))+clean(line))
 	for _, f := range c.Fields {
-		fmt.Fprintln(a.out, "         "+clean(fmt.Sprintf("%s: %s → %s  (%s)", f.Remote, oldText(f), shown(f.New), strings.ReplaceAll(f.Reason, "_", " "))))
+		value := shown(f.New)
+		if c.Op != string(plan.OpCreate) {
+			value = oldText(f) + " → " + value
+		}
+		fmt.Fprintln(a.out, "         "+clean(fmt.Sprintf("%s: %s  (%s)", f.Remote, value, strings.ReplaceAll(f.Reason, "_", " "))))
 	}
 }
 
