@@ -90,7 +90,7 @@ func newBed(t *testing.T) *bed {
 		b.sf.ServeHTTP(w, r)
 	}))
 	t.Cleanup(sf.Close)
-	dir, err := os.MkdirTemp("", "e2e")
+	dir, err := os.MkdirTemp("", "e2e") //nolint:usetesting // a Unix socket needs a short path
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -313,8 +313,19 @@ func TestE2EOncePass(t *testing.T) {
 		t.Errorf("a second pass wrote %d times", b.writes.Load())
 	}
 	for _, words := range [][]string{
-		{"version"}, {"check"}, {"check", "--live"}, {"plan"}, {"run", "--once"}, {"status"}, {"runs"}, {"runs", "1"}, {"held"},
-		{"held", "--create-only"}, {"held", "retry"}, {"get", "account", canaryName + " 7"}, {"state", "verify"},
+		{"version"},
+		{"check"},
+		{"check", "--live"},
+		{"plan"},
+		{"run", "--once"},
+		{"status"},
+		{"runs"},
+		{"runs", "1"},
+		{"held"},
+		{"held", "--create-only"},
+		{"held", "retry"},
+		{"get", "account", canaryName + " 7"},
+		{"state", "verify"},
 	} {
 		var v any
 		text := b.want(0, append(words, "-o", "json")...)
@@ -395,7 +406,7 @@ func TestE2EExitCodes(t *testing.T) {
 		t.Errorf("a target that refuses: code %d, %q", code, errs)
 	}
 	b.sf.RefuseSessions(0)
-	b.edit("routes/salesforce.yaml", "hub: description}", "hub: descripton}")
+	b.edit("routes/salesforce.yaml", "hub: description}", "hub: descriptin}")
 	out, errs, code := b.run("run", "--once")
 	if code != 2 || !strings.Contains(errs, "routes/salesforce.yaml:") || !strings.Contains(errs, "description") {
 		t.Errorf("a bad file: code %d, %q %q", code, out, errs)

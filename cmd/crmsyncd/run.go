@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -98,7 +97,6 @@ func (a *app) serve(ctx context.Context, l *loaded, st *state.Store, log *slog.L
 	api := &daemon.API{Version: buildVersion().Version, Store: st, Daemon: d, Setup: d.Setup, Logger: log}
 	stop := daemon.Serve(listener, api.Handler(), log)
 	defer stop()
-	defer func(l net.Listener) { _ = l.Close() }(listener) // Shutdown may have closed it
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer p.signals(ctx, d, cancel)()
@@ -169,7 +167,7 @@ func (p *process) failed(system, flow, text string) {
 }
 
 // errProbe takes back the transaction that proves the writer to be alive.
-var errProbe = errors.New("probe") //nolint:gochecknoglobals // a sentinel
+var errProbe = errors.New("probe")
 
 // alive proves that a write transaction can be had.
 func (p *process) alive() error {

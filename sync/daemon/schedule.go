@@ -147,9 +147,9 @@ func (s Schedule) Next(after time.Time) time.Time {
 		return time.Time{}
 	}
 	if s.spec.Hour&hourStar != 0 {
-		real := *s.spec
-		real.Location = s.zone
-		return real.Next(after.In(s.zone))
+		local := *s.spec
+		local.Location = s.zone
+		return local.Next(after.In(s.zone))
 	}
 	wall := wallClock(after.In(s.zone))
 	for range 1000 {
