@@ -76,6 +76,13 @@ type Finder interface {
 	Find(ctx context.Context, object string, fields []record.Field, key record.Field, values []record.Value) ([]record.Record, error)
 }
 
+// KeyChooser is a Finder that cannot look every field up, or not surely: a
+// search index that lags is no proof of absence. A Finder without it takes any
+// key. Keys that it refuses are listed once into an index of our own.
+type KeyChooser interface {
+	FindsBy(ctx context.Context, object string, key record.Field) (bool, error)
+}
+
 // Completer fills in fields of a record that only a call per record can tell,
 // such as the customers of a contact. The engine asks it for new and changed
 // records only, and for all in a full run.

@@ -171,7 +171,7 @@ func checkPacked(kind string) rowCheck {
 			err = eachEntry(payload, func(int, []byte) {})
 		case "count":
 			_, _, err = ReadUvarint(payload)
-		case "fact", "name", "config":
+		case "fact", "name", "config", "remotekey":
 		default:
 			err = errors.New("a bucket that this version does not know")
 		}

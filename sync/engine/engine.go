@@ -42,6 +42,7 @@ type System struct {
 	Describer providers.Describer
 	Completer providers.Completer
 	Grouper   providers.Grouper
+	Chooser   providers.KeyChooser
 	WritesOff bool // decide and report only
 }
 
@@ -55,6 +56,7 @@ func NewSystem(name string, p providers.Provider) *System {
 	s.Describer, _ = p.(providers.Describer)
 	s.Completer, _ = p.(providers.Completer)
 	s.Grouper, _ = p.(providers.Grouper)
+	s.Chooser, _ = p.(providers.KeyChooser)
 	return s
 }
 

@@ -40,6 +40,7 @@ type pusher struct {
 	scanned  int
 	today    string
 	free     []*item // for reuse
+	indexed  bool    // the index of the target's keys is up to date in this run
 }
 
 // item is one hub record on its way to a system.

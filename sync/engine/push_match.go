@@ -260,7 +260,7 @@ func (p *pusher) find(ctx context.Context, key fieldmap.MatchKey, fields []recor
 		return nil, 0, nil
 	}
 	readAt := unixMilli(p.now())
-	recs, err := p.sys.Finder.Find(ctx, p.r.Object, fields, p.keyField(key), values)
+	recs, err := p.lookUp(ctx, key, fields, values)
 	if err != nil {
 		return nil, 0, fmt.Errorf("look up %s by %s: %w", p.r.Object, key.Remote, err)
 	}
