@@ -188,9 +188,16 @@ func TestVerifyFindsWhatDisagrees(t *testing.T) {
 		"change index without record": func(tx *state.Tx) error { return state.Remove(tx, "hub/account", state.NumberKey(3)) },
 		"record without change index": func(tx *state.Tx) error { return state.Remove(tx, "change/account", state.NumberKey(3)) },
 		"link without reverse index":  func(tx *state.Tx) error { return state.Remove(tx, "remote/salesforce/Account", []byte("001000003")) },
-		"reverse index without link":  func(tx *state.Tx) error { return state.Remove(tx, "link/salesforce/Account", state.NumberKey(3)) },
-		"hold without event":          func(tx *state.Tx) error { return state.RemoveAll(tx, "event") },
-		"event without hold":          func(tx *state.Tx) error { return state.RemoveAll(tx, "hold") },
+		"reverse index with another digest": func(tx *state.Tx) error {
+			return state.PutRemote(tx, "remote/salesforce/Account", "001000003", 3, 99, state.LinkOpen)
+		},
+		"reverse index with another state": func(tx *state.Tx) error {
+			_, raw, _, _ := tx.Links("salesforce", "Account").Peek("001000003")
+			return state.PutRemote(tx, "remote/salesforce/Account", "001000003", 3, raw, state.LinkClosed)
+		},
+		"reverse index without link": func(tx *state.Tx) error { return state.Remove(tx, "link/salesforce/Account", state.NumberKey(3)) },
+		"hold without event":         func(tx *state.Tx) error { return state.RemoveAll(tx, "event") },
+		"event without hold":         func(tx *state.Tx) error { return state.RemoveAll(tx, "hold") },
 		"count": func(tx *state.Tx) error {
 			return state.PutRow(tx, "count", []byte("hub/account"), state.AppendUvarint(nil, 7))
 		},

@@ -101,7 +101,7 @@ func SampleRows(h HubRecord, l Link, j []JournalEntry, i []Intent) map[string][]
 	link, _ := packLink(nil, &l)
 	intents, _ := packIntents(nil, i)
 	return map[string][]byte{
-		"hub": hub, "link": link, "intent": intents, "journal": packJournal(j),
+		"hub": hub, "link": link, "remote": packRemote(rowOf(&l)), "intent": intents, "journal": packJournal(j),
 		"planrow":  packPlanRow(nil, PlanRow{Digest: 1, Fields: []string{"name"}}),
 		"excluded": AppendString(append([]byte{packedVersion}, make([]byte, 8)...), "clause"),
 		"spool":    appendBytes(appendBytes([]byte{packedVersion}, []byte("key")), []byte("data")),
@@ -110,7 +110,7 @@ func SampleRows(h HubRecord, l Link, j []JournalEntry, i []Intent) map[string][]
 
 // Kinds returns the kinds of packed rows.
 func Kinds() []string {
-	return []string{"hub", "link", "intent", "journal", "planrow", "excluded", "spool"}
+	return []string{"hub", "link", "remote", "intent", "journal", "planrow", "excluded", "spool"}
 }
 
 // Decode takes a packed row of a kind apart.
@@ -121,6 +121,9 @@ func Decode(kind string, b []byte) error {
 		return unpackHub(b, &HubRecord{})
 	case "link":
 		return unpackLink(b, &Link{})
+	case "remote":
+		_, err := unpackRemote(b)
+		return err
 	}
 	_, _ = entryAt(b, 1)
 	return checkPacked(kind)(nil, nil, b)
@@ -165,6 +168,11 @@ func RemoveAll(tx *Tx, bucket string) error { return tx.table(bucket).drop() }
 // PutRow stores a row with a checksum that is right.
 func PutRow(tx *Tx, bucket string, key, payload []byte) error {
 	return tx.table(bucket).put(key, payload)
+}
+
+// PutRemote stores a row of the index of remote ids.
+func PutRemote(tx *Tx, bucket, remote string, hub HubID, raw record.Digest, st LinkState) error {
+	return tx.table(bucket).put([]byte(remote), packRemote(remoteRow{hub, st, raw}))
 }
 
 // Raw returns a row with its checksum.

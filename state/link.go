@@ -38,8 +38,9 @@ type Links struct {
 	tx      *Tx
 	name    string
 	rows    *table // hub id → link
-	remotes *table // remote id → hub id
-	pending map[string]HubID
+	remotes *table // remote id → what the index knows of its link
+	pending map[string]remoteRow
+	key     []byte // for look-ups
 }
 
 // Links returns the links of this object of this system.
@@ -50,7 +51,7 @@ func (tx *Tx) Links(system, object string) *Links {
 		l = &Links{
 			tx: tx, name: name,
 			rows: tx.table("link", system, object), remotes: tx.table("remote", system, object).pack(0),
-			pending: map[string]HubID{},
+			pending: map[string]remoteRow{},
 		}
 		tx.links[name] = l
 	}
@@ -108,13 +109,13 @@ func (l *Links) unpack(key, payload []byte, into *Link) error {
 
 // remoteOf finds the remote id of a damaged link by a walk over the index.
 func (l *Links) remoteOf(hub HubID) (remote string) {
-	for r, id := range l.pending {
-		if id == hub {
+	for r, row := range l.pending {
+		if row.hub == hub {
 			return r
 		}
 	}
 	_ = l.remotes.walk(nil, nil, func(key, payload []byte, damage error) error {
-		if id, _, err := ReadUvarint(payload); damage == nil && err == nil && HubID(id) == hub {
+		if row, err := unpackRemote(payload); damage == nil && err == nil && row.hub == hub {
 			remote = string(key)
 			return ErrStop
 		}
@@ -126,39 +127,8 @@ func (l *Links) remoteOf(hub HubID) (remote string) {
 // ByRemote returns the hub record that a remote record is or was last linked
 // to.
 func (l *Links) ByRemote(remote string) (HubID, bool) {
-	if id, ok := l.pending[remote]; ok {
-		return id, true
-	}
-	if remote == "" || l.remotes.b == nil {
-		return 0, false
-	}
-	payload, ok, err := l.remotes.get([]byte(remote))
-	if !ok {
-		return 0, false
-	}
-	id, _, bad := ReadUvarint(payload)
-	if err == nil && bad == nil {
-		return HubID(id), true
-	}
-	return l.hubOf(remote)
-}
-
-// hubOf finds the link of a remote id whose index row is damaged by a walk
-// over all links. Not to find it would make the record look new.
-func (l *Links) hubOf(remote string) (found HubID, ok bool) {
-	err := l.Each(0, func(link *Link) error {
-		if link.Remote == remote {
-			found = link.Hub
-			if link.State != LinkClosed {
-				return ErrStop
-			}
-		}
-		return nil
-	})
-	if found == 0 {
-		l.tx.note(firstError(err, l.remotes.damage([]byte(remote), "and no link names it")))
-	}
-	return found, found != 0
+	row, ok := l.lookUp(remote)
+	return row.hub, ok
 }
 
 // Put stores a link. It is an ErrClaimed when the remote record is joined to
@@ -185,28 +155,29 @@ func (l *Links) Put(link *Link) error {
 	}
 	l.counted().add(1)
 	if claim {
-		l.pending[strings.Clone(link.Remote)] = link.Hub
+		l.pending[strings.Clone(link.Remote)] = rowOf(link)
 	}
 	return nil
 }
 
-// claim reports whether the index is to name link's hub record: a closed link
-// leaves the name to whoever has it.
+// claim reports whether the index is to be written: to name link's hub record,
+// or to tell what changed of it. A closed link leaves the name to whoever has
+// it.
 func (l *Links) claim(link *Link) (bool, error) {
-	holder, ok := l.ByRemote(link.Remote)
-	if !ok || holder == link.Hub {
-		return !ok, nil
+	holder, ok := l.lookUp(link.Remote)
+	if !ok || holder.hub == link.Hub {
+		return !ok || holder != rowOf(link), nil
 	}
 	if link.State == LinkClosed {
 		return false, nil
 	}
 	var other Link
-	found, err := l.Get(holder, &other)
+	found, err := l.Get(holder.hub, &other)
 	if err != nil {
 		return false, err
 	}
 	if found && other.State != LinkClosed && other.Remote == link.Remote {
-		return false, fmt.Errorf("link %s of hub record %s: %w, that of hub record %s", link.Remote, link.Hub, ErrClaimed, holder)
+		return false, fmt.Errorf("link %s of hub record %s: %w, that of hub record %s", link.Remote, link.Hub, ErrClaimed, holder.hub)
 	}
 	return true, nil
 }
@@ -277,7 +248,7 @@ func (l *Links) flush() error {
 	}
 	slices.Sort(remotes)
 	for _, r := range remotes {
-		if err := l.remotes.put([]byte(r), binary.AppendUvarint(nil, uint64(l.pending[r]))); err != nil {
+		if err := l.remotes.put([]byte(r), packRemote(l.pending[r])); err != nil {
 			return err
 		}
 	}

@@ -180,9 +180,9 @@ func (mc *machine) operate(rt *rapid.T, tx *state.Tx) error {
 
 func drawID(rt *rapid.T) state.HubID { return state.HubID(rapid.IntRange(1, 12).Draw(rt, "id")) }
 
-func drawRemote(rt *rapid.T) string {
-	return rapid.SampledFrom([]string{"1", "01", "1.0", "1e5", "00Q", "a/b", "ü", "x y"}).Draw(rt, "remote")
-}
+func remotes() []string { return []string{"1", "01", "1.0", "1e5", "00Q", "a/b", "ü", "x y"} }
+
+func drawRemote(rt *rapid.T) string { return rapid.SampledFrom(remotes()).Draw(rt, "remote") }
 
 func (mc *machine) putHub(rt *rapid.T, tx *state.Tx) error {
 	h := tx.Hub("account")
@@ -322,7 +322,7 @@ func (mc *machine) look(rt *rapid.T, tx *state.Tx) {
 	mc.lookLinks(rt, tx)
 	mc.lookHolds(rt, tx)
 	out := map[string]state.Excluded{}
-	for _, remote := range []string{"1", "01", "1.0", "1e5", "00Q", "a/b", "ü", "x y"} {
+	for _, remote := range remotes() {
 		if e, ok := tx.ExcludedRow("q", "c", remote); ok {
 			out[remote] = e
 		}
@@ -390,11 +390,28 @@ func (mc *machine) lookLinks(rt *rapid.T, tx *state.Tx) {
 			same(rt, "by remote", id, found)
 		}
 	}
+	mc.lookIndex(rt, l)
 	same(rt, "links", mc.m.links, got)
 	same(rt, "link count", len(mc.m.links), l.Count())
 	same(rt, "open links", opened, l.Open())
 	if _, ok := l.ByRemote("never"); ok {
 		rt.Fatal("found a link that never was")
+	}
+}
+
+// lookIndex compares what the index of remote ids repeats with the links.
+func (mc *machine) lookIndex(rt *rapid.T, l *state.Links) {
+	for _, remote := range remotes() {
+		id, raw, st, ok := l.Peek(remote)
+		link, there := mc.m.links[id]
+		switch {
+		case ok && (!there || link.Remote != remote || link.Raw != raw || link.State != st):
+			rt.Fatalf("the index says %d %x %d of %q, and its link is %+v", id, raw, st, remote, link)
+		case !ok && mc.m.holder(remote) != 0:
+			rt.Fatalf("the index does not know %q", remote)
+		case ok && !l.Sound(id):
+			rt.Fatalf("the link of %d is not sound", id)
+		}
 	}
 }
 

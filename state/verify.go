@@ -241,29 +241,34 @@ func checkLink(remotes *table) rowCheck {
 		if err := unpackLink(payload, &link); err != nil {
 			return err
 		}
-		if link.State == LinkClosed {
-			return nil // another link may have its remote id by now
-		}
+		link.Hub = HubID(binary.BigEndian.Uint64(key))
 		at, ok, err := remotes.get([]byte(link.Remote))
-		id, _, _ := ReadUvarint(at)
-		if err == nil && (!ok || numberText(key) != HubID(id).String()) {
+		row, bad := unpackRemote(at)
+		switch {
+		case err != nil, ok && bad != nil:
+			return nil // reported with the index row
+		case ok && row == rowOf(&link):
+			return nil
+		case link.State == LinkClosed && row.hub != link.Hub:
+			return nil // another link may have its remote id by now
+		case !ok || row.hub != link.Hub:
 			return fmt.Errorf("its remote id %q is not in the index", link.Remote)
 		}
-		return nil
+		return fmt.Errorf("the index says something else of its remote id %q", link.Remote)
 	}
 }
 
 func checkRemote(links *table) rowCheck {
 	var link Link
 	return func(_ *table, key, payload []byte) error {
-		id, _, err := ReadUvarint(payload)
+		at, err := unpackRemote(payload)
 		if err != nil {
 			return err
 		}
-		row, ok, damage := links.get(numberKey(id))
+		row, ok, damage := links.get(numberKey(uint64(at.hub)))
 		// A damaged link is reported with its own row.
 		if !ok || damage == nil && unpackLink(row, &link) == nil && link.Remote != string(key) {
-			return fmt.Errorf("hub record %d is not linked to it", id)
+			return fmt.Errorf("hub record %d is not linked to it", at.hub)
 		}
 		return nil
 	}

@@ -200,7 +200,7 @@ func (p *puller) unsettled(recs []record.Record) ([]freshRecord, error) {
 			if ok {
 				p.seen.set(uint64(hub))
 			}
-			if ok && settled == raw && st == state.LinkOpen && !askAll {
+			if ok && settled == raw && st == state.LinkOpen && !askAll && (!p.req.Full || links.Sound(hub)) {
 				continue
 			}
 			fresh = append(fresh, freshRecord{i, raw})
