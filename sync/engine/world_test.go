@@ -65,7 +65,7 @@ func newWorld(t *testing.T, opts ...worldOption) *world {
 }
 
 // shippedFiles is a copy of the shipped configuration that a test may edit.
-func shippedFiles(t *testing.T) fstest.MapFS {
+func shippedFiles(t testing.TB) fstest.MapFS {
 	t.Helper()
 	out := fstest.MapFS{}
 	err := fs.WalkDir(configs.Shipped, ".", func(path string, d fs.DirEntry, err error) error {

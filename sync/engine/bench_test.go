@@ -1,0 +1,102 @@
+package engine_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// scale is the size of a benchmark: -short cuts it to a twentieth.
+func scale(n int) int {
+	if testing.Short() {
+		return n / 20
+	}
+	return n
+}
+
+// BenchmarkLoadAndCompare loads 1,000,000 customers through the engine and then
+// compares them again and again with nothing changed.
+func BenchmarkLoadAndCompare(b *testing.B) {
+	rows := scale(1_000_000)
+	for b.Loop() {
+		dir := b.TempDir()
+		pages := writePages(b, filepath.Join(dir, "pages"), rows, edits{})
+		saved := []string{pages.save(b)}
+		load := play(b, scene{Play: "load", Dir: dir, Pages: saved})
+		report(b, "load-", load)
+		compare := play(b, scene{Play: "compare", Dir: dir, Pages: saved})
+		report(b, "compare-", compare)
+		b.Logf("%d rows: load %v, compare %v", rows, load, compare)
+	}
+}
+
+func report(b *testing.B, prefix string, f figures) {
+	for name, v := range f {
+		b.ReportMetric(v, prefix+name)
+	}
+}
+
+// playLoad is a first load.
+func playLoad(t *testing.T, s scene) figures {
+	st := newStage(t, s.Dir, loadPages(t, s.Pages[0]), "")
+	wrote, peak, began := procLine("io", "wchar"), watchPeak(), time.Now()
+	run := st.pull()
+	took := time.Since(began)
+	got := figures{
+		"MB": peak(), "s": took.Seconds(), "rows/s": float64(run.Counts["read"]) / took.Seconds(),
+		"written": float64(procLine("io", "wchar") - wrote), "new": float64(run.Counts["new"]),
+	}
+	return got
+}
+
+// playCompare compares a listing with a state that holds the same.
+func playCompare(t *testing.T, s scene) figures {
+	pages := loadPages(t, s.Pages[0])
+	st := newStage(t, s.Dir, pages, "")
+	st.pull() // the checks of the day
+	var bare, noop []float64
+	peak := watchPeak()
+	for range 5 {
+		bare = append(bare, bareWalk(t, pages).Seconds())
+		began := time.Now()
+		run := st.pull()
+		noop = append(noop, time.Since(began).Seconds())
+		if run.Counts["unchanged"] != pages.Rows || run.Counts["read"] != pages.Rows {
+			t.Fatalf("a run with nothing changed: %v", run.Counts)
+		}
+	}
+	slices.Sort(bare)
+	slices.Sort(noop)
+	return figures{"MB": peak(), "bare-s": bare[2], "s": noop[2], "ratio": noop[2] / bare[2], "us/record": noop[2] / float64(pages.Rows) * 1e6}
+}
+
+// bareWalk reads the same bytes token by token and keeps nothing.
+func bareWalk(t *testing.T, p pageFile) time.Duration {
+	src := servePages(t, p)
+	dec := jsontext.NewDecoder(new(bytes.Buffer))
+	var page bytes.Buffer
+	var took time.Duration
+	for i := range len(p.Offsets) - 1 {
+		page.Reset()
+		if _, err := page.ReadFrom(src.page(i)); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		dec.Reset(&page)
+		for {
+			if _, err := dec.ReadToken(); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		took += time.Since(began)
+	}
+	return took
+}
