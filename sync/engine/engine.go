@@ -116,6 +116,9 @@ type Request struct {
 	Full    bool
 	Objects []string // none means all; names of the system's objects
 	Trigger string   // schedule, catch_up, signal, command, after_pull
+	// GiveWay is called between the pages of a full run, with nothing open: a
+	// routine run of the same system that is due goes first there.
+	GiveWay func(context.Context)
 }
 
 // Engine runs pulls and pushes. Two runs of one system must not overlap.

@@ -135,6 +135,7 @@ func (p *puller) list(ctx context.Context) error {
 		if err := ctx.Err(); err != nil && !last {
 			return err
 		}
+		p.giveWay(ctx)
 		p.readAt = p.now()
 	}
 	if !last {
@@ -280,16 +281,32 @@ func (p *puller) mergeSpool(ctx context.Context) error {
 		}
 		return p.settle(tx, &o)
 	})
-	if err != nil {
+	lost := lostEntries(err)
+	if err != nil && !lost {
 		return fmt.Errorf("merge what was read of %s: %w", p.r.Object, err)
 	}
-	if dropped == 0 {
+	if dropped == 0 && !lost {
 		return nil
 	}
-	// The rows were read under other rules: they are read again from the start.
+	if lost {
+		p.log.Error("what was read is damaged in the state and is read again", "system", p.req.System, "object", p.r.Object, "err", err)
+	}
+	// The rows were read under other rules, or are damaged: everything is read
+	// again from the start.
 	return p.opt.Store.Update(func(tx *state.Tx) error {
-		return tx.SetPosition(p.req.System, p.r.Object, state.Position{})
+		if err := p.spool.Drop(tx); err != nil {
+			return err
+		}
+		p.pos = state.Position{}
+		return tx.SetPosition(p.req.System, p.r.Object, p.pos)
 	})
+}
+
+// lostEntries reports whether a merge found damaged entries. The others were
+// merged.
+func lostEntries(err error) bool {
+	var lost *state.SpoolError
+	return errors.As(err, &lost)
 }
 
 // readAgain reads by id what was read too early to be believed (F4).

@@ -177,6 +177,11 @@ func (p *pusher) mergeAnswers(ctx context.Context) error {
 		}
 		return p.applyAnswer(tx, &a)
 	})
+	if lostEntries(err) {
+		// The records are there; without links they are found again by our id.
+		p.log.Error("answers are damaged in the state; the records are looked up again", "system", p.req.System, "object", p.r.Object, "err", err)
+		return p.opt.Store.Update(func(tx *state.Tx) error { return p.spool.Drop(tx) })
+	}
 	if err != nil {
 		return fmt.Errorf("merge what was written to %s: %w", p.r.Object, err)
 	}

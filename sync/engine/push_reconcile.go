@@ -48,6 +48,7 @@ func (p *pusher) reconcile(ctx context.Context) error {
 			return err
 		}
 		done += len(chunk)
+		p.giveWay(ctx)
 		p.progress(p.r.Object, "compare", done, 0)
 		from = chunk[len(chunk)-1].Hub + 1
 	}
@@ -156,6 +157,7 @@ func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields 
 	if err := tx.Hub(p.r.Hub.Name).Touch(it.id); err != nil {
 		return false, err
 	}
+	p.sent = true // another pass writes it, in this run
 	return p.overwrites(tx, it), nil
 }
 

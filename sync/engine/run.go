@@ -159,6 +159,13 @@ func (e *Engine) logRun(rec *state.Run, err error) {
 	e.log.Info("run ended", args...)
 }
 
+// giveWay lets a routine run go first, between two pages of a long one.
+func (r *run) giveWay(ctx context.Context) {
+	if r.req.GiveWay != nil && ctx.Err() == nil {
+		r.req.GiveWay(ctx)
+	}
+}
+
 // progress tells how far the object under way is.
 func (r *run) progress(object, step string, done, total int) {
 	r.opt.OnProgress(Progress{System: r.req.System, Object: object, Step: step, Done: done, Total: total})
