@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -40,7 +41,9 @@ type world struct {
 	cutAt       int // the commit from which on every one fails; 0 for none
 	qbOpt       func(*qbench.Config)
 	sfTransport http.RoundTripper
-	wrap        func(*engine.System) // a last look at a system before it is used
+	more        []fieldmap.RouteSpec             // routes beside those of the files
+	extra       func() map[string]*engine.System // the systems that they name
+	wrap        func(*engine.System)             // a last look at a system before it is used
 }
 
 type worldOption func(*world)
@@ -112,7 +115,10 @@ func (w *world) load() {
 		systems[name] = fieldmap.SystemInfo{Provider: s.Provider}
 	}
 	var bad []fieldmap.Problem
-	w.mapping, bad = fieldmap.Compile(cfg.Hub, cfg.Routes, fieldmap.Options{Systems: systems, Zone: time.UTC})
+	for _, r := range w.more {
+		systems[r.System] = fieldmap.SystemInfo{}
+	}
+	w.mapping, bad = fieldmap.Compile(cfg.Hub, append(cfg.Routes, w.more...), fieldmap.Options{Systems: systems, Zone: time.UTC})
 	if fieldmap.Failed(bad) {
 		w.t.Fatal(bad)
 	}
@@ -164,6 +170,9 @@ func (w *world) build() {
 		w.t.Fatal(err)
 	}
 	systems := map[string]*engine.System{"qbench": engine.NewSystem("qbench", q), "salesforce": engine.NewSystem("salesforce", s)}
+	if w.extra != nil {
+		maps.Copy(systems, w.extra())
+	}
 	if w.wrap != nil {
 		for _, sys := range systems {
 			w.wrap(sys)
