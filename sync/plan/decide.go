@@ -223,15 +223,10 @@ func (s *sides) firstPush() Reason {
 }
 
 // remoteChanged reports whether a changed rule gives their system another value
-// than the one that it was told.
+// than the one that it was told. What is equal under the new rule, and what may
+// differ, stays as it is.
 func (s *sides) remoteChanged() bool {
-	return s.RuleChanged && !s.Tolerated && !s.holdsOurs() && !s.settledDifference()
-}
-
-// settledDifference reports whether the mode never writes this field to a
-// record that exists.
-func (s *sides) settledDifference() bool {
-	return s.Rule.Write == fieldmap.CreateOnly || s.Rule.Write == fieldmap.Never
+	return s.RuleChanged && !s.Tolerated && !s.holdsOurs() && !(s.read && s.equal())
 }
 
 // creation fills a new record: every field that holds a value and may ever be

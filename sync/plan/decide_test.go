@@ -134,7 +134,7 @@ func TestWriteModes(t *testing.T) {
 		{"create_only: both changed", "push write=create_only", "theirs:c seen:a ours:b told:a", "tolerate create_only seen:c told:b"},
 		{"create_only: found blank", "push write=create_only", "theirs:- ours:a found", "tolerate create_only seen:- told:a"},
 		{"create_only: found with another", "push write=create_only", "theirs:b ours:a found", "tolerate create_only seen:b told:a"},
-		{"create_only: a changed rule", "push write=create_only", "theirs:a seen:a ours:b>B told:b rule-changed", "nothing seen:a told:b"},
+		{"create_only: a changed rule", "push write=create_only", "theirs:a seen:a ours:b>B told:b rule-changed", "tolerate create_only seen:a told:b"},
 
 		{"never: creation", "push write=never", "ours:a creating", "tolerate never_written told:a"},
 		{"never: ours changed", "push write=never", "seen:a ours:b told:a", "tolerate never_written seen:a told:b"},
@@ -203,6 +203,7 @@ func TestChangedRule(t *testing.T) {
 		{"pull: theirs changed as well", "pull owned", "theirs:b seen:a ours:a told:a rule-changed", "take source_changed b seen:b told:b"},
 		{"push: the map gives another value", "push", "theirs:Good>green seen:Good ours:ok>OK told:ok rule-changed", "push mapping_changed OK seen:OK told:ok assumed overwrites"},
 		{"push: the same value", "push", "theirs:a seen:a ours:a told:a rule-changed", "nothing seen:a told:a"},
+		{"push: equal under the new rule", "push compare=fold", "theirs:A seen:A ours:a told:a rule-changed", "nothing seen:A told:a"},
 		{"push: a difference that is settled stays so", "push", "theirs:b seen:b ours:a told:a rule-changed tolerated", "nothing seen:b told:a"},
 		{"push: only blanks", "push write=fill_blank", "theirs:Good>green seen:Good ours:ok>OK told:ok rule-changed", "tolerate not_empty seen:Good told:ok"},
 	})
