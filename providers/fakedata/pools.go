@@ -34,7 +34,7 @@ func newPools() pools {
 		tags:             []string{"VIP", "net30", "on hold", "hemp", "stat", "billing-by-PO"},
 		foreignFirst:     []string{"Zoë", "Łukasz", "Søren", "José", "Chloé", "Jürgen", "Иван", "秀英", "Ngọc", "Þóra"},
 		foreignLast:      []string{"Müller", "Núñez", "Østergård", "Kowalczyk-Żak", "O’Brien", "D'Angelo", "Çelik", "Петров", "王", "Nguyễn"},
-		foreignCompanies: []string{"Münchner Prüflabor", "Société Générale d’Analyse", "Laboratório São João", "Ångström Mätteknik", "東京分析センター"},
+		foreignCompanies: []string{"Münchner Prüflabor", "Société Générale d’Analyze", "Laboratório São João", "Ångström Mätteknik", "東京分析センター"},
 		places: []place{
 			{"Denver", "CO", "80202", "US", "303"},
 			{"Portland", "OR", "97204", "US", "503"},

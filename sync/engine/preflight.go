@@ -50,7 +50,7 @@ func (f Finding) String() string {
 	return s
 }
 
-// preflight proves the credential, the organisation and the schema before a run
+// preflight proves the credential, the organization and the schema before a run
 // touches anything, once a day.
 func (r *run) preflight(ctx context.Context) error {
 	routes := r.opt.Mapping.RoutesOf(r.req.System)
@@ -59,7 +59,7 @@ func (r *run) preflight(ctx context.Context) error {
 	if r.checkedLately(key, config) {
 		return nil
 	}
-	if _, err := r.sameOrganisation(ctx, r.sys); err != nil {
+	if _, err := r.sameOrganization(ctx, r.sys); err != nil {
 		return err
 	}
 	findings, err := r.schemaFindings(ctx, r.sys, routes)
@@ -98,10 +98,10 @@ func routesFingerprint(routes []*fieldmap.Route) uint64 {
 	return fp
 }
 
-// sameOrganisation refuses a credential that opens another organisation than
+// sameOrganization refuses a credential that opens another organization than
 // the one the links belong to: a sandbox swapped for production would link
 // nothing and make everything a second time.
-func (e *Engine) sameOrganisation(ctx context.Context, sys *System) (providers.Identity, error) {
+func (e *Engine) sameOrganization(ctx context.Context, sys *System) (providers.Identity, error) {
 	id, err := sys.Provider.Identify(ctx)
 	if err != nil {
 		return id, fmt.Errorf("identify %s: %w", sys.Name, err)
@@ -117,8 +117,8 @@ func (e *Engine) sameOrganisation(ctx context.Context, sys *System) (providers.I
 	}
 	err = &providers.Error{
 		Op: "identify " + sys.Name, Kind: providers.Denied,
-		Message: fmt.Sprintf("the credential opens organisation %s, but the links belong to %s", id.Org, known),
-		Hint:    "give the right credential, or name this organisation as a system of its own in crmsyncd.yaml",
+		Message: fmt.Sprintf("the credential opens organization %s, but the links belong to %s", id.Org, known),
+		Hint:    "give the right credential, or name this organization as a system of its own in crmsyncd.yaml",
 	}
 	return id, err
 }
@@ -129,7 +129,7 @@ func (e *Engine) Check(ctx context.Context, system string) (providers.Identity, 
 	if sys == nil {
 		return providers.Identity{}, nil, fmt.Errorf("no system is named %q", system)
 	}
-	id, err := e.sameOrganisation(ctx, sys)
+	id, err := e.sameOrganization(ctx, sys)
 	if err != nil {
 		return id, nil, err
 	}

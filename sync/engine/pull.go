@@ -179,7 +179,7 @@ func (p *puller) page(ctx context.Context, page *record.Page) error {
 	}
 	p.count("read", len(page.Records))
 	p.count("unchanged", len(page.Records)-len(fresh))
-	return p.take(ctx, obs, page.Next)
+	return p.take(obs, page.Next)
 }
 
 // freshRecord is a record of a page that has to be looked at.
@@ -235,7 +235,7 @@ func (p *puller) completeRecords(ctx context.Context, recs []record.Record, fres
 
 // take makes observations durable: straight into the rows while they are few,
 // through the spool when they are many. The cursor moves with them.
-func (p *puller) take(ctx context.Context, obs []observation, next record.Cursor) error {
+func (p *puller) take(obs []observation, next record.Cursor) error {
 	p.straight += len(obs)
 	if len(obs) == 0 && next == p.pos.Cursor {
 		return nil

@@ -37,7 +37,8 @@ type pusher struct {
 	sent     bool         // something was written, or released, in this pass
 	creates  []*item
 	updates  []*item
-	scanned  int
+	scanned  int // in the first walk
+	decided  int // in the second
 	today    string
 	free     []*item // for reuse
 	indexed  bool    // the index of the target's keys is up to date in this run
@@ -50,7 +51,6 @@ type item struct {
 	link     state.Link
 	linked   bool
 	lost     bool
-	mayMake  bool         // D14
 	key      string       // what people know it by
 	external record.Value // our id, as it stands or shall stand there
 	verdicts []plan.Verdict
@@ -283,7 +283,7 @@ func linkedEvent(system, hubObject string, id state.HubID) string {
 // what is not linked, commits that and counts what would be overwritten; the
 // second writes.
 func (p *pusher) pass(ctx context.Context) error {
-	p.sent, p.scanned = false, 0
+	p.sent, p.scanned, p.decided = false, 0, 0
 	overwrites, err := p.matchAll(ctx)
 	if err != nil {
 		return err
@@ -351,9 +351,8 @@ func (p *pusher) load(tx *state.Tx, id state.HubID) (*item, error) {
 		return nil, nil // closed for a reason that a hold or a person tells
 	}
 	it.linked = ok
-	it.external, err = p.externalOf(tx, it)
-	it.key = p.keyOf(&it.rec)
-	return it, err
+	it.external, it.key = p.externalOf(tx, it), p.keyOf(&it.rec)
+	return it, nil
 }
 
 func (p *pusher) newItem(id state.HubID) *item {
@@ -393,27 +392,24 @@ func (p *pusher) inScope(it *item) (bool, error) {
 
 // externalOf is the id that we write into the target: the source's, never the
 // hub's own. It is the object's id field, else system:id of its source.
-func (p *pusher) externalOf(tx *state.Tx, it *item) (record.Value, error) {
+func (p *pusher) externalOf(tx *state.Tx, it *item) record.Value {
 	if p.r.ExternalID == "" {
-		return record.NullValue(), nil
+		return record.NullValue()
 	}
 	if id := p.r.Hub.ID; id != nil {
 		if v := it.rec.Get(p.names.fields[p.r.Hub][id.Index]); v.IsSet() {
-			return v, nil
+			return v
 		}
 	}
-	var l state.Link
 	for _, r := range p.opt.Mapping.Routes {
-		if r.Direction != fieldmap.Pull || r.Hub != p.r.Hub {
+		if r.Direction != fieldmap.Pull || r.Hub != p.r.Hub || r.System != p.r.Hub.SystemOfRecord {
 			continue
 		}
-		if ok, err := tx.Links(r.System, r.Object).Get(it.id, &l); ok && err == nil && l.State != state.LinkClosed {
-			if r.System == p.r.Hub.SystemOfRecord {
-				return record.Of(r.System + ":" + l.Remote), nil
-			}
+		if remote, ok := p.openLink(tx, r, it.id); ok {
+			return record.Of(r.System + ":" + remote)
 		}
 	}
-	return record.NullValue(), nil
+	return record.NullValue()
 }
 
 // mayCreate reports whether the hub record comes from a system that may create
@@ -422,9 +418,9 @@ func (p *pusher) mayCreate(tx *state.Tx, id state.HubID) bool {
 	if p.r.MatchOnly {
 		return false
 	}
-	any := slices.Contains(p.r.CreateFrom, "any")
+	fromAny := slices.Contains(p.r.CreateFrom, "any")
 	for _, r := range p.opt.Mapping.Routes {
-		if r.Direction != fieldmap.Pull || r.Hub != p.r.Hub || !any && !slices.Contains(p.r.CreateFrom, r.System) {
+		if r.Direction != fieldmap.Pull || r.Hub != p.r.Hub || !fromAny && !slices.Contains(p.r.CreateFrom, r.System) {
 			continue
 		}
 		if _, ok := p.openLink(tx, r, id); ok {

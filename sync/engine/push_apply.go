@@ -19,7 +19,8 @@ const maxAttempts = 3
 // applyChunk is the second walk: it decides again, on the rows as they are now,
 // and gathers full batches.
 func (p *pusher) applyChunk(ctx context.Context, ids []state.HubID) error {
-	p.progress(p.r.Object, "write", p.rec.Counts["sent"], p.scanned)
+	p.decided += len(ids)
+	p.progress(p.r.Object, "write", p.decided, p.scanned)
 	var quiet, dirty []*item
 	err := p.opt.Store.View(func(tx *state.Tx) error {
 		for _, id := range ids {
@@ -30,8 +31,12 @@ func (p *pusher) applyChunk(ctx context.Context, ids []state.HubID) error {
 			if it == nil {
 				continue
 			}
-			if err := p.sort(tx, it, &quiet, &dirty); err != nil {
-				return err
+			idle, changed := p.sort(tx, it)
+			if idle {
+				quiet = append(quiet, it)
+			}
+			if changed {
+				dirty = append(dirty, it)
 			}
 		}
 		return nil
@@ -48,43 +53,50 @@ func (p *pusher) applyChunk(ctx context.Context, ids []state.HubID) error {
 	return p.flush(ctx, false)
 }
 
-// sort decides one item and puts it where it belongs: to be created, to be
-// updated, to be settled without a call (dirty), or nothing to do (quiet).
-func (p *pusher) sort(tx *state.Tx, it *item, quiet, dirty *[]*item) error {
+// sort decides one item and puts it where it belongs. quiet means that there is
+// nothing to do; dirty that holds or digests move without a call.
+func (p *pusher) sort(tx *state.Tx, it *item) (quiet, dirty bool) {
 	holds := tx.HoldsOf(p.req.System, p.r.Object, it.id, "")
-	if p.dropped(it, holds) || !it.linked && p.undecided(holds) {
-		*quiet = append(*quiet, it)
-		return nil
+	leaving := it.linked && it.link.State != state.LinkOpen
+	if leaving || p.dropped(it, holds) || !it.linked && p.undecided(holds) {
+		return true, false
 	}
-	moves := false
+	moves := p.decideItem(tx, it)
+	if moves && !it.wait {
+		quiet = p.gather(it, holds)
+	}
+	settled := moves && it.linked && !it.wait && !p.writes(it)
+	return quiet, len(it.holds) > 0 || len(holds) > 0 || settled
+}
+
+// decideItem takes the verdicts on a linked record, or on one to be made.
+func (p *pusher) decideItem(tx *state.Tx, it *item) (moves bool) {
 	switch {
-	case it.linked && it.link.State == state.LinkOpen:
-		var err error
-		if moves, err = p.decide(tx, it); err != nil {
-			return err
-		}
 	case it.linked:
-		*quiet = append(*quiet, it)
-		return nil
+		return p.decide(tx, it)
 	case !p.mayCreate(tx, it.id):
 		p.count("not_created", 1)
-	case !p.waits(tx, it):
-		p.decideCreate(tx, it)
-		moves = true
+		return false
+	case p.waits(tx, it):
+		return false
 	}
+	p.decideCreate(tx, it)
+	return true
+}
+
+// gather puts an item that has something to send into its batch, unless the
+// vendor refused just that before.
+func (p *pusher) gather(it *item, holds []state.Hold) (refused bool) {
 	switch {
-	case !it.wait && moves && p.refusedBefore(it, holds):
+	case p.refusedBefore(it, holds):
 		p.count("held", 1)
-		*quiet = append(*quiet, it)
-	case !it.wait && moves && !it.linked:
+		return true
+	case !it.linked:
 		p.creates = append(p.creates, it)
-	case !it.wait && p.writes(it):
+	case p.writes(it):
 		p.updates = append(p.updates, it)
 	}
-	if len(it.holds) > 0 || len(holds) > 0 || moves && it.linked && !it.wait && !p.writes(it) {
-		*dirty = append(*dirty, it)
-	}
-	return nil
+	return false
 }
 
 // writes reports whether a linked item needs a call.
@@ -300,7 +312,7 @@ func (p *pusher) sendCreates(ctx context.Context, items []*item) error {
 	}
 	p.sent = true
 	if err != nil {
-		return p.createFailed(ctx, batch, items, err)
+		return p.createFailed(ctx, batch, err)
 	}
 	return p.commitCreates(ctx, batch, items, results)
 }
@@ -326,7 +338,7 @@ func (p *pusher) intentsOf(items []*item) []state.Intent {
 // createFailed deals with a call that failed as a whole. If it may have taken
 // effect, the records are looked up by our id; what is not found waits for the
 // next run, which looks again before it makes anything (F8).
-func (p *pusher) createFailed(ctx context.Context, batch uint64, items []*item, err error) error {
+func (p *pusher) createFailed(ctx context.Context, batch uint64, err error) error {
 	if providers.KindOf(err) != providers.Unknown {
 		cerr := p.opt.Store.Update(func(tx *state.Tx) error { return tx.CloseIntents(p.req.System, p.r.Object, batch) })
 		if cerr != nil {
@@ -419,14 +431,14 @@ func (p *pusher) adopt(ctx context.Context, items []*item) error {
 	}
 	fields := p.findFields()
 	key := p.matchKeys()[0]
-	hits, readAt, err := p.find(ctx, key, fields, items)
+	hits, err := p.find(ctx, key, fields, items)
 	if err != nil {
 		return err
 	}
 	return p.opt.Store.Update(func(tx *state.Tx) error {
 		for _, it := range items {
 			it.holds, it.wait = nil, false
-			done, _, err := p.matched(tx, key, it, fields, hits, readAt)
+			done, _, err := p.matched(tx, key, it, fields, hits)
 			if err != nil {
 				return err
 			}

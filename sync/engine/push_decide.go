@@ -51,7 +51,7 @@ func (p *pusher) parentWaits(tx *state.Tx, it *item, rule *fieldmap.Rule, v reco
 
 // decide takes the verdict on every field of a linked record, from what the
 // hub holds and what the link was told. It reports whether anything moves.
-func (p *pusher) decide(tx *state.Tx, it *item) (moves bool, err error) {
+func (p *pusher) decide(tx *state.Tx, it *item) (moves bool) {
 	it.verdicts = it.verdicts[:0]
 	nums, fields := p.names.rules[p.r], p.names.fields[p.r.Hub]
 	for i, rule := range p.r.Fields {
@@ -70,7 +70,7 @@ func (p *pusher) decide(tx *state.Tx, it *item) (moves bool, err error) {
 	if lf := it.link.Field(p.external); p.r.ExternalID != "" && it.external.IsSet() && (lf == nil || lf.Told != p.key.Value(record.ID, it.external)) {
 		it.setExt, moves = true, true
 	}
-	return moves, nil
+	return moves
 }
 
 // updateWaits applies the rules that hold a linked record whole: a contact

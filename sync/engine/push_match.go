@@ -87,11 +87,11 @@ func (p *pusher) unread(it *item) bool {
 // overwrites decides a linked record and reports whether a value that is not
 // blank would be replaced, which no accepted plan lets through.
 func (p *pusher) overwrites(tx *state.Tx, it *item) bool {
-	if _, err := p.decide(tx, it); err != nil || it.wait {
+	if p.decide(tx, it); it.wait {
 		return false
 	}
-	row, any := p.planRow(it)
-	return any && !accepted(tx, p.plans, row)
+	row, found := p.planRow(it)
+	return found && !accepted(tx, p.plans, row)
 }
 
 // planRow is what a plan keeps of a record's overwrites: enough to tell whether
@@ -220,7 +220,7 @@ func (p *pusher) findChunk(ctx context.Context, loose []*item) (overwrites int, 
 		if len(loose) == 0 {
 			return overwrites, nil
 		}
-		hits, readAt, err := p.find(ctx, key, fields, loose)
+		hits, err := p.find(ctx, key, fields, loose)
 		if err != nil {
 			return overwrites, err
 		}
@@ -228,7 +228,7 @@ func (p *pusher) findChunk(ctx context.Context, loose []*item) (overwrites int, 
 		err = p.opt.Store.Update(func(tx *state.Tx) error {
 			rest = rest[:0]
 			for _, it := range loose {
-				done, over, err := p.matched(tx, key, it, fields, hits, readAt)
+				done, over, err := p.matched(tx, key, it, fields, hits)
 				if err != nil {
 					return err
 				}
@@ -250,25 +250,24 @@ func (p *pusher) findChunk(ctx context.Context, loose []*item) (overwrites int, 
 }
 
 // find asks the target for all records that may be meant, once per key.
-func (p *pusher) find(ctx context.Context, key fieldmap.MatchKey, fields []record.Field, loose []*item) ([]hit, int64, error) {
+func (p *pusher) find(ctx context.Context, key fieldmap.MatchKey, fields []record.Field, loose []*item) ([]hit, error) {
 	var values []record.Value
 	for _, it := range loose {
 		values = append(values, spellings(key.Compare, p.wanted(key, it))...)
 	}
 	values = distinct(values)
 	if len(values) == 0 {
-		return nil, 0, nil
+		return nil, nil
 	}
-	readAt := unixMilli(p.now())
 	recs, err := p.lookUp(ctx, key, fields, values)
 	if err != nil {
-		return nil, 0, fmt.Errorf("look up %s by %s: %w", p.r.Object, key.Remote, err)
+		return nil, fmt.Errorf("look up %s by %s: %w", p.r.Object, key.Remote, err)
 	}
 	hits := make([]hit, len(recs))
 	for i := range recs {
 		hits[i] = p.convert(&recs[i], fields)
 	}
-	return hits, readAt, nil
+	return hits, nil
 }
 
 func (p *pusher) convert(rec *record.Record, fields []record.Field) hit {
@@ -286,7 +285,7 @@ func (p *pusher) convert(rec *record.Record, fields []record.Field) hit {
 
 // matched takes the verdict on one record's hits. done is false when the next
 // key is to be tried.
-func (p *pusher) matched(tx *state.Tx, key fieldmap.MatchKey, it *item, fields []record.Field, hits []hit, readAt int64) (done, over bool, err error) {
+func (p *pusher) matched(tx *state.Tx, key fieldmap.MatchKey, it *item, fields []record.Field, hits []hit) (done, over bool, err error) {
 	want := p.wanted(key, it)
 	var candidates []plan.Hit
 	for i := range hits {
@@ -300,7 +299,7 @@ func (p *pusher) matched(tx *state.Tx, key fieldmap.MatchKey, it *item, fields [
 	m := plan.MatchHits(key, want, it.external, candidates)
 	switch m.Kind {
 	case plan.Linked:
-		over, err = p.linkFound(tx, it, fields, hitByID(hits, m.IDs[0]), readAt)
+		over, err = p.linkFound(tx, it, fields, hitByID(hits, m.IDs[0]))
 		return true, over, err
 	case plan.Ambiguous:
 		p.hold(it, "", HoldAmbiguous, "several records have this "+key.Remote, "", m.IDs...)
@@ -324,20 +323,8 @@ func hitByID(hits []hit, id string) *hit {
 // presentElsewhere reports whether an external id belongs to a source record
 // that we know as present and that is not this one.
 func (p *pusher) presentElsewhere(tx *state.Tx, ext record.Value, not state.HubID) bool {
-	if o := p.r.Hub; o.ID != nil {
-		ik, ok := p.indexKey(indexName{o.ID, fieldmap.Exact}, ext)
-		if ok {
-			ids, _ := tx.Hub(o.Name).Find(ik)
-			for _, id := range ids {
-				var rec state.HubRecord
-				if got, err := tx.Hub(o.Name).Get(id, &rec); err != nil || !got || id == not || rec.State != state.HubActive {
-					continue
-				}
-				if rec.Get(p.names.fields[o][o.ID.Index]) == ext {
-					return true
-				}
-			}
-		}
+	if p.r.Hub.ID != nil && p.hubHas(tx, ext, not) {
+		return true
 	}
 	system, remote, ok := strings.Cut(ext.Text(), ":")
 	if !ok {
@@ -354,9 +341,29 @@ func (p *pusher) presentElsewhere(tx *state.Tx, ext record.Value, not state.HubI
 	return false
 }
 
+// hubHas reports whether another hub record in scope has this identity.
+func (p *pusher) hubHas(tx *state.Tx, id record.Value, not state.HubID) bool {
+	o := p.r.Hub
+	ik, ok := p.indexKey(indexName{o.ID, fieldmap.Exact}, id)
+	if !ok {
+		return false
+	}
+	hubs, _ := tx.Hub(o.Name).Find(ik)
+	for _, hub := range hubs {
+		var rec state.HubRecord
+		if got, err := tx.Hub(o.Name).Get(hub, &rec); err != nil || !got || hub == not || rec.State != state.HubActive {
+			continue
+		}
+		if rec.Get(p.names.fields[o][o.ID.Index]) == id {
+			return true
+		}
+	}
+	return false
+}
+
 // linkFound links a hub record with the record that was found. What was read
 // with it is the link's first seen, and decides the first meeting.
-func (p *pusher) linkFound(tx *state.Tx, it *item, fields []record.Field, h *hit, readAt int64) (over bool, err error) {
+func (p *pusher) linkFound(tx *state.Tx, it *item, fields []record.Field, h *hit) (over bool, err error) {
 	ls := tx.Links(p.req.System, p.r.Object)
 	if other, _, st, ok := ls.Peek(h.id); ok && other != it.id && st != state.LinkClosed {
 		p.hold(it, "", HoldDuplicate, fmt.Sprintf("%s %s is already linked with %s/%s", p.r.Object, h.id, p.r.Hub.Name, other), "",
@@ -364,10 +371,7 @@ func (p *pusher) linkFound(tx *state.Tx, it *item, fields []record.Field, h *hit
 		return false, p.putHolds(tx, it)
 	}
 	it.link = state.Link{Hub: it.id, Remote: h.id, Origin: state.OriginFound, State: state.LinkOpen}
-	over, err = p.meet(tx, it, fields, h)
-	if err != nil {
-		return false, err
-	}
+	over = p.meet(tx, it, fields, h)
 	if err := ls.Put(&it.link); err != nil {
 		return false, err
 	}
@@ -387,7 +391,7 @@ func (p *pusher) linkFound(tx *state.Tx, it *item, fields []record.Field, h *hit
 // meet decides every field of a record that was just read, and keeps the
 // verdicts in the link: a field that must be written is left without told, so
 // that the second walk writes it.
-func (p *pusher) meet(tx *state.Tx, it *item, fields []record.Field, h *hit) (over bool, err error) {
+func (p *pusher) meet(tx *state.Tx, it *item, fields []record.Field, h *hit) (over bool) {
 	for i, rule := range p.r.Fields {
 		at := fieldIndex(fields, rule.Remote.Name)
 		if at < 0 || h.faults[at] != "" {
@@ -405,7 +409,7 @@ func (p *pusher) meet(tx *state.Tx, it *item, fields []record.Field, h *hit) (ov
 			p.meetExternal(it, h.values[at])
 		}
 	}
-	return over, nil
+	return over
 }
 
 func fieldIndex(fields []record.Field, name string) int {

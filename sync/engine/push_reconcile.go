@@ -139,15 +139,9 @@ func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields 
 	}
 	h := p.convert(rec, fields)
 	if only != nil {
-		for i, rule := range p.r.Fields {
-			if at := fieldIndex(fields, rule.Remote.Name); at >= 0 && !only[i] && it.link.Field(p.names.rules[p.r][i]) != nil {
-				h.faults[at] = "not asked for"
-			}
-		}
+		p.mask(it, &h, fields, only)
 	}
-	if _, err := p.meet(tx, it, fields, &h); err != nil {
-		return false, err
-	}
+	p.meet(tx, it, fields, &h)
 	if err := tx.Links(p.req.System, p.r.Object).Put(&it.link); err != nil {
 		return false, err
 	}
@@ -159,6 +153,16 @@ func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields 
 	}
 	p.sent = true // another pass writes it, in this run
 	return p.overwrites(tx, it), nil
+}
+
+// mask leaves out the fields that a back-fill is not about, unless the link
+// knows nothing of them.
+func (p *pusher) mask(it *item, h *hit, fields []record.Field, only map[int]bool) {
+	for i, rule := range p.r.Fields {
+		if at := fieldIndex(fields, rule.Remote.Name); at >= 0 && !only[i] && it.link.Field(p.names.rules[p.r][i]) != nil {
+			h.faults[at] = "not asked for"
+		}
+	}
 }
 
 // pending reports whether some field was met and must be written.

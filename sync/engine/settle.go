@@ -303,9 +303,10 @@ func (s *settling) apply(verdicts []plan.Verdict) (changed bool) {
 			continue
 		}
 		note := uint8(0)
-		if v.Kind == plan.Tolerate {
+		switch v.Kind {
+		case plan.Tolerate:
 			note = uint8(v.Reason)
-		} else if v.Kind == plan.Nothing {
+		case plan.Nothing:
 			if lf := s.link.Field(rules[i]); lf != nil {
 				note = lf.Note
 			}

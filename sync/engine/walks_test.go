@@ -157,7 +157,7 @@ func TestHubChangesWhileSending(t *testing.T) {
 
 // A sandbox swapped for production stops the system before anything is read or
 // written.
-func TestAnotherOrganisation(t *testing.T) {
+func TestAnotherOrganization(t *testing.T) {
 	w := newWorld(t)
 	w.qb.AddCustomer(customer("Acme"))
 	w.sync()
@@ -172,10 +172,10 @@ func TestAnotherOrganisation(t *testing.T) {
 	w.pull()
 	_, err = w.tryPush()
 	if providers.KindOf(err) != providers.Denied || !strings.Contains(err.Error(), "organi") {
-		t.Errorf("err = %v, want the organisation refused", err)
+		t.Errorf("err = %v, want the organization refused", err)
 	}
 	if other.Count("Account") != 0 {
-		t.Error("records were made in another organisation")
+		t.Error("records were made in another organization")
 	}
 }
 

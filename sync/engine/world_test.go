@@ -22,7 +22,7 @@ import (
 	"crmsyncd/sync/plan"
 )
 
-// world is a whole small world: a QBench tenant, a Salesforce organisation, the
+// world is a whole small world: a QBench tenant, a Salesforce organization, the
 // shipped configuration between them and a real state file.
 type world struct {
 	t           *testing.T
@@ -86,17 +86,17 @@ func shippedFiles(t testing.TB) fstest.MapFS {
 }
 
 // edit replaces text in one file of the configuration.
-func (w *world) edit(file, old, new string) {
+func (w *world) edit(file, from, to string) {
 	w.t.Helper()
 	text := string(w.files[file].Data)
-	if !strings.Contains(text, old) {
-		w.t.Fatalf("%s does not hold %q", file, old)
+	if !strings.Contains(text, from) {
+		w.t.Fatalf("%s does not hold %q", file, from)
 	}
-	w.files[file] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(text, old, new))}
+	w.files[file] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(text, from, to))}
 }
 
-func edited(file, old, new string) worldOption {
-	return func(w *world) { w.edit(file, old, new) }
+func edited(file, from, to string) worldOption {
+	return func(w *world) { w.edit(file, from, to) }
 }
 
 // load compiles the configuration.

@@ -57,16 +57,19 @@ const (
 	ExternalID      Reason = 22 // our id is put on a record that was found (D18)
 )
 
-var reasonNames = [...]string{
-	"", "source_changed", "new_record", "first_meeting", "mapping_changed", "blank_filled", "drift_enforced",
-	"overwritten", "drift", "create_only", "never_written", "blank_ignored", "kept_both", "not_owner", "remote_form",
-	"equal_by_form", "conflict", "missing_required", "suspended", "same", "not_empty", "skipped", "external_id",
+// reasonNames are in the order of the numbers.
+func reasonNames() []string {
+	return []string{
+		"", "source_changed", "new_record", "first_meeting", "mapping_changed", "blank_filled", "drift_enforced",
+		"overwritten", "drift", "create_only", "never_written", "blank_ignored", "kept_both", "not_owner", "remote_form",
+		"equal_by_form", "conflict", "missing_required", "suspended", "same", "not_empty", "skipped", "external_id",
+	}
 }
 
 // String is the name that admins see.
 func (r Reason) String() string {
-	if int(r) < len(reasonNames) {
-		return reasonNames[r]
+	if names := reasonNames(); int(r) < len(names) {
+		return names[r]
 	}
 	return "unknown"
 }

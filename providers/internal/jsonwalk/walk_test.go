@@ -42,19 +42,37 @@ func TestWalkKeepsLiterals(t *testing.T) {
 		head       []string
 	}{
 		{"empty", `{"totalSize":0,"records":[]}`, nil, []string{"0", "-"}},
-		{"numbers keep their form", `{"records":[{"Id":1e5,"amount":12345.0}]}`,
-			[][]string{{"1e5", "-", "12345.0", "-", "-", "1e5"}}, []string{"-", "-"}},
-		{"nested", ` { "records" : [ { "Account" : { "Ext__c" : "A1" , "n":[1,{"a":2}]} , "Id":"x" } , null ] , "next":"/q" } `,
-			[][]string{{`"x"`, `"A1"`, "-", `{ "Ext__c" : "A1" , "n":[1,{"a":2}]}`, "-", `"x"`}, nil}, []string{"-", `"/q"`}},
-		{"null parent blanks its members", `{"records":[{"Account":null}]}`,
-			[][]string{{"-", "null", "-", "null", "-", "-"}}, []string{"-", "-"}},
-		{"a string where an object was expected leaves its members missing", `{"records":[{"Account":"Main St"}]}`,
-			[][]string{{"-", "-", "-", `"Main St"`, "-", "-"}}, []string{"-", "-"}},
-		{"a flat key with a dot", `{"records":[{"custom.x y":1},{"custom":{"x y":2}}]}`,
-			[][]string{{"-", "-", "-", "-", "1", "-"}, {"-", "-", "-", "-", "2", "-"}}, []string{"-", "-"}},
+		{
+			"numbers keep their form", `{"records":[{"Id":1e5,"amount":12345.0}]}`,
+			[][]string{{"1e5", "-", "12345.0", "-", "-", "1e5"}},
+			[]string{"-", "-"},
+		},
+		{
+			"nested", ` { "records" : [ { "Account" : { "Ext__c" : "A1" , "n":[1,{"a":2}]} , "Id":"x" } , null ] , "next":"/q" } `,
+			[][]string{{`"x"`, `"A1"`, "-", `{ "Ext__c" : "A1" , "n":[1,{"a":2}]}`, "-", `"x"`}, nil},
+			[]string{"-", `"/q"`},
+		},
+		{
+			"null parent blanks its members", `{"records":[{"Account":null}]}`,
+			[][]string{{"-", "null", "-", "null", "-", "-"}},
+			[]string{"-", "-"},
+		},
+		{
+			"a string where an object was expected leaves its members missing", `{"records":[{"Account":"Main St"}]}`,
+			[][]string{{"-", "-", "-", `"Main St"`, "-", "-"}},
+			[]string{"-", "-"},
+		},
+		{
+			"a flat key with a dot", `{"records":[{"custom.x y":1},{"custom":{"x y":2}}]}`,
+			[][]string{{"-", "-", "-", "-", "1", "-"}, {"-", "-", "-", "-", "2", "-"}},
+			[]string{"-", "-"},
+		},
 		{"escaped name", `{"records":[{"\u0049d":7}]}`, [][]string{{"7", "-", "-", "-", "-", "7"}}, []string{"-", "-"}},
-		{"order changes between records", `{"records":[{"Id":1,"amount":2},{"amount":3,"Id":4},{"z":0,"Id":5}]}`,
-			[][]string{{"1", "-", "2", "-", "-", "1"}, {"4", "-", "3", "-", "-", "4"}, {"5", "-", "-", "-", "-", "5"}}, []string{"-", "-"}},
+		{
+			"order changes between records", `{"records":[{"Id":1,"amount":2},{"amount":3,"Id":4},{"z":0,"Id":5}]}`,
+			[][]string{{"1", "-", "2", "-", "-", "1"}, {"4", "-", "3", "-", "-", "4"}, {"5", "-", "-", "-", "-", "5"}},
+			[]string{"-", "-"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

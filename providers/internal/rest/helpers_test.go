@@ -3,7 +3,7 @@ package rest_test
 import (
 	"crypto/tls"
 	"io"
-	"log"
+	"log" //nolint:depguard // httptest servers take nothing else
 )
 
 func quiet() *log.Logger { return log.New(io.Discard, "", 0) }

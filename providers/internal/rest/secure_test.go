@@ -217,8 +217,11 @@ func TestTokenMayMoveTheBaseOnlyWhereAllowed(t *testing.T) {
 		base string
 		ok   bool
 	}{
-		{"https://crm.example.net", true}, {"https://acme.my.example.net", true},
-		{"https://evil.example", false}, {"http://acme.my.example.net", false}, {"garbage", false},
+		{"https://crm.example.net", true},
+		{"https://acme.my.example.net", true},
+		{"https://evil.example", false},
+		{"http://acme.my.example.net", false},
+		{"garbage", false},
 	} {
 		s := &script{steps: steps{answer(200, "{}")}}
 		c := client(t, s, func(c *rest.Config) {

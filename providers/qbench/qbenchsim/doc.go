@@ -7,7 +7,7 @@
 // shift while they are read, dates in four forms, addresses as text, as an
 // object or not at all, and a limit of 300 requests a minute.
 //
-// What QBench's own help centre documents is marked so beside the code; the
+// What QBench's own help center documents is marked so beside the code; the
 // rest follows third-party clients or is our own choice, and says so. Nothing
 // here is shared with the provider that it tests.
 //
