@@ -19,7 +19,11 @@ func (d *Daemon) finish(ctx context.Context, res result) {
 	now := time.Now().Round(0)
 	d.mu.Lock()
 	l, j := res.lane, res.job
-	l.running = nil
+	if l.first == j {
+		l.first = nil
+	} else {
+		l.running = nil
+	}
 	out := outcome{run: res.run, at: now}
 	if res.err != nil {
 		out.err = res.err.Error()
@@ -31,7 +35,7 @@ func (d *Daemon) finish(ctx context.Context, res result) {
 		served = l.serve(j, now)
 		d.retryFull(l, j, res.err, now)
 	}
-	if l.gone {
+	if l.gone && l.running == nil {
 		delete(d.lanes, l.sys.Name)
 	}
 	runner, after := d.setup.Runner, l.sys.PushAfter
@@ -74,6 +78,7 @@ func (d *Daemon) retryFull(l *lane, j *job, err error, now time.Time) {
 	}
 	again := *j
 	again.tries++
+	again.wished = now
 	again.trigger = "retry"
 	again.notBefore = now.Add(retryFull)
 	if l.want[again.key()] == nil {

@@ -17,6 +17,7 @@ type lane struct {
 	slots   []slotState
 	want    map[string]*job
 	running *job
+	first   *job               // the routine run that the running one gives way to
 	last    map[string]outcome // by flow
 	gone    bool               // no longer configured; dropped once idle
 }
@@ -33,6 +34,7 @@ type job struct {
 	full      bool
 	objects   []string
 	trigger   string
+	wished    time.Time
 	started   time.Time
 	notBefore time.Time
 	tries     int
@@ -138,7 +140,7 @@ func (d *Daemon) fire(now time.Time) {
 				continue
 			}
 			key := jobKey(s.Flow, s.Full, s.Objects)
-			if l.gone || (l.running != nil && l.running.key() == key) {
+			if l.gone || l.underWay(key) {
 				// Its own run is still under way: this slot is skipped.
 				s.next = s.Schedule.Next(now)
 				continue
@@ -155,31 +157,47 @@ func (d *Daemon) fire(now time.Time) {
 	}
 }
 
+// underWay reports whether the job of this key is being carried out.
+func (l *lane) underWay(key string) bool {
+	return (l.running != nil && l.running.key() == key) || (l.first != nil && l.first.key() == key)
+}
+
 // wish adds a job, unless the same is wanted already.
 func (l *lane) wish(j *job) {
 	if old := l.want[j.key()]; old != nil {
 		old.notBefore = time.Time{}
 		return
 	}
+	j.wished = time.Now().Round(0)
 	l.want[j.key()] = j
 }
 
-// next returns the most urgent wish: routine before full, so that a full run
-// never keeps the day's changes waiting, and pull before push.
-func (l *lane) next(now time.Time) *job {
+// patience is how long a full run waits for a lane that is never idle. Then it
+// begins, and the routine runs go on at its page boundaries.
+const patience = time.Hour
+
+// next returns the most urgent wish that is wanted now: routine before full, so
+// that a full run never keeps the day's changes waiting, and pull before push.
+func (l *lane) next(now time.Time, fits func(*job) bool) *job {
 	var best *job
 	for _, key := range sortedKeys(l.want) {
-		if j := l.want[key]; !j.notBefore.After(now) && (best == nil || j.rank() < best.rank()) {
+		j := l.want[key]
+		if !j.notBefore.After(now) && fits(j) && (best == nil || j.rank(now) < best.rank(now)) {
 			best = j
 		}
 	}
 	return best
 }
 
-func (j *job) rank() int {
-	r := 0
-	if j.full {
-		r = 2
+func anyJob(*job) bool { return true }
+
+func (j *job) rank(now time.Time) int {
+	r := 2
+	switch {
+	case j.full && !j.wished.Add(patience).After(now) && !j.notBefore.Add(patience).After(now):
+		r = 0
+	case j.full:
+		r = 4
 	}
 	if j.flow == FlowPush {
 		r++
@@ -205,7 +223,7 @@ func (d *Daemon) dispatch(ctx context.Context, now time.Time) {
 		if l == nil || l.gone || l.running != nil {
 			continue
 		}
-		j := l.next(now)
+		j := l.next(now, anyJob)
 		if j == nil {
 			continue
 		}
@@ -218,6 +236,15 @@ func (d *Daemon) dispatch(ctx context.Context, now time.Time) {
 
 // run carries out one job and always reports.
 func (d *Daemon) run(ctx context.Context, r Runner, l *lane, system string, j *job) {
+	res := d.carryOut(ctx, r, l, system, j, d.giveWay(r, l, system, j))
+	select {
+	case d.done <- res:
+	case <-d.over: // the stop did not wait for this run
+	}
+}
+
+// carryOut does one job and returns how it ended, also where it panicked.
+func (d *Daemon) carryOut(ctx context.Context, r Runner, l *lane, system string, j *job, giveWay func(context.Context)) result {
 	res := result{lane: l, job: j}
 	func() {
 		defer func() {
@@ -225,7 +252,7 @@ func (d *Daemon) run(ctx context.Context, r Runner, l *lane, system string, j *j
 				res.panic = d.logPanic(system, j.flow, p)
 			}
 		}()
-		req := engine.Request{System: system, Full: j.full, Objects: j.objects, Trigger: j.trigger}
+		req := engine.Request{System: system, Full: j.full, Objects: j.objects, Trigger: j.trigger, GiveWay: giveWay}
 		if j.flow == FlowPull {
 			res.run, res.err = r.Pull(ctx, req)
 		} else {
@@ -238,8 +265,5 @@ func (d *Daemon) run(ctx context.Context, r Runner, l *lane, system string, j *j
 			d.opt.Failed(system, j.flow, res.err.Error())
 		}
 	}
-	select {
-	case d.done <- res:
-	case <-d.over: // the stop did not wait for this run
-	}
+	return res
 }

@@ -162,7 +162,8 @@ type SystemStatus struct {
 	Push      bool               `json:"push"`
 	WritesOff bool               `json:"writes_off,omitempty"`
 	Running   *RunningView       `json:"running,omitempty"`
-	Last      []RunView          `json:"last,omitempty"` // of each flow
+	Waiting   *RunningView       `json:"gives_way,omitempty"` // the full run that stands aside for it
+	Last      []RunView          `json:"last,omitempty"`      // of each flow
 	Next      []NextView         `json:"next,omitempty"`
 	Held      int                `json:"held"`
 	Links     map[string]int     `json:"links,omitempty"` // open ones, by object
@@ -277,8 +278,9 @@ func (a *API) live(st *Status) {
 		if l == nil {
 			continue
 		}
-		if j := l.running; j != nil {
-			s.Running = &RunningView{Flow: j.flow, Full: j.full, Trigger: j.trigger, Since: j.started.UTC()}
+		s.Running = viewRunning(l.running)
+		if l.first != nil {
+			s.Running, s.Waiting = viewRunning(l.first), s.Running
 		}
 		for _, key := range sortedKeys(l.want) {
 			j := l.want[key]
@@ -295,6 +297,13 @@ func (a *API) live(st *Status) {
 			}
 		}
 	}
+}
+
+func viewRunning(j *job) *RunningView {
+	if j == nil {
+		return nil
+	}
+	return &RunningView{Flow: j.flow, Full: j.full, Trigger: j.trigger, Since: j.started.UTC()}
 }
 
 // nextWithoutDaemon tells when runs would be due if a daemon were running.
