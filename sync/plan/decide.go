@@ -43,8 +43,14 @@ type sides struct {
 	read         bool
 }
 
-// equal says whether both sides mean the same.
+// equal says whether both sides mean the same. In a push target, a value that
+// the value map does not have means nothing of ours, even if it is spelled alike.
 func (s *sides) equal() bool {
+	if s.Direction == fieldmap.Push && s.Rule.Values != nil {
+		if _, mapped := s.Rule.Values.ToHub(s.Theirs); !mapped || s.Theirs == s.OursRemote {
+			return s.Theirs == s.OursRemote
+		}
+	}
 	return s.TheirsHub == s.Ours || s.Rule.Equal(s.TheirsHub, s.Ours)
 }
 

@@ -154,7 +154,7 @@ func TestF25_OrderOfSystems(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 6).Draw(t, "rounds") {
 			for i := range one.ends {
-				if flag(t, "edit") {
+				if maybe(t, "edit") {
 					v := value(oneOf(t, "theirs", words()...))
 					one.ends[i].theirs, other.ends[i].theirs = one.ends[i].toRemote(v), other.ends[i].toRemote(v)
 				}

@@ -113,7 +113,7 @@ func (m *meeting) owners() []law {
 	}
 }
 
-func flag(t *rapid.T, name string) bool { return rapid.Bool().Draw(t, name) }
+func maybe(t *rapid.T, name string) bool { return rapid.Bool().Draw(t, name) }
 
 func oneOf[T any](t *rapid.T, name string, of ...T) T { return rapid.SampledFrom(of).Draw(t, name) }
 
@@ -122,14 +122,14 @@ func drawRule(t *rapid.T) *fieldmap.Rule {
 	hub := &fieldmap.HubField{
 		Object: "account", Name: "field", Type: record.Text, Scale: -1,
 		Owner: oneOf(t, "owner", "qbench", ""), Policy: oneOf(t, "policy", "", "", "newer", "hold"),
-		Required: flag(t, "required"), Key: flag(t, "key"), Identity: flag(t, "identity"),
+		Required: maybe(t, "required"), Key: maybe(t, "key"), Identity: maybe(t, "identity"),
 	}
 	return &fieldmap.Rule{
 		Remote: record.Field{Name: "Field__c", Type: record.Text}, Hub: hub,
 		Write:   fieldmap.WriteMode(rapid.IntRange(0, int(fieldmap.Never)).Draw(t, "write")),
 		Compare: oneOf(t, "compare", fieldmap.Exact, fieldmap.Fold),
 		OnEmpty: fieldmap.OnEmpty(rapid.IntRange(0, int(fieldmap.EmptyClear)).Draw(t, "on_empty")),
-		Owned:   hub.Owner != "" && flag(t, "owned"),
+		Owned:   hub.Owner != "" && maybe(t, "owned"),
 	}
 }
 
@@ -142,10 +142,10 @@ func drawField(t *rapid.T) plan.Field {
 		Rule: drawRule(t), Direction: oneOf(t, "direction", fieldmap.Pull, fieldmap.Push),
 		OnLink: fieldmap.LinkRule(rapid.IntRange(0, int(fieldmap.OnLinkKeep)).Draw(t, "on_link")),
 		Theirs: value(theirs), TheirsHub: value(theirs), Ours: value(ours), OursRemote: value(ours),
-		Assumed: flag(t, "assumed"), Lost: flag(t, "lost"), RuleChanged: flag(t, "rule changed"), Tolerated: flag(t, "tolerated"),
-		OursOwned: flag(t, "ours owned"), Found: flag(t, "found"),
+		Assumed: maybe(t, "assumed"), Lost: maybe(t, "lost"), RuleChanged: maybe(t, "rule changed"), Tolerated: maybe(t, "tolerated"),
+		OursOwned: maybe(t, "ours owned"), Found: maybe(t, "found"),
 	}
-	if f.Direction == fieldmap.Push && theirs == "?" && flag(t, "creating") {
+	if f.Direction == fieldmap.Push && theirs == "?" && maybe(t, "creating") {
 		f.Creating, f.Lost = true, false
 		return f
 	}

@@ -188,12 +188,12 @@ func forms() map[string]func(string) string {
 }
 
 func drawEnd(t *rapid.T, name string, dir fieldmap.Direction, hub *fieldmap.HubField) *end {
-	e := &end{name: name, dir: dir, rule: drawRule(t), coded: flag(t, "coded"), form: forms()["as told"]}
+	e := &end{name: name, dir: dir, rule: drawRule(t), coded: maybe(t, "coded"), form: forms()["as told"]}
 	e.rule.Hub, e.rule.Owned = hub, hub.Owner == name
 	e.onLink = fieldmap.LinkRule(rapid.IntRange(0, int(fieldmap.OnLinkKeep)).Draw(t, "on_link"))
 	e.theirs = e.toRemote(value(oneOf(t, "theirs", words()...)))
 	if dir == fieldmap.Push {
-		e.absent = flag(t, "absent")
+		e.absent = maybe(t, "absent")
 		e.form = forms()[oneOf(t, "form", "as told", "upper case", "cuts", "drops", "fills blanks")]
 	}
 	if e.absent {
@@ -218,7 +218,7 @@ func drawWorld(t *rapid.T) *world {
 	if len(w.ends) == 0 {
 		w.ends = append(w.ends, drawEnd(t, "salesforce", fieldmap.Push, hub))
 	}
-	if flag(t, "filled by a person") {
+	if maybe(t, "filled by a person") {
 		w.set("a person", value(oneOf(t, "hub", words()...)))
 	}
 	return w
