@@ -70,7 +70,7 @@ func (c *compilation) write(at place, r *Route, rule *Rule, name string) {
 	}
 }
 
-func (c *compilation) values(at place, r *Route, rule *Rule, entries map[string]string) {
+func (c *compilation) values(at place, r *Route, rule *Rule, entries map[string][]string) {
 	if len(entries) == 0 {
 		return
 	}
@@ -79,16 +79,20 @@ func (c *compilation) values(at place, r *Route, rule *Rule, entries map[string]
 		c.fail(at, fmt.Sprintf("%s takes no value map", f.Name), "an id is the same text everywhere")
 		return
 	}
-	clean := map[string]string{}
+	clean := map[string][]string{}
 	for _, remote := range slices.Sorted(maps.Keys(entries)) {
 		theirs, err := record.Canonical(record.Text, remote)
-		hub, ok := c.mapped(at, f, entries[remote])
+		if len(entries[remote]) == 0 {
+			c.fail(at, "a value map holds a blank", "blank stays blank by itself")
+		}
 		if err != nil || !theirs.IsSet() {
 			c.fail(at, "a value map holds a blank", "blank stays blank by itself")
 			continue
 		}
-		if ok {
-			clean[theirs.Text()] = hub
+		for _, text := range entries[remote] {
+			if hub, ok := c.mapped(at, f, text); ok {
+				clean[theirs.Text()] = append(clean[theirs.Text()], hub)
+			}
 		}
 	}
 	multi := f.Type == record.MultiSet
@@ -96,7 +100,7 @@ func (c *compilation) values(at place, r *Route, rule *Rule, entries map[string]
 	if !multi {
 		rule.Remote.Type = record.Text
 	}
-	if r.Direction == Push && !rule.Values.OneToOne() {
+	if r.Direction == Push && rule.Values.Clash() {
 		c.fail(at, "two remote values stand for one hub value", "a push cannot tell which one to write")
 	}
 }

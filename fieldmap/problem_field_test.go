@@ -116,26 +116,26 @@ func TestFieldProblems(t *testing.T) {
 		},
 		"F18: no such picklist value": {
 			func(c *config) {
-				c.pullField(fieldmap.FieldSpec{Remote: "h", Hub: "health", Values: map[string]string{"OK": "grene"}})
+				c.pullField(fieldmap.FieldSpec{Remote: "h", Hub: "health", Values: map[string][]string{"OK": {"grene"}}})
 			}, `value "grene" is not known (did you mean green?)`, false,
 		},
 		"value of another type": {
 			func(c *config) {
-				c.pullField(fieldmap.FieldSpec{Remote: "n", Hub: "number_of_employees", Values: map[string]string{"few": "some"}})
+				c.pullField(fieldmap.FieldSpec{Remote: "n", Hub: "number_of_employees", Values: map[string][]string{"few": {"some"}}})
 			}, "not a whole number", false,
 		},
 		"blank in a value map": {
 			func(c *config) {
-				c.pullField(fieldmap.FieldSpec{Remote: "h", Hub: "health", Values: map[string]string{" ": "green"}})
+				c.pullField(fieldmap.FieldSpec{Remote: "h", Hub: "health", Values: map[string][]string{" ": {"green"}}})
 			}, "a value map holds a blank", false,
 		},
 		"blank hub value": {
 			func(c *config) {
-				c.pullField(fieldmap.FieldSpec{Remote: "h", Hub: "health", Values: map[string]string{"a": ""}})
+				c.pullField(fieldmap.FieldSpec{Remote: "h", Hub: "health", Values: map[string][]string{"a": {""}}})
 			}, "a value map holds a blank", false,
 		},
 		"push cannot tell": {
-			func(c *config) { c.sfAccount().Fields[3].Values = map[string]string{"A": "Lab", "B": "Lab"} },
+			func(c *config) { c.sfAccount().Fields[3].Values = map[string][]string{"A": {"Lab"}, "B": {"Lab"}} },
 			"a push cannot tell which one to write", false,
 		},
 		"F18: default missing": {
@@ -152,7 +152,7 @@ func TestFieldProblems(t *testing.T) {
 		"default of another type": {
 			func(c *config) {
 				c.pullField(fieldmap.FieldSpec{
-					Remote: "n", Hub: "number_of_employees", OnUnmapped: "default", Default: "few", Values: map[string]string{"a": "1"},
+					Remote: "n", Hub: "number_of_employees", OnUnmapped: "default", Default: "few", Values: map[string][]string{"a": {"1"}},
 				})
 			}, "not a whole number", false,
 		},
@@ -181,7 +181,7 @@ func TestFieldProblems(t *testing.T) {
 			}, "opportunity is never written back", false,
 		},
 		"R76: editable value map": {
-			editable(fieldmap.FieldSpec{Remote: "w", Hub: "health", Values: map[string]string{"a": "green", "b": "green"}}),
+			editable(fieldmap.FieldSpec{Remote: "w", Hub: "health", Values: map[string][]string{"a": {"green"}, "b": {"green"}}}),
 			"a value map that is not one to one", false,
 		},
 		"R76: editable, one to two": {

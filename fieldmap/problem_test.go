@@ -54,7 +54,7 @@ func TestIdentityProblems(t *testing.T) {
 			func(c *config) { c.field(fieldmap.HubFieldSpec{Name: "account_id", Type: "decimal"}) }, "is of type id", false,
 		},
 		"account_id with values": {
-			func(c *config) { c.customer().Fields[0].Values = map[string]string{"1": "2"} }, "account_id takes no value map", false,
+			func(c *config) { c.customer().Fields[0].Values = map[string][]string{"1": {"2"}} }, "account_id takes no value map", false,
 		},
 		"R8: bad id_pattern": {
 			func(c *config) { s := c.account(); s.IDPattern = "["; c.set(s) },
@@ -210,12 +210,12 @@ func TestAllowed(t *testing.T) {
 		"D15: editable task field": func(c *config) {
 			c.closeRoute(fieldmap.ObjectSpec{
 				Object: "task", Hub: "task", Direction: "pull",
-				Fields: []fieldmap.FieldSpec{{Remote: "done", Hub: "status", Editable: true, Values: map[string]string{"true": "closed", "false": "open"}}},
+				Fields: []fieldmap.FieldSpec{{Remote: "done", Hub: "status", Editable: true, Values: map[string][]string{"true": {"closed"}, "false": {"open"}}}},
 			})
 			c.hub.Objects["task"] = fieldmap.HubObjectSpec{SystemOfRecord: "close"}
 		},
 		"R79: editable custom field": func(c *config) {
-			c.closeRoute(lead(fieldmap.FieldSpec{Remote: "h", Hub: "health", Editable: true, Values: map[string]string{"Good": "green", "Bad": "red"}}))
+			c.closeRoute(lead(fieldmap.FieldSpec{Remote: "h", Hub: "health", Editable: true, Values: map[string][]string{"Good": {"green"}, "Bad": {"red"}}}))
 		},
 		"D17: push of the crm id": func(c *config) { c.pushField(fieldmap.FieldSpec{Remote: "Own_Id__c", Hub: "crm_account_id"}) },
 		"R35: key by support id": func(c *config) {
@@ -231,7 +231,7 @@ func TestAllowed(t *testing.T) {
 			c.qbContact().Fields = append(c.qbContact().Fields,
 				fieldmap.FieldSpec{Remote: "c2", Hub: "addresses.HOME.city"}, fieldmap.FieldSpec{Remote: "m", Hub: "phone_numbers.MOBILE"})
 		},
-		"one hub value of two remote ones, pulled": func(c *config) { c.customer().Fields[5].Values["X"] = "Lab" },
+		"one hub value of two remote ones, pulled": func(c *config) { c.customer().Fields[5].Values["X"] = []string{"Lab"} },
 		"D4: fewer needs": func(c *config) {
 			c.drop(c.sfContact(), "phone_numbers.WORK")
 			c.sfContact().CreateNeeds = []string{"email"}

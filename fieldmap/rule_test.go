@@ -33,7 +33,7 @@ func mapped(t *testing.T, spec fieldmap.FieldSpec) *fieldmap.Rule {
 // passed on in silence.
 func TestF18_Values(t *testing.T) {
 	t.Parallel()
-	traffic := map[string]string{"Good": "green", "Bad": "red"}
+	traffic := map[string][]string{"Good": {"green"}, "Bad": {"red"}}
 	for name, tt := range map[string]struct {
 		spec fieldmap.FieldSpec
 		raw  string
@@ -50,10 +50,10 @@ func TestF18_Values(t *testing.T) {
 		"in the picklist":    {fieldmap.FieldSpec{Hub: "health"}, `"green"`, record.Of("green"), true},
 		"not in it":          {fieldmap.FieldSpec{Hub: "health"}, `"blue"`, record.Of("blue"), false},
 		"not in it, default": {fieldmap.FieldSpec{Hub: "health", OnUnmapped: "default", Default: "red"}, `"blue"`, record.Of("red"), true},
-		"bool to text":       {fieldmap.FieldSpec{Hub: "health", Values: map[string]string{"true": "green"}}, `true`, record.Of("green"), true},
-		"text to number":     {fieldmap.FieldSpec{Hub: "number_of_employees", Values: map[string]string{"many": "1000"}}, `"many"`, record.Of("1000"), true},
-		"set":                {fieldmap.FieldSpec{Hub: "labels", Values: map[string]string{"a": "y", "b": "x"}}, `["a","b"]`, record.Multi("x", "y"), true},
-		"set, one unmapped":  {fieldmap.FieldSpec{Hub: "labels", Values: map[string]string{"a": "y"}}, `["a","b"]`, record.NullValue(), false},
+		"bool to text":       {fieldmap.FieldSpec{Hub: "health", Values: map[string][]string{"true": {"green"}}}, `true`, record.Of("green"), true},
+		"text to number":     {fieldmap.FieldSpec{Hub: "number_of_employees", Values: map[string][]string{"many": {"1000"}}}, `"many"`, record.Of("1000"), true},
+		"set":                {fieldmap.FieldSpec{Hub: "labels", Values: map[string][]string{"a": {"y"}, "b": {"x"}}}, `["a","b"]`, record.Multi("x", "y"), true},
+		"set, one unmapped":  {fieldmap.FieldSpec{Hub: "labels", Values: map[string][]string{"a": {"y"}}}, `["a","b"]`, record.NullValue(), false},
 		"set in the list":    {fieldmap.FieldSpec{Hub: "labels"}, `["y","x"]`, record.Multi("x", "y"), true},
 		"set not in it":      {fieldmap.FieldSpec{Hub: "labels"}, `["y","z"]`, record.Multi("y", "z"), false},
 		"R11: repaired id":   {fieldmap.FieldSpec{Hub: "old_id", Normalize: "whole_number"}, `7.0`, record.Of("7"), true},
@@ -86,7 +86,7 @@ func TestR11_Read(t *testing.T) {
 func TestToRemote(t *testing.T) {
 	t.Parallel()
 	c := base()
-	c.sfAccount().Fields[3].Values = map[string]string{"Laboratory": "Lab", "Clinic": "Hospital"}
+	c.sfAccount().Fields[3].Values = map[string][]string{"Laboratory": {"Lab"}, "Clinic": {"Hospital"}}
 	c.sfAccount().Fields[3].OnUnmapped, c.sfAccount().Fields[3].Default = "default", "Other"
 	m, problems := c.compile()
 	if fieldmap.Failed(problems) {
@@ -128,7 +128,7 @@ func TestValueMapLaws(t *testing.T) {
 	hub := []string{"green", "red"}
 	rapid.Check(t, func(rt *rapid.T) {
 		entries := rapid.MapOfN(rapid.StringMatching(`[a-cA-C]{1,2}`), rapid.SampledFrom(hub), 1, 6).Draw(rt, "entries")
-		m := mapped(t, fieldmap.FieldSpec{Remote: "x", Hub: "health", Values: entries}).Values
+		m := mapped(t, fieldmap.FieldSpec{Remote: "x", Hub: "health", Values: lists(entries)}).Values
 		for theirs, ours := range entries {
 			if got, ok := m.ToHub(record.Of(theirs)); !ok || got != record.Of(ours) {
 				rt.Fatalf("%s is %s, not %s", theirs, got.Text(), ours)
@@ -203,7 +203,7 @@ func FuzzCompile(f *testing.F) {
 		c.customer().Filter = filter
 		c.sfAccount().Direction = direction
 		field := fieldmap.FieldSpec{
-			Remote: remote, Hub: hub, Write: write, Compare: compare, Values: map[string]string{from: to},
+			Remote: remote, Hub: hub, Write: write, Compare: compare, Values: map[string][]string{from: {to}},
 			OnUnmapped: unmapped, Default: fallback, Editable: len(remote)%2 == 0, Normalize: write,
 		}
 		c.pullField(field)
@@ -228,4 +228,37 @@ func FuzzCompile(f *testing.F) {
 			}
 		}
 	})
+}
+
+// lists makes each hub value a list of one.
+func lists(entries map[string]string) map[string][]string {
+	out := map[string][]string{}
+	for remote, hub := range entries {
+		out[remote] = []string{hub}
+	}
+	return out
+}
+
+// Several texts of the hub may stand for one value of theirs, in any case; the
+// first is the one that is taken back.
+func TestValueMapOfSeveralTexts(t *testing.T) {
+	t.Parallel()
+	c := base()
+	c.sfAccount().Fields[3].Values = map[string][]string{"FOOD": {"Food", "Food & Beverage"}, "CHEM": {"Chemicals"}}
+	m, problems := c.compile()
+	if fieldmap.Failed(problems) {
+		t.Fatal(problems)
+	}
+	values := m.Route("salesforce", "Account").Fields[3].Values
+	for text, want := range map[string]string{"Food": "FOOD", "food & beverage": "FOOD", "CHEMICALS": "CHEM"} {
+		if got, ok := values.ToRemote(record.Of(text)); !ok || got.Text() != want {
+			t.Errorf("%s goes out as %s", text, got.Text())
+		}
+	}
+	if got, _ := values.ToHub(record.Of("FOOD")); got.Text() != "Food" {
+		t.Errorf("FOOD comes back as %s", got.Text())
+	}
+	if _, ok := values.ToRemote(record.Of("Steel")); ok {
+		t.Error("a value that the map does not hold went out")
+	}
 }

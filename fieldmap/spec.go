@@ -73,15 +73,15 @@ type MatchSpec struct {
 
 // FieldSpec is one field mapping.
 type FieldSpec struct {
-	Remote     string            `koanf:"remote"`
-	Hub        string            `koanf:"hub"`
-	Write      string            `koanf:"write"` // on_change enforce fill_blank create_only never
-	Compare    string            `koanf:"compare"`
-	Values     map[string]string `koanf:"values"` // remote: hub
-	OnUnmapped string            `koanf:"on_unmapped"`
-	Default    string            `koanf:"default"`   // for on_unmapped: default
-	OnEmpty    string            `koanf:"on_empty"`  // ignore or clear
-	Normalize  string            `koanf:"normalize"` // explicit repair, e.g. whole_number for ids in decimal form (R11)
-	Editable   bool              `koanf:"editable"`
-	Line       int               `koanf:"-"`
+	Remote     string              `koanf:"remote"`
+	Hub        string              `koanf:"hub"`
+	Write      string              `koanf:"write"` // on_change enforce fill_blank create_only never
+	Compare    string              `koanf:"compare"`
+	Values     map[string][]string `koanf:"values"` // remote: hub, or a list of hub values; the first is the one that is pulled
+	OnUnmapped string              `koanf:"on_unmapped"`
+	Default    string              `koanf:"default"`   // for on_unmapped: default
+	OnEmpty    string              `koanf:"on_empty"`  // ignore or clear
+	Normalize  string              `koanf:"normalize"` // explicit repair, e.g. whole_number for ids in decimal form (R11)
+	Editable   bool                `koanf:"editable"`
+	Line       int                 `koanf:"-"`
 }

@@ -10,54 +10,71 @@ import (
 // ValueMap translates a system's values into the hub's and back. Blank stays
 // blank in both directions.
 type ValueMap struct {
-	toHub    map[string]string // by their exact text
-	folded   map[string]string // by their text folded; without those that differ only in case
-	toRemote map[string]string
-	multi    bool
+	entries      map[string][]string // their value: the hub's, the one that is taken first
+	toHub        map[string]string   // by their exact text
+	foldedHub    map[string]string   // by their text folded; without those that differ only in case
+	toRemote     map[string]string   // by the hub's exact text
+	foldedRemote map[string]string
+	clash        bool
+	multi        bool
 }
 
-// newValueMap expects hub values in canonical form. Where several of theirs
-// stand for one hub value, the first in sorted order is the one that is
+// newValueMap expects hub values in canonical form. Several hub values may
+// stand for one of theirs, as free text does for a picklist. Where several of
+// theirs stand for one hub value, the first in sorted order is the one that is
 // written.
-func newValueMap(entries map[string]string, multi bool) *ValueMap {
-	m := &ValueMap{
-		toHub: entries, folded: map[string]string{}, toRemote: map[string]string{}, multi: multi,
-	}
-	ambiguous := map[string]bool{}
+func newValueMap(entries map[string][]string, multi bool) *ValueMap {
+	m := &ValueMap{entries: entries, toHub: map[string]string{}, toRemote: map[string]string{}, multi: multi}
 	for _, remote := range slices.Sorted(maps.Keys(entries)) {
-		hub := entries[remote]
-		if _, taken := m.toRemote[hub]; !taken {
+		for i, hub := range entries[remote] {
+			if i == 0 {
+				m.toHub[remote] = hub
+			}
+			if _, taken := m.toRemote[hub]; taken {
+				m.clash = true
+				continue
+			}
 			m.toRemote[hub] = remote
 		}
-		key := foldKey(remote)
-		if other, taken := m.folded[key]; taken && other != hub {
+	}
+	m.foldedHub, m.foldedRemote = foldKeys(m.toHub), foldKeys(m.toRemote)
+	return m
+}
+
+// foldKeys is the map by folded keys, without those that would be ambiguous.
+func foldKeys(in map[string]string) map[string]string {
+	out, ambiguous := map[string]string{}, map[string]bool{}
+	for text, to := range in {
+		key := foldKey(text)
+		if other, taken := out[key]; taken && other != to {
 			ambiguous[key] = true
 		}
-		m.folded[key] = hub
+		out[key] = to
 	}
-	maps.DeleteFunc(m.folded, func(key, _ string) bool { return ambiguous[key] })
-	return m
+	maps.DeleteFunc(out, func(key, _ string) bool { return ambiguous[key] })
+	return out
 }
 
 // ToHub returns the hub's value for one of theirs and whether the map has it.
 // A value that only differs in case from one that the map has is taken for it.
 func (m *ValueMap) ToHub(v record.Value) (record.Value, bool) {
-	return m.translate(v, func(text string) (string, bool) {
-		if hub, ok := m.toHub[text]; ok {
-			return hub, true
-		}
-		hub, ok := m.folded[foldKey(text)]
-		return hub, ok
-	})
+	return m.translate(v, exactThenFolded(m.toHub, m.foldedHub))
 }
 
 // ToRemote returns their value for one of the hub's and whether the map has
-// it.
+// it, on the same terms.
 func (m *ValueMap) ToRemote(v record.Value) (record.Value, bool) {
-	return m.translate(v, func(text string) (string, bool) {
-		remote, ok := m.toRemote[text]
-		return remote, ok
-	})
+	return m.translate(v, exactThenFolded(m.toRemote, m.foldedRemote))
+}
+
+func exactThenFolded(exact, folded map[string]string) func(string) (string, bool) {
+	return func(text string) (string, bool) {
+		if to, ok := exact[text]; ok {
+			return to, true
+		}
+		to, ok := folded[foldKey(text)]
+		return to, ok
+	}
 }
 
 func (m *ValueMap) translate(v record.Value, look func(string) (string, bool)) (record.Value, bool) {
@@ -80,14 +97,29 @@ func (m *ValueMap) translate(v record.Value, look func(string) (string, bool)) (
 	return record.Multi(slices.Compact(elems)...), true
 }
 
-// OneToOne reports whether no two of their values stand for one of the hub's.
-func (m *ValueMap) OneToOne() bool { return len(m.toRemote) == len(m.toHub) }
+// OneToOne reports whether each of their values stands for one of the hub's and
+// no two for the same.
+func (m *ValueMap) OneToOne() bool {
+	for _, hubs := range m.entries {
+		if len(hubs) != 1 {
+			return false
+		}
+	}
+	return !m.clash
+}
 
-// Entries returns the map, their value to the hub's, in order of their values.
+// Clash reports whether two of their values stand for one of the hub's, so that
+// a push could not tell which one to write.
+func (m *ValueMap) Clash() bool { return m.clash }
+
+// Entries returns the map as pairs, their value and one of the hub's, in order
+// of their values.
 func (m *ValueMap) Entries() [][2]string {
-	out := make([][2]string, 0, len(m.toHub))
-	for _, remote := range slices.Sorted(maps.Keys(m.toHub)) {
-		out = append(out, [2]string{remote, m.toHub[remote]})
+	out := make([][2]string, 0, len(m.toRemote))
+	for _, remote := range slices.Sorted(maps.Keys(m.entries)) {
+		for _, hub := range m.entries[remote] {
+			out = append(out, [2]string{remote, hub})
+		}
 	}
 	return out
 }

@@ -88,10 +88,19 @@ func (y routeYAML) spec() fieldmap.RouteSpec {
 		}
 		for _, r := range o.Fields {
 			spec.Fields = append(spec.Fields, fieldmap.FieldSpec{
-				Remote: r.Remote, Hub: r.Hub, Write: r.Write, Compare: r.Compare, Values: r.Values, OnEmpty: r.OnEmpty, Editable: r.Editable,
+				Remote: r.Remote, Hub: r.Hub, Write: r.Write, Compare: r.Compare, Values: lists(r.Values), OnEmpty: r.OnEmpty, Editable: r.Editable,
 			})
 		}
 		out.Objects = append(out.Objects, spec)
+	}
+	return out
+}
+
+// lists makes each hub value a list of one.
+func lists(entries map[string]string) map[string][]string {
+	out := map[string][]string{}
+	for remote, hub := range entries {
+		out[remote] = []string{hub}
 	}
 	return out
 }
