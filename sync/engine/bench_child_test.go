@@ -37,7 +37,7 @@ type figures map[string]float64
 // plays are the scenes by name.
 func plays() map[string]func(*testing.T, scene) figures {
 	return map[string]func(*testing.T, scene) figures{
-		"load": playLoad, "compare": playCompare,
+		"load": playLoad, "compare": playCompare, "push": playPush,
 	}
 }
 

@@ -17,14 +17,29 @@ import (
 // pageRows is how many records one page of the benchmarks holds.
 const pageRows = 200
 
-// edits says which customers differ from how they were first, and how.
-type edits struct {
-	Every int // each Every-th customer, in the order of their ids; 0 for none
-	All   bool
-	Round int // what the new values carry, so that each round is another edit
+// edit says which customers differ from how they were first, and how.
+type edit struct {
+	Every int    // each Every-th customer, in the order of their ids
+	All   bool   // every field but the id, else the name alone
+	Mark  string // what the new values carry, so that each edit is another one
 }
 
-func (e edits) of(n int) bool { return e.Every > 0 && n%e.Every == 0 }
+// edits were made one after the other: the last one of a customer and field
+// shows.
+type edits []edit
+
+// marks returns what the name and what the other fields of a customer carry.
+func (e edits) marks(n int) (name, others string) {
+	for _, one := range e {
+		if n%one.Every != 0 {
+			continue
+		}
+		if name = one.Mark; one.All {
+			others = one.Mark
+		}
+	}
+	return name, others
+}
 
 // pageFile is one listing of customers as QBench would send it, page after page
 // in one file.
@@ -74,26 +89,13 @@ func writePages(tb testing.TB, path string, rows int, e edits) pageFile {
 
 // appendCustomer appends one customer of QBench.
 func appendCustomer(b []byte, n int, e edits) []byte {
-	mark, other := "", ""
-	if e.of(n) {
-		mark = " edit " + strconv.Itoa(e.Round)
-		if e.All {
-			other = strconv.Itoa(e.Round)
-		}
-	}
+	name, x := e.marks(n)
 	return fmt.Appendf(b, `{"id":%d,"customer_name":"Example Laboratories %d GmbH%s","description":"Contract testing for food, feed and `+
 		`drinking water since 1987%s","industry":"Food & Beverage%s","website":"https://www%s.example-%d.test","number_of_employees":%d,`+
 		`"phone":"+49 40 5%s5 %06d","fax":null,"comments":"Called twice, prefers e-mail to the phone","tags":["north","gold"],`+
 		`"street":"Hafenstrasse %d%s","city":"Hamburg%s","state":"HH%s","postal_code":"20%s457","country":"Germany%s",`+
 		`"last_updated":"1602800331","sales_rep":"Someone Else","billing_code":"B-%08d"}`,
-		100000+n, n, other, mark, other, other, n, n%900+e.shift(n), other, n, n%200, other, other, other, other, other, n)
-}
-
-func (e edits) shift(n int) int {
-	if e.All && e.of(n) {
-		return e.Round
-	}
-	return 0
+		100000+n, n, name, x, x, x, n, n%900+len(x), x, n, n%200, x, x, x, x, x, n)
 }
 
 // pageServer answers QBench's lists from a file: what lies between it and the

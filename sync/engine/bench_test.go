@@ -26,7 +26,7 @@ func BenchmarkLoadAndCompare(b *testing.B) {
 	rows := scale(1_000_000)
 	for b.Loop() {
 		dir := b.TempDir()
-		pages := writePages(b, filepath.Join(dir, "pages"), rows, edits{})
+		pages := writePages(b, filepath.Join(dir, "pages"), rows, nil)
 		saved := []string{pages.save(b)}
 		load := play(b, scene{Play: "load", Dir: dir, Pages: saved})
 		report(b, "load-", load)

@@ -1,0 +1,114 @@
+package engine_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"crmsyncd/providers/salesforce/salesforcesim"
+)
+
+// callsPath is where the simulator's process tells what it was asked for. A
+// POST sets the counts to zero.
+const callsPath = "/bench/calls"
+
+// startSalesforce starts a simulated Salesforce in a process of its own, on
+// loopback, and returns its address.
+func startSalesforce(b *testing.B) string {
+	b.Helper()
+	cmd := exec.CommandContext(b.Context(), os.Args[0], "-test.run=^TestBenchSalesforce$", "-test.timeout=60m")
+	cmd.Env = append(os.Environ(), sceneEnv+"=salesforce")
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = in.Close()
+		_, _ = io.Copy(io.Discard, out)
+		_ = cmd.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		b.Fatalf("start the simulator: %v", err)
+	}
+	return strings.TrimSpace(line)
+}
+
+// TestBenchSalesforce is the simulator's process. It ends with its input.
+func TestBenchSalesforce(t *testing.T) {
+	if os.Getenv(sceneEnv) != "salesforce" {
+		t.Skip("the benchmarks call it")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sim, err := salesforcesim.New(salesforcesim.Options{NoAudit: true, Quota: 1 << 40})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", sim)
+	mux.HandleFunc(callsPath, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			sim.ResetCalls()
+		}
+		_ = json.NewEncoder(w).Encode(countCalls(sim))
+	})
+	srv := &http.Server{Handler: mux} //nolint:gosec // loopback, for a benchmark
+	go func() { _ = srv.Serve(listener) }()
+	_, _ = os.Stdout.WriteString("http://" + listener.Addr().String() + "\n")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	_ = srv.Close()
+}
+
+// callCounts is what a simulator was asked for, of one object.
+type callCounts struct {
+	Create, Update, Find, All int
+}
+
+func countCalls(sim *salesforcesim.Sim) map[string]callCounts {
+	c := sim.Calls()
+	out := map[string]callCounts{"": {All: c.Total()}}
+	for _, object := range []string{"Account", "Contact"} {
+		out[object] = callCounts{
+			Create: c.Of(salesforcesim.CallCreateMany, object), Update: c.Of(salesforcesim.CallUpdateMany, object),
+			Find: c.Of(salesforcesim.CallQuery, object) + c.Of(salesforcesim.CallQueryMore, object),
+		}
+	}
+	return out
+}
+
+// askCalls returns the counts and sets them to zero.
+func askCalls(t *testing.T, url string) map[string]callCounts {
+	t.Helper()
+	get, err := http.Get(url + callsPath) //nolint:gosec,noctx // our own simulator
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = get.Body.Close() }()
+	var out map[string]callCounts
+	if err := json.NewDecoder(get.Body).Decode(&out); err != nil {
+		t.Fatal(err)
+	}
+	post, err := http.Post(url+callsPath, "", nil) //nolint:gosec,noctx // our own simulator
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = post.Body.Close()
+	return out
+}
