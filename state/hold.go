@@ -21,6 +21,28 @@ func holdPrefix(system, object string, hub HubID, remote string) string {
 
 func (tx *Tx) holds() *table { return tx.table("hold") }
 
+// holdsState says whether there is any hold at all: mostly there is none, and
+// then no record has to be looked up.
+type holdsState uint8
+
+const (
+	holdsUnknown holdsState = iota
+	holdsNone
+	holdsSome
+)
+
+func (tx *Tx) noHolds() bool {
+	if tx.idle == holdsUnknown {
+		tx.idle = holdsNone
+		if t := tx.holds(); t.b != nil {
+			if key, _ := t.b.Cursor().First(); key != nil {
+				tx.idle = holdsSome
+			}
+		}
+	}
+	return tx.idle == holdsNone
+}
+
 func (tx *Tx) events() *table { return tx.table("event") }
 
 func eventKey(h Hold) []byte { return []byte(escape(h.Event) + " " + h.Key()) }
@@ -69,6 +91,7 @@ func (tx *Tx) PutHold(h Hold) error {
 			return err
 		}
 	}
+	tx.idle = holdsSome
 	return tx.holds().putJSON([]byte(key), h)
 }
 
@@ -102,6 +125,9 @@ func (tx *Tx) Hold(key string) (Hold, bool) {
 // HoldsOf returns the holds of one record of a system: those kept under its hub
 // id, then those kept under its remote id.
 func (tx *Tx) HoldsOf(system, object string, hub HubID, remote string) []Hold {
+	if tx.noHolds() {
+		return nil
+	}
 	var found []Hold
 	if hub != 0 {
 		found = tx.holdsUnder(found, holdPrefix(system, object, hub, ""))
@@ -125,6 +151,9 @@ func (tx *Tx) holdsUnder(found []Hold, prefix string) []Hold {
 
 // HoldsFor returns the holds that wait for this event.
 func (tx *Tx) HoldsFor(event string) []Hold {
+	if tx.noHolds() {
+		return nil
+	}
 	var found []Hold
 	err := tx.events().walk(nil, []byte(escape(event)+" "), func(key, _ []byte, damage error) error {
 		if damage != nil {

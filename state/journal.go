@@ -34,23 +34,43 @@ func (tx *Tx) journalLast() *counter {
 	})
 }
 
+// journalGather is how many entries a transaction gathers before it packs them.
+const journalGather = 512
+
 // Journal appends entries and gives them their sequence numbers. Those of one
-// call share values.
+// transaction share values.
 func (tx *Tx) Journal(entries []JournalEntry) error {
-	size, last := tx.journalBytes(), tx.journalLast()
+	if len(entries) == 0 {
+		return nil
+	}
+	last := tx.journalLast()
+	for i := range entries {
+		entries[i].Seq = last.next()
+	}
+	tx.entries = append(tx.entries, entries...)
+	if len(tx.entries) < journalGather {
+		return nil
+	}
+	return tx.flushJournal()
+}
+
+// flushJournal packs what the transaction gathered.
+func (tx *Tx) flushJournal() error {
+	if len(tx.entries) == 0 {
+		return nil
+	}
+	size, entries := tx.journalBytes(), tx.entries
 	for len(entries) > 0 {
 		n := journalFit(entries)
-		for i := range entries[:n] {
-			entries[i].Seq = last.n + 1 + uint64(i)
-		}
 		payload := packJournal(entries[:n])
-		if err := tx.journal().put(numberKey(last.n+1), payload); err != nil {
+		if err := tx.journal().put(numberKey(entries[0].Seq), payload); err != nil {
 			return fmt.Errorf("write the journal: %w", err)
 		}
 		size.add(len(payload))
-		last.add(n)
 		entries = entries[n:]
 	}
+	clear(tx.entries)
+	tx.entries = tx.entries[:0]
 	return nil
 }
 
@@ -147,6 +167,9 @@ func unpackJournal(first uint64, b []byte) ([]JournalEntry, error) {
 // of one run where run is not 0. Damaged values are left out, and an ErrDamaged
 // that names the first of them is returned in the end.
 func (tx *Tx) EachJournal(object string, hub HubID, run uint64, fn func(JournalEntry) error) error {
+	if err := tx.flushJournal(); err != nil {
+		return err
+	}
 	t := tx.journal()
 	var lost error
 	err := t.walk(nil, nil, func(key, payload []byte, damage error) error {

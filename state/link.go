@@ -41,27 +41,40 @@ type Links struct {
 	remotes *table // remote id → what the index knows of its link
 	pending map[string]remoteRow
 	key     []byte // for look-ups
+
+	total, open *counter // cached
 }
+
+// linksOf names the links of one object of one system.
+type linksOf struct{ system, object string }
 
 // Links returns the links of this object of this system.
 func (tx *Tx) Links(system, object string) *Links {
-	name := bucketName("link", system, object)
-	l := tx.links[name]
+	l := tx.links[linksOf{system, object}]
 	if l == nil {
+		name := bucketName("link", system, object)
 		l = &Links{
 			tx: tx, name: name,
 			rows: tx.table("link", system, object), remotes: tx.table("remote", system, object).pack(0),
 			pending: map[string]remoteRow{},
 		}
-		tx.links[name] = l
+		tx.links[linksOf{system, object}] = l
 	}
 	return l
 }
 
-func (l *Links) counted() *counter { return l.tx.counter(l.name, l.rows.rows) }
+func (l *Links) counted() *counter {
+	if l.total == nil {
+		l.total = l.tx.counter(l.name, l.rows.rows)
+	}
+	return l.total
+}
 
 func (l *Links) opened() *counter {
-	return l.tx.counter("open"+l.name, l.countOpen)
+	if l.open == nil {
+		l.open = l.tx.counter("open"+l.name, l.countOpen)
+	}
+	return l.open
 }
 
 func (l *Links) countOpen() (n uint64) {
@@ -186,22 +199,25 @@ func (l *Links) claim(link *Link) (bool, error) {
 // of the index unless that stays.
 func (l *Links) replace(hub HubID, remote string) error {
 	opened, counted := l.opened(), l.counted()
-	var old Link
-	ok, err := l.Get(hub, &old)
-	if err != nil && !errors.Is(err, ErrDamaged) || !ok {
+	key := numberKey(uint64(hub))
+	payload, ok, err := l.rows.get(key)
+	if !ok {
 		return err
 	}
 	counted.add(-1)
-	if err != nil {
+	st, was, bad := linkHead(payload)
+	switch {
+	case err != nil || bad != nil:
 		// What state the damaged row had is not known; count the others.
 		opened.n, opened.dirty = l.countOpen(), true
-	} else if old.State == LinkOpen {
+		was = []byte(l.remoteOf(hub))
+	case st == LinkOpen:
 		opened.add(-1)
 	}
-	if old.Remote == remote || old.Remote == "" {
+	if string(was) == remote || len(was) == 0 {
 		return nil
 	}
-	return l.release(old.Remote, hub)
+	return l.release(string(was), hub)
 }
 
 // release takes a remote id out of the index if it names hub.
@@ -247,6 +263,9 @@ func (l *Links) flush() error {
 		remotes = append(remotes, r)
 	}
 	slices.Sort(remotes)
+	if l.tx.merging && len(remotes) > 0 && l.remotes.endsBefore(remotes[0]) {
+		l.remotes.pack(fillMerge) // a first load, in order
+	}
 	for _, r := range remotes {
 		if err := l.remotes.put([]byte(r), packRemote(l.pending[r])); err != nil {
 			return err

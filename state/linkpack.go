@@ -106,6 +106,17 @@ func bit(on bool) uint64 {
 	return 0
 }
 
+// linkHead reads state and remote id alone.
+func linkHead(b []byte) (LinkState, []byte, error) {
+	in := newReader(b)
+	flags := in.byte()
+	remote := in.bytes()
+	if in.bad {
+		return 0, nil, errShort
+	}
+	return LinkState(flags & 3), remote, nil
+}
+
 // unpackLink fills all of l but Hub.
 func unpackLink(b []byte, l *Link) error {
 	in := newReader(b)

@@ -197,6 +197,15 @@ func (t *table) lastKey() uint64 {
 	return binary.BigEndian.Uint64(k)
 }
 
+// endsBefore reports whether every key of the table is below key.
+func (t *table) endsBefore(key string) bool {
+	if t.b == nil {
+		return true
+	}
+	last, _ := t.b.Cursor().Last()
+	return string(last) < key
+}
+
 // rows counts the rows by walking all pages.
 func (t *table) rows() uint64 {
 	if t.b == nil {

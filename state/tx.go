@@ -18,10 +18,12 @@ type Tx struct {
 	merging  bool
 	tables   map[string]*table
 	hubs     map[string]*Hub
-	links    map[string]*Links
+	links    map[linksOf]*Links
 	counts   map[string]*counter
 	arena    []byte
 	scratch  []byte
+	entries  []JournalEntry // of the journal, not packed yet
+	idle     holdsState
 	head     *header // to be stored, where it changes
 	damage   error   // met by a reader that has no error of its own to return
 }
@@ -36,7 +38,7 @@ func (s *Store) newTx(b *bbolt.Tx, merging bool) *Tx {
 	return &Tx{
 		s: s, b: b, writable: b.Writable(), merging: merging,
 		tables: map[string]*table{}, hubs: map[string]*Hub{},
-		links: map[string]*Links{}, counts: map[string]*counter{},
+		links: map[linksOf]*Links{}, counts: map[string]*counter{},
 	}
 }
 
@@ -113,6 +115,9 @@ func (tx *Tx) flush() error {
 		if err := l.flush(); err != nil {
 			return err
 		}
+	}
+	if err := tx.flushJournal(); err != nil {
+		return err
 	}
 	counts := tx.table("count")
 	for name, c := range tx.counts {
