@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -108,6 +109,15 @@ func procLine(file, name string) int64 {
 		}
 	}
 	return 0
+}
+
+// cpuTime is what this process has used of all processors so far, in seconds.
+func cpuTime() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
 // watchPeak samples private memory until stop is called, which returns the

@@ -34,11 +34,12 @@ func playPush(t *testing.T, s scene) figures {
 		}
 		st.pull()
 		askCalls(t, s.URL)
-		wrote, peak, began := procLine("io", "wchar"), watchPeak(), time.Now()
+		wrote, peak, began, used := procLine("io", "wchar"), watchPeak(), time.Now(), cpuTime()
 		run := st.push()
 		took := time.Since(began).Seconds()
 		n := run.Counts["created"] + run.Counts["updated"]
 		got[name+"-records/s"] = float64(n) / took
+		got[name+"-us/record"] = (cpuTime() - used) / float64(n) * 1e6
 		got[name+"-MB"] = peak()
 		got[name+"-written/record"] = float64(procLine("io", "wchar")-wrote) / float64(n)
 		calls := askCalls(t, s.URL)["Account"]
