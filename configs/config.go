@@ -81,6 +81,9 @@ type Auth struct {
 type Schedule struct {
 	Routine string
 	Full    string
+	// Push is PushAfterPull or PushScheduled; it is the system's, and empty for
+	// a single object.
+	Push string
 }
 
 // Guards are the limits at which a run stops and asks (D22).

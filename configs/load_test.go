@@ -187,9 +187,9 @@ func TestB8_DefaultSchedules(t *testing.T) {
 	files["crmsyncd.yaml"].Data = []byte(minimal)
 	files["routes/crm.yaml"] = &fstest.MapFile{Data: []byte("system: crm\nobjects:\n  - {object: User, hub: user, direction: pull, fields: [{remote: Email, hub: email}]}\n")}
 	want := map[string]configs.Schedule{
-		"qbench":     {Routine: "@hourly", Full: "0 3 * * SAT"},      // pulled, a complete listing each time
-		"salesforce": {Routine: "@hourly", Full: "0 3 * * SAT"},      // pushed
-		"crm":        {Routine: "*/15 * * * *", Full: "0 3 * * SAT"}, // pulled
+		"qbench":     {Routine: "@hourly", Full: "0 3 * * SAT", Push: configs.PushAfterPull},      // pulled, a complete listing each time
+		"salesforce": {Routine: "@hourly", Full: "0 3 * * SAT", Push: configs.PushAfterPull},      // pushed
+		"crm":        {Routine: "*/15 * * * *", Full: "0 3 * * SAT", Push: configs.PushAfterPull}, // pulled
 	}
 	if diff := cmp.Diff(want, load(t, files).Schedules); diff != "" {
 		t.Errorf("schedules (-want +got):\n%s", diff)
@@ -241,6 +241,7 @@ systems:
     auth: {flow: jwt, client_id: b, username: u@org.example, private_key: {file: /key.pem}, audience: https://test.salesforce.com}
 schedules:
   qbench: {full: off}
+  salesforce: {push: scheduled}
   qbench/contact: {routine: "@daily"}
 guards: {max_removals: {percent: 5}}
 `)
@@ -248,15 +249,17 @@ guards: {max_removals: {percent: 5}}
 	q, s := cfg.Systems["qbench"], cfg.Systems["salesforce"]
 	got := []any{
 		q.Timezone.String(), s.Timezone.String(), q.UpdatedField, q.Was, q.Auth.ClientID, q.Auth.Flow, s.Writes, s.Reserve,
-		s.Auth.Username, s.Auth.Audience, cfg.Schedules["qbench"], cfg.Schedules["qbench/contact"], cfg.Guards.MaxRemovals,
+		s.Auth.Username, s.Auth.Audience, cfg.Schedules["qbench"], cfg.Schedules["qbench/contact"],
+		cfg.Schedules["salesforce"].Push, cfg.Guards.MaxRemovals,
 	}
 	want := []any{
 		"America/Chicago", "Europe/Berlin", "",
 		[]string{"lab", "oldlab"},
 		"q", "jwt", false, 20,
 		"u@org.example", "https://test.salesforce.com",
-		configs.Schedule{Routine: "@hourly"},
+		configs.Schedule{Routine: "@hourly", Push: configs.PushAfterPull},
 		configs.Schedule{Routine: "@daily"},
+		configs.PushScheduled,
 		configs.Limit{Percent: 5, Floor: 25},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -17,11 +18,20 @@ const (
 	never       = "off"
 )
 
+// When a system is pushed to besides its schedule (R16).
+const (
+	PushAfterPull = "after_pull" // also when a pull of the system of record is done
+	PushScheduled = "scheduled"  // at no other time
+)
+
 func (b *builder) schedules(m *mainFile) {
 	b.cfg.Schedules = map[string]Schedule{}
 	for name, s := range b.cfg.Systems {
 		d := Schedule{Routine: b.defaultRoutine(name, s), Full: fullWeekend}
-		b.cfg.Schedules[name] = b.schedule("schedules."+name, m.Schedules[name], d)
+		sched := b.schedule("schedules."+name, m.Schedules[name], d)
+		sched.Push = cmp.Or(m.Schedules[name].Push, PushAfterPull)
+		b.choice("schedules."+name+".push", sched.Push, []string{PushAfterPull, PushScheduled})
+		b.cfg.Schedules[name] = sched
 	}
 	for _, key := range slices.Sorted(maps.Keys(m.Schedules)) {
 		system, object, perObject := strings.Cut(key, "/")
@@ -36,6 +46,9 @@ func (b *builder) schedules(m *mainFile) {
 		if objects := b.objectsOf(system); !b.partial && !slices.Contains(objects, object) {
 			b.add(path, "no route has this object", suggest(object, objects))
 			continue
+		}
+		if m.Schedules[key].Push != "" {
+			b.add(path+".push", "is said per system, not per object", "move it to schedules."+system)
 		}
 		b.cfg.Schedules[key] = b.schedule(path, m.Schedules[key], b.cfg.Schedules[system])
 	}

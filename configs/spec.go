@@ -56,6 +56,7 @@ type budgetSpec struct {
 type scheduleSpec struct {
 	Routine string `koanf:"routine"`
 	Full    string `koanf:"full"`
+	Push    string `koanf:"push"`
 }
 
 type guardsSpec struct {

@@ -69,7 +69,7 @@ func TestSecondOpenIsRefusedAtOnce(t *testing.T) {
 	for _, readOnly := range []bool{false, true} {
 		began := time.Now()
 		_, err := state.Open(s.Path(), state.Options{ReadOnly: readOnly, Timeout: 60 * time.Millisecond})
-		if !errors.Is(err, state.ErrLocked) || !strings.Contains(err.Error(), "crmsyncd status") {
+		if !errors.Is(err, state.ErrLocked) || !strings.Contains(err.Error(), "another crmsyncd has it open") {
 			t.Errorf("second open: %v", err)
 		}
 		if took := time.Since(began); took > 2*time.Second {
@@ -273,7 +273,7 @@ func TestDamagedFilesDoNotOpen(t *testing.T) {
 				if err == nil {
 					_ = got.Close()
 				}
-				if !errors.Is(err, state.ErrDamaged) || !strings.Contains(err.Error(), "state restore") {
+				if !errors.Is(err, state.ErrDamaged) || !strings.Contains(err.Error(), "state trust") {
 					t.Errorf("read only %t: %v", readOnly, err)
 				}
 			}

@@ -142,6 +142,5 @@ func removeEmpty(path string) error {
 }
 
 func lockedError(path string) error {
-	return fmt.Errorf("state file %s: %w; ask the running one (crmsyncd status, crmsyncd resync) or stop it first",
-		path, ErrLocked)
+	return fmt.Errorf("state file %s: %w", path, ErrLocked)
 }

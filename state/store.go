@@ -184,8 +184,8 @@ func openError(path string, err error) error {
 		err = &DamageError{Bucket: "file " + path, Problem: err.Error()}
 	}
 	if errors.Is(err, ErrDamaged) {
-		return fmt.Errorf("state file %s: %w; put a copy back in its place (crmsyncd state restore), "+
-			"or move it away: crmsyncd then links by match keys and creates nothing until told", path, err)
+		return fmt.Errorf("state file %s: %w; put a copy back in its place, or move it "+
+			"away: crmsyncd then links by match keys and creates nothing until told (crmsyncd state trust)", path, err)
 	}
 	return fmt.Errorf("state file %s: %w", path, err)
 }

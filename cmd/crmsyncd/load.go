@@ -101,7 +101,7 @@ func problemText(problems []fieldmap.Problem) string {
 func (l *loaded) schedules() ([]daemon.System, error) {
 	lines := map[string]daemon.Lines{}
 	for key, s := range l.cfg.Schedules {
-		lines[key] = daemon.Lines{Routine: s.Routine, Full: s.Full}
+		lines[key] = daemon.Lines{Routine: s.Routine, Full: s.Full, Push: s.Push}
 	}
 	systems, err := daemon.Systems(l.mapping, lines, l.cfg.Timezone)
 	if err != nil {

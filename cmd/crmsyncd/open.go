@@ -84,7 +84,7 @@ func (a *app) openState(l *loaded, scratch bool, progress func(engine.Progress))
 func (a *app) openStore(l *loaded, path string) (*state.Store, error) {
 	st, err := state.Open(path, state.Options{})
 	if errors.Is(err, state.ErrLocked) {
-		return nil, fmt.Errorf("%w; it does not answer on %s, so ask it with --socket PATH or wait until it is done", err, l.cfg.Admin.Socket)
+		return nil, fmt.Errorf("%w, and it does not answer on %s: name its socket with --socket, or wait until it is done", err, l.cfg.Admin.Socket)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the state: %w", err)

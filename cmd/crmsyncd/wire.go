@@ -36,13 +36,11 @@ func newQBench(s configs.System) (providers.Provider, error) {
 	if s.Auth.Secret.IsSet() {
 		c.Secret = s.Auth.Secret.Read
 	}
-	if s.Auth.Token.IsSet() {
-		return nil, errors.New("auth: a QBench tenant is opened with client_id and secret")
-	}
 	return qbench.New(c) //nolint:wrapcheck // it names itself
 }
 
-// contactsFrom turns the admin's word into the provider's.
+// contactsFrom turns the admin's word, which configs has checked, into the
+// provider's.
 func contactsFrom(word string) qbench.ContactsFrom {
 	if word == "customer" {
 		return qbench.FromCall

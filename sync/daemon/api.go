@@ -52,6 +52,7 @@ func ops() map[string]op {
 		"plan":    opPlan,
 		"accept":  opAccept,
 		"verify":  opVerify,
+		"trust":   opTrust,
 		"check":   opCheck,
 	}
 }
@@ -300,6 +301,38 @@ func opVerify(ctx context.Context, a *API, _ json.RawMessage, s *sender) (any, e
 		}
 	}
 	return Count{len(damage)}, err
+}
+
+// TrustArgs asks whether the state is doubted, and with Yes to end the doubt.
+type TrustArgs struct {
+	Yes bool `json:"yes,omitempty"`
+}
+
+// TrustView says whether the state is doubted, and why.
+type TrustView struct {
+	Suspect string `json:"suspect,omitempty"` // as it was when asked
+	Trusted bool   `json:"trusted"`           // as it is now
+}
+
+func opTrust(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, error) {
+	var in TrustArgs
+	if err := readArgs(args, &in); err != nil {
+		return nil, err
+	}
+	v := TrustView{Suspect: a.Store.Suspect()}
+	v.Trusted = v.Suspect == ""
+	if v.Trusted || !in.Yes {
+		return v, nil
+	}
+	if err := a.Store.Trust(); err != nil {
+		return v, err
+	}
+	v.Trusted = true
+	a.Logger.Warn("state trusted from now on", "was", v.Suspect)
+	if a.Daemon == nil {
+		return v, nil
+	}
+	return v, a.Daemon.Request(Wish{Trigger: "state_trust"})
 }
 
 // AcceptArgs names a plan.

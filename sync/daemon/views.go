@@ -327,7 +327,7 @@ func (a *API) nextWithoutDaemon(st *Status) {
 // judge says green or red.
 func (st *Status) judge() {
 	if st.State.Suspect != "" {
-		st.Problems = append(st.Problems, "the state is not to be trusted: "+st.State.Suspect)
+		st.Problems = append(st.Problems, "the state is in doubt, so nothing is created: "+st.State.Suspect+" (crmsyncd state trust tells what to do)")
 	}
 	for _, s := range st.Systems {
 		for _, r := range s.Last {
