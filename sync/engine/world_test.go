@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"maps"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -50,7 +51,7 @@ type worldOption func(*world)
 
 func newWorld(t *testing.T, opts ...worldOption) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), now: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC), guards: engine.DefaultGuards()}
+	w := &world{t: t, dir: fastDir(t), now: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC), guards: engine.DefaultGuards()}
 	w.files = shippedFiles(t)
 	clock := func() time.Time { return w.now }
 	var err error
@@ -65,6 +66,18 @@ func newWorld(t *testing.T, opts ...worldOption) *world {
 	w.load()
 	w.open()
 	return w
+}
+
+// fastDir is a folder in memory where there is one: these tests open many
+// stores and commit often, and a disk's syncs are not what they are about.
+func fastDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "crmsyncd-test-*")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 // shippedFiles is a copy of the shipped configuration that a test may edit.
