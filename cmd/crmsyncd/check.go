@@ -28,6 +28,9 @@ type checkResult struct {
 	Warnings int                `json:"warnings"`
 	Problems []problemView      `json:"problems"`
 	Systems  []daemon.CheckView `json:"systems,omitempty"`
+	// OlderConfig says that the daemon asked the systems by another
+	// configuration than the files hold.
+	OlderConfig bool `json:"older_config,omitempty"`
 }
 
 func (a *app) checkCommand() *cobra.Command {
@@ -69,9 +72,14 @@ func (a *app) check(ctx context.Context, live bool, system string) error {
 	res.Warnings = len(problems) - res.Errors
 	var err error
 	if live && res.Errors == 0 {
-		res.Systems, err = a.checkLive(ctx, system)
+		res.Systems, res.OlderConfig, err = a.checkLive(ctx, system)
 		for _, s := range res.Systems {
 			res.count(s)
+		}
+		if res.OlderConfig {
+			res.Warnings++
+			res.Problems = append(res.Problems, problemView{Message: olderText, Warning: true})
+			problems = append(problems, fieldmap.Problem{Message: olderText, Warning: true})
 		}
 	}
 	if err != nil {
@@ -97,17 +105,18 @@ func (r *checkResult) count(s daemon.CheckView) {
 // isNote reports whether a finding only tells, such as a good fill rate.
 func isNote(f daemon.FindingView) bool { return f.Warning && f.Mend == "" }
 
-// checkLive asks the systems. It uses the files' configuration, so it asks the
-// daemon only when the daemon has the same one.
-func (a *app) checkLive(ctx context.Context, system string) ([]daemon.CheckView, error) {
+// checkLive asks the systems, through the daemon where one is running, and says
+// whether that has another configuration.
+func (a *app) checkLive(ctx context.Context, system string) (views []daemon.CheckView, older bool, err error) {
 	s, err := a.open(ctx, true, nil)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer s.close()
 	b := a.bar()
 	defer b.end()
-	return collect[daemon.CheckView](ctx, s, "check", daemon.CheckArgs{System: system}, b)
+	views, err = collect[daemon.CheckView](ctx, s, "check", daemon.CheckArgs{System: system}, b)
+	return views, s.older, err
 }
 
 // collect asks a question and gathers its items.
@@ -147,6 +156,8 @@ func (a *app) printCheck(res checkResult, problems []fieldmap.Problem, live bool
 	switch {
 	case res.Errors > 0:
 		a.say("%d errors, %d warnings.", res.Errors, res.Warnings)
+	case res.OlderConfig:
+		a.say("The files are good, and the daemon's own configuration and the systems fit. %d warnings.", res.Warnings)
 	case live:
 		a.say("%s %d warnings.", a.paint(text.FgGreen, "The configuration and the systems fit."), res.Warnings)
 	default:

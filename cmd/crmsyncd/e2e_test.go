@@ -505,6 +505,19 @@ func TestE2EDaemon(t *testing.T) {
 	b.want(0, "reload")
 	b.want(0, "status")
 
+	const another = "the running daemon has another configuration than these files"
+	b.edit("crmsyncd.yaml", "percent: 50", "percent: 60")
+	if out := b.want(0, "check", "--live"); !strings.Contains(out, another) || strings.Contains(out, "The configuration and the systems fit") {
+		t.Errorf("check --live before a reload:\n%s", out)
+	}
+	if _, errs, code := b.run("plan"); code != 0 || !strings.Contains(errs, another) {
+		t.Errorf("plan before a reload: code %d, %q", code, errs)
+	}
+	b.want(0, "reload")
+	if out := b.want(0, "check", "--live"); strings.Contains(out, another) {
+		t.Errorf("check --live after a reload:\n%s", out)
+	}
+
 	b.seed(1)
 	b.want(0, "run", "--once", "--system", "qbench")
 	b.until("a new customer goes out without waiting for the hour", func() bool { return b.sf.Count("Account") == 11 })

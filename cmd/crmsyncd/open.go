@@ -18,7 +18,14 @@ import (
 type session struct {
 	*daemon.Client
 	close func()
+	// older is set where the daemon that answers has another configuration than
+	// the files.
+	older bool
 }
+
+// olderText is what a look at the systems says then, for it would otherwise be
+// taken for an answer about the files.
+const olderText = "the running daemon has another configuration than these files and answers by its own: crmsyncd reload first"
 
 // open dials the daemon; without one it opens the state itself. scratch allows
 // a state of its own for the time of the command where there is none yet, so
@@ -34,7 +41,8 @@ func (a *app) open(ctx context.Context, scratch bool, progress func(engine.Progr
 	}
 	c, err := daemon.Dial(ctx, socket)
 	if err == nil {
-		return &session{Client: c, close: func() {}}, nil
+		older := l != nil && c.Daemon.Config != l.cfg.Fingerprint
+		return &session{Client: c, close: func() {}, older: older}, nil
 	}
 	if !errors.Is(err, daemon.ErrNoDaemon) {
 		return nil, err

@@ -19,6 +19,9 @@ import (
 // planResult is a plan as JSON.
 type planResult struct {
 	Changes []daemon.ChangeView `json:"changes"`
+	// OlderConfig says that the daemon answered by another configuration than
+	// the files hold.
+	OlderConfig bool `json:"older_config,omitempty"`
 	daemon.PlanView
 }
 
@@ -47,7 +50,10 @@ func (a *app) plan(ctx context.Context, args daemon.PlanArgs) error {
 		return err
 	}
 	defer s.close()
-	res := planResult{Changes: []daemon.ChangeView{}}
+	res := planResult{Changes: []daemon.ChangeView{}, OlderConfig: s.older}
+	if s.older {
+		a.note("%s", olderText)
+	}
 	res.PlanView, err = daemon.Ask[daemon.PlanView](ctx, s.Client, "plan", args, daemon.Sink{Item: func(raw json.RawMessage) error {
 		var c daemon.ChangeView
 		if err := json.Unmarshal(raw, &c); err != nil {

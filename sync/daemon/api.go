@@ -108,10 +108,11 @@ type Pong struct {
 	PID     int    `json:"pid"`
 	Version string `json:"version"`
 	State   string `json:"state"`
+	Config  uint64 `json:"config,string"` // fingerprint of the configuration in place
 }
 
 func opPing(_ context.Context, a *API, _ json.RawMessage, _ *sender) (any, error) {
-	return Pong{PID: os.Getpid(), Version: a.Version, State: a.Store.Path()}, nil
+	return Pong{PID: os.Getpid(), Version: a.Version, State: a.Store.Path(), Config: a.Setup().Config}, nil
 }
 
 func opRequest(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, error) {
