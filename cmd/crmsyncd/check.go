@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
@@ -193,11 +194,24 @@ func (a *app) printLive(s daemon.CheckView) {
 	if s.Error != "" {
 		a.sayProblem(false, s.Error)
 	}
+	rates := newGrid("object", "field", "filled", "of", "").numbers(2, 3)
 	for _, f := range s.Findings {
-		if isNote(f) {
+		switch {
+		case f.Of > 0 && isNote(f):
+			rates.add(f.Object, f.Field, percent(f.Filled, f.Of), fmt.Sprint(f.Of), blocks(f.Filled, f.Of))
+			continue
+		case isNote(f):
 			a.say("  %s", f.Message)
 			continue
+		case f.Of > 0:
+			rates.add(f.Object, f.Field, percent(f.Filled, f.Of), fmt.Sprint(f.Of), blocks(f.Filled, f.Of))
 		}
 		a.sayProblem(f.Warning, fieldmap.Problem{File: f.File, Line: f.Line, Message: f.Message, Hint: f.Mend}.Error())
 	}
+	rates.print(a.out, a.color())
 }
+
+func percent(n, of int) string { return fmt.Sprintf("%d %%", n*100/of) }
+
+// blocks is a share as a bar of ten.
+func blocks(n, of int) string { return strings.Repeat("#", (n*10+of/2)/of) }

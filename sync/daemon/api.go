@@ -377,6 +377,12 @@ type FindingView struct {
 	Message string `json:"message"`
 	Mend    string `json:"mend,omitempty"`
 	Warning bool   `json:"warning,omitempty"`
+	Filled  int    `json:"filled,omitempty"` // of a fill rate: so many
+	Of      int    `json:"of,omitempty"`     // of the records that were read
+}
+
+func viewFinding(f engine.Finding) FindingView {
+	return FindingView{f.Object, f.Field, f.File, f.Line, f.Message, f.Mend, f.Warning, f.Filled, f.Of}
 }
 
 func opCheck(ctx context.Context, a *API, args json.RawMessage, s *sender) (any, error) {
@@ -397,7 +403,7 @@ func opCheck(ctx context.Context, a *API, args json.RawMessage, s *sender) (any,
 			v.Error = err.Error()
 		}
 		for _, f := range findings {
-			v.Findings = append(v.Findings, FindingView{f.Object, f.Field, f.File, f.Line, f.Message, f.Mend, f.Warning})
+			v.Findings = append(v.Findings, viewFinding(f))
 		}
 		if err := s.item(v); err != nil {
 			return nil, err

@@ -55,7 +55,7 @@ func fillFindings(r *fieldmap.Route, filled []int, total int) []Finding {
 	for i, rule := range r.Fields {
 		rate := filled[i] * 100 / total
 		f := Finding{
-			System: r.System, Object: r.Object, Field: rule.Remote.Name, File: r.File, Line: rule.Line, Warning: true,
+			System: r.System, Object: r.Object, Field: rule.Remote.Name, File: r.File, Line: rule.Line, Warning: true, Filled: filled[i], Of: total,
 			Message: fmt.Sprintf("%s.%s is filled in %d %% of %d records", r.Object, rule.Remote.Name, rate, total),
 		}
 		if rate < fillWarn && (rule.Hub.Required || rule.Hub.Key) {

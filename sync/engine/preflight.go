@@ -32,6 +32,7 @@ type Finding struct {
 	Message               string
 	Mend                  string
 	Warning               bool
+	Filled, Of            int // of a fill rate: so many of the records that were read
 }
 
 // String is one line: where, what and how to mend it.
