@@ -150,3 +150,13 @@ type SchemaField struct {
 type Grouper interface {
 	Groups(object string) [][]string
 }
+
+// Fixer makes in a system what a route needs there and what is missing: the
+// property that carries our external id. It makes nothing else, changes
+// nothing that exists, and is asked only when a person said so.
+type Fixer interface {
+	// Fix makes a unique text property for field, described by why. It returns
+	// nil when one is there already, and an error of kind Rejected when what is
+	// there cannot serve, or when it is no such property that is asked for.
+	Fix(ctx context.Context, object string, field record.Field, why string) error
+}
