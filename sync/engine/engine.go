@@ -71,6 +71,11 @@ func (g Guard) passed(n, total int) bool {
 	return n > g.Floor && n*100 > g.Percent*total
 }
 
+// idle reports whether at most n of at least total cannot be too many.
+func (g Guard) idle(n, total int) bool {
+	return n <= g.Floor || g.Percent >= 100 || n*100 <= g.Percent*total
+}
+
 // Guards limit floods (D22).
 type Guards struct {
 	Removals   Guard
@@ -150,9 +155,6 @@ func New(opt Options) (*Engine, error) {
 	}
 	if opt.Spool == 0 {
 		opt.Spool = 2000
-	}
-	if opt.OnChange == nil {
-		opt.OnChange = func(plan.Change) {}
 	}
 	if opt.OnProgress == nil {
 		opt.OnProgress = func(Progress) {}

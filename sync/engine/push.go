@@ -41,7 +41,14 @@ type pusher struct {
 	decided  int // in the second
 	today    string
 	free     []*item // for reuse
-	indexed  bool    // the index of the target's keys is up to date in this run
+
+	guardIdle bool       // no count of overwrites can be too many
+	groups    [][]int    // rules whose fields travel together
+	link      state.Link // for reuse
+	entries   []state.JournalEntry
+	packed    []byte
+	flying    *flight // the batch whose call is under way
+	indexed   bool    // the index of the target's keys is up to date in this run
 }
 
 // item is one hub record on its way to a system.
@@ -70,6 +77,7 @@ func pushObject(ctx context.Context, r *run, route *fieldmap.Route) error {
 		return providers.Errorf(providers.Broken, "write "+route.Object, "%s cannot be written to", r.req.System)
 	}
 	p.batch = min(r.sys.Writer.BatchSize(route.Object), scanChunk)
+	p.groups = groupsOf(r.sys, route)
 	if err := p.prepare(); err != nil {
 		return err
 	}
@@ -292,10 +300,11 @@ func (p *pusher) pass(ctx context.Context) error {
 	if err := p.guardOverwrites(overwrites); err != nil {
 		return err
 	}
-	if err := p.eachChunk(ctx, p.pos.Number, p.bound, p.applyChunk); err != nil {
-		return err
+	err = p.eachChunk(ctx, p.pos.Number, p.bound, p.applyChunk)
+	if err == nil {
+		err = p.flush(ctx, true)
 	}
-	return p.flush(ctx, true)
+	return errors.Join(err, p.land(ctx))
 }
 
 // eachChunk walks the hub records that changed, oldest change first.

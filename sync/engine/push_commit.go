@@ -152,12 +152,7 @@ func readFields(b []byte, to []state.LinkField) ([]state.LinkField, []byte, erro
 // a large stage.
 func (p *pusher) keep(tx *state.Tx, answers []answer) error {
 	if p.spooling && len(answers) > 0 {
-		entries := make([]state.Entry, len(answers))
-		for i := range answers {
-			key := binary.BigEndian.AppendUint64(nil, uint64(answers[i].hub))
-			entries[i] = state.Entry{Key: key, Data: answers[i].append(nil)}
-		}
-		return p.spool.Append(tx, entries)
+		return p.spool.Append(tx, p.spoolEntries(answers))
 	}
 	for i := range answers {
 		if err := p.applyAnswer(tx, &answers[i]); err != nil {
@@ -165,6 +160,25 @@ func (p *pusher) keep(tx *state.Tx, answers []answer) error {
 		}
 	}
 	return nil
+}
+
+// spoolEntries packs answers one behind the other.
+func (p *pusher) spoolEntries(answers []answer) []state.Entry {
+	const key = 8
+	p.packed = p.packed[:0]
+	ends := make([]int, len(answers))
+	for i := range answers {
+		p.packed = binary.BigEndian.AppendUint64(p.packed, uint64(answers[i].hub))
+		p.packed = answers[i].append(p.packed)
+		ends[i] = len(p.packed)
+	}
+	entries := make([]state.Entry, len(answers))
+	from := 0
+	for i, to := range ends {
+		entries[i] = state.Entry{Key: p.packed[from : from+key], Data: p.packed[from+key : to]}
+		from = to
+	}
+	return entries
 }
 
 // mergeAnswers brings the spooled answers into the links, before anything reads
@@ -192,8 +206,8 @@ func (p *pusher) mergeAnswers(ctx context.Context) error {
 // the value that was sent, never of the hub's value now.
 func (p *pusher) applyAnswer(tx *state.Tx, a *answer) error {
 	ls := tx.Links(p.req.System, p.r.Object)
-	var l state.Link
-	ok, err := ls.Get(a.hub, &l)
+	l := &p.link
+	ok, err := ls.Get(a.hub, l)
 	if err != nil {
 		return err
 	}
@@ -201,13 +215,13 @@ func (p *pusher) applyAnswer(tx *state.Tx, a *answer) error {
 		return nil // a person linked it elsewhere meanwhile
 	}
 	if !ok || l.Remote != a.remote {
-		l = state.Link{Hub: a.hub, Remote: a.remote, Origin: state.OriginMade}
+		*l = state.Link{Hub: a.hub, Remote: a.remote, Origin: state.OriginMade, Fields: l.Fields[:0]}
 	}
 	l.State, l.Close, l.Wrote = state.LinkOpen, state.NotClosed, a.at
 	for _, lf := range a.fields {
 		l.Set(lf)
 	}
-	if err := ls.Put(&l); err != nil {
+	if err := ls.Put(l); err != nil {
 		return err
 	}
 	if err := p.endRefusal(tx, a.hub); err != nil {
@@ -238,16 +252,16 @@ func (p *pusher) journaled(a *answer) []state.JournalEntry {
 		Run: p.rec.ID, At: a.at / 1000, Object: p.r.Hub.Name, Hub: a.hub, System: p.names.systems[p.req.System],
 		Remote: a.remote, Config: p.opt.Config,
 	}
+	p.entries = p.entries[:0]
 	if a.created {
 		e.Reason = "created"
-		return []state.JournalEntry{e}
+		p.entries = append(p.entries, e)
 	}
-	out := make([]state.JournalEntry, len(a.sent))
-	for i, s := range a.sent {
-		out[i] = e
-		out[i].Field, out[i].New, out[i].Reason = s.field, s.value, plan.Reason(s.reason).String()
+	for _, s := range a.sent {
+		e.Field, e.New, e.Reason = s.field, s.value, plan.Reason(s.reason).String()
+		p.entries = append(p.entries, e)
 	}
-	return out
+	return p.entries
 }
 
 // release gives new numbers to the records that waited for this one to be

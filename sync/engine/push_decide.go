@@ -115,16 +115,13 @@ func (p *pusher) decideField(tx *state.Tx, it *item, rule *fieldmap.Rule, lf *st
 // group sends the fields whole that must travel together, such as state with
 // country.
 func (p *pusher) group(it *item) {
-	if p.sys.Grouper == nil {
-		return
-	}
-	for _, g := range p.sys.Grouper.Groups(p.r.Object) {
-		if !p.groupPushed(it, g) {
+	for _, g := range p.groups {
+		if !slices.ContainsFunc(g, func(i int) bool { return it.verdicts[i].Kind == plan.Push }) {
 			continue
 		}
-		for i, rule := range p.r.Fields {
-			if it.verdicts[i].Kind != plan.Nothing || !slices.Contains(g, rule.Remote.Name) ||
-				rule.Write == fieldmap.CreateOnly || rule.Write == fieldmap.Never {
+		for _, i := range g {
+			rule := p.r.Fields[i]
+			if it.verdicts[i].Kind != plan.Nothing || rule.Write == fieldmap.CreateOnly || rule.Write == fieldmap.Never {
 				continue
 			}
 			ours := it.rec.Get(p.names.fields[p.r.Hub][rule.Hub.Index])
@@ -138,13 +135,25 @@ func (p *pusher) group(it *item) {
 	}
 }
 
-func (p *pusher) groupPushed(it *item, group []string) bool {
-	for i, rule := range p.r.Fields {
-		if it.verdicts[i].Kind == plan.Push && slices.Contains(group, rule.Remote.Name) {
-			return true
+// groupsOf are the groups of which the route writes two fields or more, as the
+// places of their rules.
+func groupsOf(sys *System, r *fieldmap.Route) [][]int {
+	if sys.Grouper == nil {
+		return nil
+	}
+	var out [][]int
+	for _, names := range sys.Grouper.Groups(r.Object) {
+		var g []int
+		for i, rule := range r.Fields {
+			if slices.Contains(names, rule.Remote.Name) {
+				g = append(g, i)
+			}
+		}
+		if len(g) > 1 {
+			out = append(out, g)
 		}
 	}
-	return false
+	return out
 }
 
 // decideCreate fills a new record, or notes what it waits for (R149, D4).

@@ -14,6 +14,10 @@ import (
 // matchAll is the first walk: it links what it finds, commits that, and counts
 // the records in which something would be overwritten.
 func (p *pusher) matchAll(ctx context.Context) (overwrites int, err error) {
+	_ = p.opt.Store.View(func(tx *state.Tx) error {
+		p.guardIdle = p.opt.Guards.Overwrites.idle(int(p.bound-min(p.bound, p.pos.Number)), tx.Links(p.req.System, p.r.Object).Open())
+		return nil
+	})
 	err = p.eachChunk(ctx, p.pos.Number, p.bound, func(ctx context.Context, ids []state.HubID) error {
 		p.scanned += len(ids)
 		p.progress(p.r.Object, "match", p.scanned, 0)
@@ -29,6 +33,9 @@ func (p *pusher) matchChunk(ctx context.Context, ids []state.HubID) (overwrites 
 	var loose, unread []*item
 	err = p.opt.Store.View(func(tx *state.Tx) error {
 		for _, id := range ids {
+			if p.guardIdle && p.wellKnown(tx, id) {
+				continue
+			}
 			it, err := p.load(tx, id)
 			switch {
 			case err != nil:
@@ -58,7 +65,15 @@ func (p *pusher) matchChunk(ctx context.Context, ids []state.HubID) (overwrites 
 		overwrites += n
 	}
 	n, err := p.findChunk(ctx, loose)
+	p.free = append(p.free, loose...)
 	return overwrites + n, err
+}
+
+// wellKnown reports whether the record is linked and every field of the link
+// was read or written before, so that there is nothing to match.
+func (p *pusher) wellKnown(tx *state.Tx, id state.HubID) bool {
+	ok, err := tx.Links(p.req.System, p.r.Object).Get(id, &p.link)
+	return ok && err == nil && !p.unreadLink(&p.link)
 }
 
 func links(items []*item) []state.Link {
@@ -73,11 +88,15 @@ func links(items []*item) []state.Link {
 // it, it moved, its digests were lost, or the field is new. Such a record is
 // read before anything is decided on it.
 func (p *pusher) unread(it *item) bool {
-	if it.lost || p.opt.Store.Suspect() != "" {
+	return it.lost || p.unreadLink(&it.link)
+}
+
+func (p *pusher) unreadLink(l *state.Link) bool {
+	if p.opt.Store.Suspect() != "" {
 		return true
 	}
 	for _, n := range p.names.rules[p.r] {
-		if lf := it.link.Field(n); lf == nil || lf.Seen == 0 {
+		if lf := l.Field(n); lf == nil || lf.Seen == 0 {
 			return true
 		}
 	}
@@ -376,9 +395,11 @@ func (p *pusher) linkFound(tx *state.Tx, it *item, fields []record.Field, h *hit
 		return false, err
 	}
 	p.count("linked", 1)
-	p.opt.OnChange(plan.Change{
-		System: p.req.System, Object: p.r.Object, Op: plan.OpLink, Remote: h.id, HubObject: p.r.Hub.Name, Hub: uint64(it.id), Key: it.key,
-	})
+	if p.opt.OnChange != nil {
+		p.opt.OnChange(plan.Change{
+			System: p.req.System, Object: p.r.Object, Op: plan.OpLink, Remote: h.id, HubObject: p.r.Hub.Name, Hub: uint64(it.id), Key: it.key,
+		})
+	}
 	if err := p.release(tx, it.id); err != nil {
 		return false, err
 	}

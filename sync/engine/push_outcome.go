@@ -1,0 +1,195 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"crmsyncd/providers"
+	"crmsyncd/state"
+)
+
+// createFailed deals with a call that failed as a whole. If it may have taken
+// effect, the records are looked up by our id; what is not found waits for the
+// next run, which looks again before it makes anything (F8).
+func (p *pusher) createFailed(ctx context.Context, batch uint64, err error) error {
+	if providers.KindOf(err) != providers.Unknown {
+		cerr := p.opt.Store.Update(func(tx *state.Tx) error { return tx.CloseIntents(p.req.System, p.r.Object, batch) })
+		if cerr != nil {
+			return cerr
+		}
+		return err
+	}
+	p.log.Warn("the answer to a create was lost; looking the records up", "system", p.req.System, "object", p.r.Object, "err", err)
+	return p.lookUpIntents(ctx, batch, false)
+}
+
+// outcome sorts the answers to one batch.
+type outcome struct {
+	answers  []answer
+	there    []*item      // a record with our id is there already
+	doubtful []*item      // made or not: nobody knows
+	gone     []state.Link // an update found no record
+	stop     error        // reaches further than a record: the route, or the system
+}
+
+// outcome takes each result by its place. What stops the system or the route
+// holds nothing: its records stay as they are, and the position stays before
+// them.
+func (p *pusher) outcome(items []*item, results []providers.Result, creating bool) outcome {
+	var o outcome
+	for i, it := range items {
+		res := &results[i]
+		if res.Err == nil {
+			id := it.link.Remote
+			if creating {
+				id = res.ID
+			}
+			o.answers = append(o.answers, p.answer(it, id, creating))
+			continue
+		}
+		switch kind := res.Err.Kind; {
+		case kind == providers.Broken, kind == providers.Budget, kind == providers.Denied:
+			o.stop = res.Err
+		case kind == providers.Exists && creating:
+			o.there = append(o.there, it)
+		case kind == providers.Unknown && creating:
+			o.doubtful = append(o.doubtful, it)
+		case kind == providers.Missing && !creating:
+			o.gone = append(o.gone, state.Link{Hub: it.id, Remote: it.link.Remote})
+		default:
+			p.refused(it, res.Err)
+		}
+	}
+	return o
+}
+
+// commitCreates keeps the answers to a batch of creates.
+func (p *pusher) commitCreates(ctx context.Context, f *flight) error {
+	o := p.outcome(f.items, f.results, true)
+	var doubt uint64
+	err := p.opt.Store.Update(func(tx *state.Tx) (err error) {
+		if err := tx.CloseIntents(p.req.System, p.r.Object, f.intents); err != nil {
+			return err
+		}
+		if len(o.doubtful) > 0 {
+			if doubt, err = tx.PutIntents(p.req.System, p.r.Object, p.intentsOf(o.doubtful)); err != nil {
+				return err
+			}
+		}
+		if err := p.keep(tx, o.answers); err != nil {
+			return err
+		}
+		return p.putRefused(tx, f.items)
+	})
+	if err != nil {
+		return err
+	}
+	p.count("created", len(o.answers))
+	if doubt != 0 {
+		if err := p.lookUpIntents(ctx, doubt, false); err != nil {
+			return err
+		}
+	}
+	if o.stop != nil {
+		return o.stop
+	}
+	return p.adopt(ctx, o.there)
+}
+
+// adopt links records that were there already when we made them: somebody else
+// was quicker, or an answer was lost long ago.
+func (p *pusher) adopt(ctx context.Context, items []*item) error {
+	if len(items) == 0 {
+		return nil
+	}
+	fields := p.findFields()
+	key := p.matchKeys()[0]
+	hits, err := p.find(ctx, key, fields, items)
+	if err != nil {
+		return err
+	}
+	return p.opt.Store.Update(func(tx *state.Tx) error {
+		for _, it := range items {
+			it.holds, it.wait = nil, false
+			done, _, err := p.matched(tx, key, it, fields, hits)
+			if err != nil {
+				return err
+			}
+			if done {
+				if err := tx.Hub(p.r.Hub.Name).Touch(it.id); err != nil {
+					return err
+				}
+				continue
+			}
+			p.refused(it, &providers.Error{Kind: providers.Rejected, Code: "DUPLICATE_VALUE", Message: "another unique field clashes"})
+			if err := p.putRefused(tx, []*item{it}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// commitUpdates keeps the answers to a batch of updates.
+func (p *pusher) commitUpdates(ctx context.Context, f *flight) error {
+	o := p.outcome(f.items, f.results, false)
+	err := p.opt.Store.Update(func(tx *state.Tx) error {
+		if err := p.keep(tx, o.answers); err != nil {
+			return err
+		}
+		return p.putRefused(tx, f.items)
+	})
+	if err != nil {
+		return err
+	}
+	p.count("updated", len(o.answers))
+	if o.stop != nil {
+		return o.stop
+	}
+	if err := p.confirm(ctx, f.items, f.results); err != nil {
+		return err
+	}
+	return p.missing(ctx, o.gone)
+}
+
+// refused notes what the vendor said of a record. What fails in passing is
+// tried again by the next runs, three times in all.
+func (p *pusher) refused(it *item, e *providers.Error) {
+	detail := strings.TrimSpace(e.Code + " " + e.Message)
+	if len(e.Fields) > 0 {
+		detail += " [" + strings.Join(e.Fields, ", ") + "]"
+	}
+	h := state.Hold{
+		System: p.req.System, Object: p.r.Object, Hub: it.id, Reason: HoldRejected, Detail: detail,
+		Digest: p.hubDigest(it), Run: p.rec.ID, Since: p.now(), Last: p.now(),
+	}
+	if e.Kind == providers.Transient || e.Kind == providers.Unknown {
+		h.Event = nextRun(p.req.System)
+	}
+	it.holds = append(it.holds, h)
+}
+
+// putRefused writes the refusals of a batch, counting attempts.
+func (p *pusher) putRefused(tx *state.Tx, items []*item) error {
+	for _, it := range items {
+		for _, h := range it.holds {
+			if h.Field != "" || h.Reason != HoldRejected {
+				continue
+			}
+			if old, ok := tx.Hold(h.Key()); ok {
+				h.Attempts = old.Attempts
+			}
+			h.Attempts++
+			if h.Event != "" && h.Attempts >= maxAttempts {
+				h.Event = ""
+				h.Detail = fmt.Sprintf("failed %d times: %s", h.Attempts, h.Detail)
+			}
+			if err := tx.PutHold(h); err != nil {
+				return err
+			}
+			p.count("held", 1)
+		}
+	}
+	return nil
+}
