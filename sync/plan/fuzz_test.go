@@ -88,8 +88,11 @@ func sensible(f plan.Field) plan.Field {
 // the laws hold for whatever makes sense.
 func FuzzDecide(f *testing.F) {
 	for i, words := range [][6]string{
-		{"a", "a", "a", "a", "a", "a"}, {"b", "b", "a", "a", "a", "a"}, {"", "", "a", "a", "a", "a"},
-		{"+49 30 1234", "+49301234", "030 1234", "x", "", ""}, {"10.005", "10.01", "10.0", "1e3", "-0", "."},
+		{"a", "a", "a", "a", "a", "a"},
+		{"b", "b", "a", "a", "a", "a"},
+		{"", "", "a", "a", "a", "a"},
+		{"+49 30 1234", "+49301234", "030 1234", "x", "", ""},
+		{"10.005", "10.01", "10.0", "1e3", "-0", "."},
 	} {
 		f.Add(uint64(0x123456789abcdef)*uint64(i+1), words[0], words[1], words[2], words[3], words[4], words[5])
 		f.Add(^uint64(0)/uint64(i+2), words[0], words[1], words[2], words[3], words[4], words[5])
