@@ -55,6 +55,7 @@ type Client struct {
 	paths   paths
 	clock   serverClock
 	refresh rotation
+	chosen  chooser
 	fast    atomic.Bool // the portal allows the higher rate
 }
 
