@@ -46,7 +46,7 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(a.out)
 	root.SetErr(a.errs)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitDone
 	}
@@ -58,7 +58,7 @@ func (a *app) execute(ctx context.Context, args []string) int {
 		fmt.Fprintln(a.errs, "crmsyncd: "+text)
 	}
 	if !a.started {
-		fmt.Fprintln(a.errs, "crmsyncd: see crmsyncd --help")
+		fmt.Fprintf(a.errs, "crmsyncd: see %s --help\n", cmd.CommandPath())
 	}
 	return code
 }
@@ -88,11 +88,11 @@ func (a *app) root() *cobra.Command {
 		},
 	}
 	f := root.PersistentFlags()
-	f.StringVar(&a.config, "config", defaultConfig, "folder of crmsyncd.yaml")
-	f.StringVar(&a.state, "state", "", "state file (default: what crmsyncd.yaml says)")
-	f.StringVar(&a.socket, "socket", "", "control socket (default: what crmsyncd.yaml says)")
-	f.StringVarP(&a.format, "output", "o", formatTable, "how to print: table or json")
-	f.StringVar(&a.level, "log-level", "", "debug, info, warn or error (default: info for the daemon, else none)")
+	f.StringVar(&a.config, "config", defaultConfig, "`folder` of crmsyncd.yaml")
+	f.StringVar(&a.state, "state", "", "state `file` (default: what crmsyncd.yaml says)")
+	f.StringVar(&a.socket, "socket", "", "control `socket` (default: what crmsyncd.yaml says)")
+	f.StringVarP(&a.format, "output", "o", formatTable, "how to print: `table` or json")
+	f.StringVar(&a.level, "log-level", "", "`level`: debug, info, warn or error (default: info for the daemon, else none)")
 	root.AddCommand(
 		a.runCommand(), a.checkCommand(), a.planCommand(), a.acceptCommand(), a.statusCommand(), a.runsCommand(),
 		a.heldCommand(), a.linkCommand(), a.unlinkCommand(), a.getCommand(), a.exportCommand(), a.stateCommand(),
@@ -122,9 +122,17 @@ func (a *app) logger(usual slog.Level) *slog.Logger {
 	if err != nil {
 		level = usual
 	}
-	opt := &slog.HandlerOptions{Level: level}
+	opt := &slog.HandlerOptions{Level: level, ReplaceAttr: readable}
 	if a.errTerm {
 		return slog.New(slog.NewTextHandler(a.errs, opt))
 	}
 	return slog.New(slog.NewJSONHandler(a.errs, opt))
+}
+
+// readable writes a duration as 1.5s and not in nanoseconds.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }

@@ -156,13 +156,13 @@ func (a *app) printCheck(res checkResult, problems []fieldmap.Problem, live bool
 	}
 	switch {
 	case res.Errors > 0:
-		a.say("%d errors, %d warnings.", res.Errors, res.Warnings)
+		a.say("%s, %s.", plural(res.Errors, "error"), plural(res.Warnings, "warning"))
 	case res.OlderConfig:
-		a.say("The files are good, and the daemon's own configuration and the systems fit. %d warnings.", res.Warnings)
+		a.say("The files are good, and the daemon's own configuration and the systems fit. %s.", plural(res.Warnings, "warning"))
 	case live:
-		a.say("%s %d warnings.", a.paint(text.FgGreen, "The configuration and the systems fit."), res.Warnings)
+		a.say("%s %s.", a.paint(text.FgGreen, "The configuration and the systems fit."), plural(res.Warnings, "warning"))
 	default:
-		a.say("%s %d warnings. crmsyncd check --live asks the systems too.", a.paint(text.FgGreen, "The configuration is good."), res.Warnings)
+		a.say("%s %s. crmsyncd check --live asks the systems too.", a.paint(text.FgGreen, "The configuration is good."), plural(res.Warnings, "warning"))
 	}
 	return res.verdict()
 }
@@ -183,14 +183,17 @@ func (a *app) sayProblem(warning bool, line string) {
 }
 
 func (a *app) printLive(s daemon.CheckView) {
-	switch {
-	case s.Organization == "":
-		a.say("%s:", s.System)
-	case s.Sandbox:
-		a.say("%s: %s (%s), a sandbox", s.System, s.Name, s.Organization)
-	default:
-		a.say("%s: %s (%s)", s.System, s.Name, s.Organization)
+	head := s.System + ":"
+	if s.Organization != "" {
+		head += " " + s.Organization
 	}
+	if s.Name != "" && s.Name != s.Organization {
+		head = s.System + ": " + s.Name + " (" + s.Organization + ")"
+	}
+	if s.Sandbox {
+		head += ", a sandbox"
+	}
+	a.say("%s", head)
 	if s.Error != "" {
 		a.sayProblem(false, s.Error)
 	}

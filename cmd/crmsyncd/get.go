@@ -60,7 +60,7 @@ func (a *app) printRecord(v engine.RecordView) {
 	for _, name := range slices.Sorted(maps.Keys(v.IDs)) {
 		ids.add(name, v.IDs[name])
 	}
-	ids.print(a.out, a.color())
+	a.section(ids)
 	f := newGrid("field", "value", "from", "since")
 	for _, x := range v.Fields {
 		value := x.Value
@@ -69,7 +69,7 @@ func (a *app) printRecord(v engine.RecordView) {
 		}
 		f.add(x.Name, value, x.Source, when(x.Since))
 	}
-	f.print(a.out, a.color())
+	a.section(f)
 	l := newGrid("linked in", "object", "remote id", "state", "how", "last written", "differs")
 	for _, x := range v.Links {
 		state, differs := x.State, ""
@@ -87,8 +87,19 @@ func (a *app) printRecord(v engine.RecordView) {
 		}
 		l.add(x.System, x.Object, x.Remote, state, x.Origin, when(x.Wrote), differs)
 	}
-	l.print(a.out, a.color())
+	a.section(l)
+	if len(v.Holds) > 0 {
+		a.gap()
+	}
 	for _, h := range v.Holds {
 		fmt.Fprintln(a.out, a.paint(text.FgYellow, "held")+clean(" in "+h.System+"/"+h.Object+": "+h.Reason+" "+detailText(h)))
+	}
+}
+
+// section prints a table after an empty line, or nothing.
+func (a *app) section(g *grid) {
+	if len(g.rows) > 0 {
+		a.gap()
+		g.print(a.out, a.color())
 	}
 }

@@ -1,7 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,6 +21,7 @@ import (
 type heldFlags struct {
 	args       daemon.HeldArgs
 	createOnly bool
+	long       bool
 }
 
 func (a *app) heldCommand() *cobra.Command {
@@ -51,12 +57,15 @@ func (a *app) heldCommand() *cobra.Command {
 		},
 	}
 	p := c.PersistentFlags()
-	p.StringVar(&f.args.System, "system", "", "of this system only")
-	p.StringVar(&f.args.Object, "object", "", "of this object only, by its name in the system")
-	p.StringVar(&f.args.Reason, "reason", "", "for this reason only")
-	p.StringVar(&f.args.Hub, "hub-id", "", "of this hub record only")
-	p.StringVar(&f.args.Remote, "remote-id", "", "of this remote record only")
-	p.BoolVar(&f.createOnly, "create-only", false, "list create-only fields that differ, with both values")
+	p.StringVar(&f.args.System, "system", "", "of this `system` only")
+	p.StringVar(&f.args.Object, "object", "", "of this `object` only, by its name in the system")
+	p.StringVar(&f.args.Reason, "reason", "", "for this `reason` only")
+	p.StringVar(&f.args.Hub, "hub-id", "", "of this hub record only: its `number`")
+	p.StringVar(&f.args.Remote, "remote-id", "", "of the remote record of this `id` only")
+	for _, c := range []*cobra.Command{c, list} {
+		c.Flags().BoolVar(&f.createOnly, "create-only", false, "list create-only fields that differ, with both values")
+		c.Flags().BoolVar(&f.long, "long", false, "one line per record with everything on it")
+	}
 	c.AddCommand(list, retry, drop)
 	return c
 }
@@ -72,13 +81,13 @@ func (a *app) heldList(ctx context.Context, f heldFlags) error {
 		if err != nil {
 			return err
 		}
-		return a.printDrift(rows)
+		return a.printDrift(rows, f.long)
 	}
 	holds, err := collect[engine.HoldView](ctx, s, "held", f.args, nil)
 	if err != nil {
 		return err
 	}
-	return a.printHolds(holds)
+	return a.printHolds(holds, f)
 }
 
 func (a *app) heldDo(ctx context.Context, what string, f heldFlags, told string) error {
@@ -87,6 +96,9 @@ func (a *app) heldDo(ctx context.Context, what string, f heldFlags, told string)
 		return err
 	}
 	defer s.close()
+	if what == "retry" && f.args.Recreate && f.args.Hub == "" && f.args.Remote == "" && f.args.System == "" {
+		return usageError(errors.New("--recreate makes records again that people deleted: say which with --system, --hub-id or --remote-id"))
+	}
 	n, err := daemon.Ask[daemon.Count](ctx, s.Client, what, f.args, daemon.Sink{})
 	if err != nil {
 		return err
@@ -98,32 +110,85 @@ func (a *app) heldDo(ctx context.Context, what string, f heldFlags, told string)
 	return nil
 }
 
-func (a *app) printHolds(holds []engine.HoldView) error {
+func (a *app) printHolds(holds []engine.HoldView, f heldFlags) error {
 	if a.json() {
 		if holds == nil {
 			holds = []engine.HoldView{}
 		}
 		return a.printJSON(holds)
 	}
-	if len(holds) == 0 {
+	switch {
+	case len(holds) == 0 && f.args.HoldFilter != (engine.HoldFilter{}):
+		a.say("Nothing that is held fits.")
+		return nil
+	case len(holds) == 0:
 		a.say("Nothing is held.")
 		return nil
 	}
+	var shown []engine.HoldView
+	for _, h := range holds {
+		if !h.Dropped {
+			shown = append(shown, h)
+		}
+	}
+	if f.long {
+		a.printHoldTable(shown)
+	} else {
+		a.printHoldGroups(shown)
+	}
+	a.gap()
+	line := fmt.Sprintf("%d held", len(shown))
+	if n := len(holds) - len(shown); n > 0 {
+		line += fmt.Sprintf(", %d dropped", n)
+	}
+	a.say("%s.", line)
+	return nil
+}
+
+// printHoldTable prints a line per hold with everything on it.
+func (a *app) printHoldTable(holds []engine.HoldView) {
 	g := newGrid("system", "object", "record", "reason", "detail", "since", "ends when").color(3, func(s string) string {
 		return a.paint(text.FgYellow, s)
 	})
-	dropped := 0
 	for _, h := range holds {
-		if h.Dropped {
-			dropped++
-			continue
-		}
 		g.add(h.System, h.Object, recordText(h), h.Reason, detailText(h), when(h.Since), h.Mend)
 	}
 	g.print(a.out, a.color())
-	a.gap()
-	a.say("%d held, %d dropped.", len(holds)-dropped, dropped)
-	return nil
+}
+
+// printHoldGroups prints what is held for the same reason under one heading that
+// says what ends it, the rare reasons first.
+func (a *app) printHoldGroups(holds []engine.HoldView) {
+	groups := map[[2]string][]engine.HoldView{}
+	for _, h := range holds {
+		key := [2]string{h.Reason, h.Mend}
+		groups[key] = append(groups[key], h)
+	}
+	keys := slices.SortedFunc(maps.Keys(groups), func(x, y [2]string) int {
+		return cmp.Or(cmp.Compare(len(groups[x]), len(groups[y])), slices.Compare(x[:], y[:]))
+	})
+	for i, key := range keys {
+		if i > 0 {
+			a.gap()
+		}
+		head := fmt.Sprintf("%s %s", a.paint(text.FgYellow, key[0]), clean(fmt.Sprintf("(%d)", len(groups[key]))))
+		if key[1] != "" {
+			head += clean(": " + key[1])
+		}
+		fmt.Fprintln(a.out, head)
+		g := newGrid().indent(2)
+		for _, h := range groups[key] {
+			name, hub := h.Label, ""
+			if name == "" {
+				name = h.Remote
+			}
+			if h.Hub != "" {
+				hub = "hub:" + h.Hub
+			}
+			g.add(h.System+"/"+h.Object, cut(name, 48), hub, detailText(h))
+		}
+		g.print(a.out, a.color())
+	}
 }
 
 func recordText(h engine.HoldView) string {
@@ -151,7 +216,7 @@ func detailText(h engine.HoldView) string {
 	return s
 }
 
-func (a *app) printDrift(rows []engine.CreateOnlyView) error {
+func (a *app) printDrift(rows []engine.CreateOnlyView, long bool) error {
 	if a.json() {
 		if rows == nil {
 			rows = []engine.CreateOnlyView{}
@@ -162,13 +227,23 @@ func (a *app) printDrift(rows []engine.CreateOnlyView) error {
 		a.say("No create-only field differs.")
 		return nil
 	}
-	g := newGrid("system", "object", "record", "remote id", "field", "hub value", "their value")
+	g := newGrid("object", "record", "field", "hub value", "their value")
+	if long {
+		g = newGrid("system", "object", "record", "remote id", "field", "hub value", "their value")
+	}
 	for _, r := range rows {
 		theirs := r.Theirs
-		if !r.Known {
+		switch {
+		case !r.Known:
 			theirs = "(" + r.Note + ")"
+		case theirs == "":
+			theirs = "(blank)"
 		}
-		g.add(r.System, r.Object, r.Label+" hub:"+r.Hub, r.Remote, r.Field, r.Ours, theirs)
+		if long {
+			g.add(r.System, r.Object, r.Label+" hub:"+r.Hub, r.Remote, r.Field, r.Ours, theirs)
+			continue
+		}
+		g.add(r.System+"/"+r.Object, cut(r.Label, 40)+" hub:"+r.Hub, r.Field, cut(r.Ours, 32), cut(theirs, 32))
 	}
 	g.print(a.out, a.color())
 	a.gap()

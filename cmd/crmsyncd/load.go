@@ -83,7 +83,7 @@ func (a *app) badConfig(problems []fieldmap.Problem) error {
 			a.note("%s", p.Error())
 		}
 	}
-	return usageError(fmt.Errorf("the configuration has %d errors; crmsyncd check lists them with warnings", n))
+	return usageError(fmt.Errorf("the configuration has %s; crmsyncd check lists them with warnings", plural(n, "error")))
 }
 
 // problemText is every error of a list on one line.

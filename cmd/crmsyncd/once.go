@@ -130,9 +130,25 @@ func (l *loaded) steps(f runFlags) ([]step, error) {
 		}
 	}
 	if len(steps) == 0 {
-		return nil, fmt.Errorf("no route fits --system %q --object %q", f.system, f.object)
+		var asked []string
+		if f.system != "" {
+			asked = append(asked, "--system "+f.system)
+		}
+		if f.object != "" {
+			asked = append(asked, "--object "+f.object)
+		}
+		return nil, fmt.Errorf("no route fits %s; there are %s", strings.Join(asked, " "), strings.Join(l.routeNames(), ", "))
 	}
 	return steps, nil
+}
+
+// routeNames lists the places that a route names, such as salesforce/Account.
+func (l *loaded) routeNames() []string {
+	var out []string
+	for _, r := range l.mapping.Routes {
+		out = append(out, r.Key())
+	}
+	return out
 }
 
 // pass carries the steps out one after the other. A system that fails does not

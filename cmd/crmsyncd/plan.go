@@ -100,7 +100,11 @@ func (a *app) printChange(c daemon.ChangeView) {
 		if c.Op != string(plan.OpCreate) {
 			value = oldText(f) + " → " + value
 		}
-		fmt.Fprintln(a.out, "         "+clean(fmt.Sprintf("%s: %s  (%s)", f.Remote, value, strings.ReplaceAll(f.Reason, "_", " "))))
+		line := f.Remote + ": " + value
+		if f.Reason != plan.NewRecord.String() {
+			line += "  (" + strings.ReplaceAll(f.Reason, "_", " ") + ")"
+		}
+		fmt.Fprintln(a.out, "         "+clean(line))
 	}
 }
 
@@ -118,14 +122,23 @@ func shown(v *string) string {
 	return fmt.Sprintf("%q", *v)
 }
 
+// printPlan prints what a plan comes to: what would be held, the counts, the
+// calls, and which runs would not end well.
 func (a *app) printPlan(p daemon.PlanView) {
-	if len(p.Counts) == 0 {
-		a.say("Nothing would be written.")
-	} else {
+	if len(p.Counts) > 0 {
 		a.gap()
 	}
+	if len(p.Held) > 0 {
+		a.say("Would be held:")
+		a.gap()
+		a.printHoldGroups(p.Held)
+		a.gap()
+	}
+	if len(p.Counts) == 0 {
+		a.say("Nothing would be written.")
+	}
 	names := daemon.CountNames(slices.Collect(maps.Values(p.Counts))...)
-	g := newGrid(append([]string{"object"}, names...)...)
+	g := newGrid(append([]string{"would be written"}, names...)...)
 	for i := range names {
 		g.numbers(1 + i)
 	}
@@ -138,15 +151,10 @@ func (a *app) printPlan(p daemon.PlanView) {
 	}
 	g.print(a.out, a.color())
 	for _, system := range slices.Sorted(maps.Keys(p.Calls)) {
-		a.say("%s: write calls needed: %s", system, countsText(p.Calls[system]))
+		a.say("write calls that %s needs: %s", system, countsText(p.Calls[system]))
 	}
 	if len(p.Held) > 0 {
-		a.gap()
-		h := newGrid("would be held", "record", "reason", "detail")
-		for _, x := range p.Held {
-			h.add(x.System+"/"+x.Object, recordText(x), x.Reason, detailText(x))
-		}
-		h.print(a.out, a.color())
+		a.say("%d would be held.", len(p.Held))
 	}
 	for _, r := range p.Runs {
 		if r.Error != "" {

@@ -39,6 +39,7 @@ type grid struct {
 	right map[int]bool // columns of numbers
 	tint  map[int]func(string) string
 	rows  [][]string
+	left  int // spaces before each line
 }
 
 func newGrid(head ...string) *grid {
@@ -55,6 +56,12 @@ func (g *grid) numbers(columns ...int) *grid {
 	return g
 }
 
+// indent moves the table to the right.
+func (g *grid) indent(n int) *grid {
+	g.left = n
+	return g
+}
+
 // color paints a column.
 func (g *grid) color(column int, fn func(string) string) *grid {
 	g.tint[column] = fn
@@ -67,7 +74,6 @@ func (g *grid) print(w io.Writer, color bool) {
 		return
 	}
 	t := table.NewWriter()
-	t.SetOutputMirror(w)
 	style := table.StyleDefault
 	style.Options = table.OptionsNoBordersAndSeparators
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
@@ -94,7 +100,9 @@ func (g *grid) print(w io.Writer, color bool) {
 		cfg = append(cfg, c)
 	}
 	t.SetColumnConfigs(cfg)
-	t.AppendHeader(head)
+	if len(g.head) > 0 {
+		t.AppendHeader(head)
+	}
 	for _, r := range g.rows {
 		row := make(table.Row, len(r))
 		for i, c := range r {
@@ -102,7 +110,20 @@ func (g *grid) print(w io.Writer, color bool) {
 		}
 		t.AppendRow(row)
 	}
-	t.Render()
+	space := strings.Repeat(" ", g.left)
+	for line := range strings.Lines(t.Render()) {
+		_, _ = io.WriteString(w, space+line)
+	}
+	_, _ = io.WriteString(w, "\n")
+}
+
+// cut shortens a text that would make a line too long.
+func cut(s string, most int) string {
+	r := []rune(s)
+	if len(r) <= most {
+		return s
+	}
+	return string(r[:most-1]) + "…"
 }
 
 // clean takes out what could steer a terminal: values come from other people's
@@ -138,6 +159,14 @@ func (a *app) paint(c text.Color, s string) string {
 	}
 	text.EnableColors()
 	return c.Sprint(s)
+}
+
+// plural is a count with its noun.
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
 }
 
 func number(n int) string {

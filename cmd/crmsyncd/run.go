@@ -138,7 +138,7 @@ func (l *loaded) setup(st *state.Store, log *slog.Logger, progress func(engine.P
 func (p *process) reload(context.Context) (daemon.Setup, error) {
 	l, problems := p.app.load()
 	if l == nil {
-		return daemon.Setup{}, fmt.Errorf("the configuration has %d errors: %s", countErrors(problems), problemText(problems))
+		return daemon.Setup{}, fmt.Errorf("the configuration has %s: %s", plural(countErrors(problems), "error"), problemText(problems))
 	}
 	if bad := l.cfg.CheckSecrets(); hasErrors(bad) {
 		return daemon.Setup{}, errors.New(problemText(bad))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,6 +17,9 @@ func (a *app) runsCommand() *cobra.Command {
 		Use: "runs [RUN]", Short: "List the latest runs, or show one", Args: cobra.MaximumNArgs(1),
 		Example: "  crmsyncd runs\n  crmsyncd runs --system salesforce --limit 5\n  crmsyncd runs 42 -o json",
 		RunE: func(cmd *cobra.Command, words []string) error {
+			if args.Limit < 1 {
+				return usageError(errors.New("--limit must be 1 or more"))
+			}
 			s, err := a.open(cmd.Context(), false, nil)
 			if err != nil {
 				return err
@@ -39,8 +43,8 @@ func (a *app) runsCommand() *cobra.Command {
 			return a.printRuns(runs)
 		},
 	}
-	c.Flags().IntVar(&args.Limit, "limit", 20, "how many")
-	c.Flags().StringVar(&args.System, "system", "", "of this system only")
+	c.Flags().IntVar(&args.Limit, "limit", 20, "how `many`")
+	c.Flags().StringVar(&args.System, "system", "", "of this `system` only")
 	return c
 }
 

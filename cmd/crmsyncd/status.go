@@ -31,6 +31,9 @@ func (a *app) statusCommand() *cobra.Command {
 			} else {
 				a.printStatus(st)
 			}
+			if s.older {
+				a.note("the files have another configuration than the running daemon: crmsyncd reload takes it in")
+			}
 			if err == nil && st.Health != "green" {
 				return &coded{exitFailed, nil}
 			}
@@ -100,6 +103,10 @@ func (a *app) printSystems(systems []daemon.SystemStatus) {
 
 func nowText(s daemon.SystemStatus, flow string) string {
 	switch {
+	case s.Waiting != nil && s.Waiting.Flow == flow && s.Running != nil && s.Running.Flow == flow:
+		return "running, within a full run"
+	case s.Waiting != nil && s.Waiting.Flow == flow:
+		return "full run, gives way"
 	case s.Running != nil && s.Running.Flow == flow && s.Running.Full:
 		return "full run"
 	case s.Running != nil && s.Running.Flow == flow:

@@ -49,7 +49,7 @@ func (a *app) versionCommand() *cobra.Command {
 				return a.printJSON(v)
 			}
 			a.say("crmsyncd %s", v.Version)
-			g := newGrid("", "")
+			g := newGrid()
 			for _, row := range [][2]string{{"revision", v.Revision}, {"committed", v.Built}, {"go", v.Go}, {"platform", v.Platform}} {
 				if row[1] != "" {
 					g.add(row[0], row[1])

@@ -157,12 +157,32 @@ func opHeld(_ context.Context, a *API, args json.RawMessage, s *sender) (any, er
 		n++
 		return s.item(h)
 	})
+	if err == nil && n == 0 {
+		err = a.knows(in.System)
+	}
 	return Count{n}, err
+}
+
+// knows returns an error for a system that is not configured, so that a slip in
+// its name is not taken for good news.
+func (a *API) knows(system string) error {
+	systems := a.Setup().Systems
+	if system == "" || hasSystem(systems, system) {
+		return nil
+	}
+	var names []string
+	for _, s := range systems {
+		names = append(names, s.Name)
+	}
+	return fmt.Errorf("%w: %q; there are %s", ErrUnknownSystem, system, strings.Join(names, ", "))
 }
 
 func opRetry(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, error) {
 	var in HeldArgs
 	if err := readArgs(args, &in); err != nil {
+		return nil, err
+	}
+	if err := a.knows(in.System); err != nil {
 		return nil, err
 	}
 	n, err := a.engine().RetryHolds(in.HoldFilter, in.Recreate)
@@ -177,6 +197,9 @@ func opDrop(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, er
 	if err := readArgs(args, &in); err != nil {
 		return nil, err
 	}
+	if err := a.knows(in.System); err != nil {
+		return nil, err
+	}
 	n, err := a.engine().DropHolds(in.HoldFilter)
 	return Count{n}, err
 }
@@ -184,6 +207,9 @@ func opDrop(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, er
 func opDrift(ctx context.Context, a *API, args json.RawMessage, s *sender) (any, error) {
 	var in HeldArgs
 	if err := readArgs(args, &in); err != nil {
+		return nil, err
+	}
+	if err := a.knows(in.System); err != nil {
 		return nil, err
 	}
 	n := 0
@@ -409,8 +435,5 @@ func opCheck(ctx context.Context, a *API, args json.RawMessage, s *sender) (any,
 			return nil, err
 		}
 	}
-	if n == 0 && in.System != "" {
-		return nil, fmt.Errorf("%w: %q", ErrUnknownSystem, in.System)
-	}
-	return Count{n}, nil
+	return Count{n}, a.knows(in.System)
 }

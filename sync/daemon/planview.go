@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -55,8 +54,8 @@ func opPlan(ctx context.Context, a *API, args json.RawMessage, s *sender) (any, 
 		return nil, err
 	}
 	for _, name := range in.Systems {
-		if !hasSystem(a.Setup().Systems, name) {
-			return nil, fmt.Errorf("%w: %q", ErrUnknownSystem, name)
+		if err := a.knows(name); err != nil {
+			return nil, err
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -76,9 +75,7 @@ func opPlan(ctx context.Context, a *API, args json.RawMessage, s *sender) (any, 
 	for _, r := range res.Runs {
 		view.Runs = append(view.Runs, ViewRun(r))
 	}
-	for _, h := range res.Held {
-		view.Held = append(view.Held, engine.ViewHold(h))
-	}
+	view.Held = append(view.Held, res.Held...)
 	return view, err
 }
 

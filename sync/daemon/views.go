@@ -85,6 +85,9 @@ func opRuns(_ context.Context, a *API, args json.RawMessage, s *sender) (any, er
 	if err := readArgs(args, &in); err != nil {
 		return nil, err
 	}
+	if err := a.knows(in.System); err != nil {
+		return nil, err
+	}
 	n := 0
 	var runs []state.Run
 	err := a.Store.View(func(tx *state.Tx) (err error) {

@@ -28,7 +28,7 @@ type PlanResult struct {
 	Changes []plan.Change
 	Runs    []state.Run
 	Calls   map[string]map[string]int // writes that would be needed, by system and kind
-	Held    []state.Hold
+	Held    []HoldView
 }
 
 // Plan carries the same runs out on a copy of the state, with the systems read
@@ -83,8 +83,11 @@ func (e *Engine) planOn(ctx context.Context, st *state.Store, req PlanRequest) (
 			res.Calls[name] = n.calls
 		}
 	}
-	verr := st.View(func(tx *state.Tx) error {
-		return tx.EachHold("", func(h state.Hold) error { res.Held = append(res.Held, h); return nil })
+	verr := dry.Holds(HoldFilter{}, func(h HoldView) error {
+		if !h.Dropped {
+			res.Held = append(res.Held, h)
+		}
+		return nil
 	})
 	return res, errors.Join(err, verr)
 }

@@ -202,13 +202,19 @@ func (s *settling) close(err error) error {
 		return err
 	}
 	standing := map[string]bool{}
+	held := 0
 	for _, h := range s.holds {
 		standing[h.Key()] = true
+		if old, ok := s.tx.Hold(h.Key()); ok && old.Dropped && old.Digest == h.Digest {
+			h.Dropped = true // a person ignores it until the record changes
+		} else {
+			held++
+		}
 		if err := s.tx.PutHold(h); err != nil {
 			return err
 		}
 	}
-	s.p.count("held", len(s.holds))
+	s.p.count("held", held)
 	for _, h := range s.tx.HoldsOf(s.p.req.System, s.p.r.Object, 0, s.o.remote) {
 		if !standing[h.Key()] {
 			if err := s.tx.DeleteHold(h.Key()); err != nil {
