@@ -13,6 +13,10 @@ import (
 // defaultChunk is how many entries one transaction of a merge takes.
 const defaultChunk = 32 << 10
 
+// chunkBytes ends a transaction of a merge before that, where it has written so
+// much: bbolt holds all of it in memory until the commit.
+const chunkBytes = 24 << 20
+
 // SpoolError says that a part of a spool is damaged and was left out of the
 // merge. It is an ErrDamaged, and comes again at every Merge until the spool
 // is dropped.
@@ -51,7 +55,7 @@ type merger struct {
 
 // Merge calls fn for each entry in the order of their keys, those with one key
 // in the order they were appended. It takes chunk entries a transaction (32768
-// where chunk is 0) and remembers its progress in that same transaction, so
+// where chunk is 0), fewer where they write much, and remembers its progress in that same transaction, so
 // that a merge that was cut off goes on where it was. In the end it drops the
 // spool, unless a part was damaged: that part is left out and reported by a
 // SpoolError. Key and data are valid until fn returns.
@@ -279,15 +283,19 @@ func (m *merger) entry(t *table, it mergeItem) (Entry, error) {
 
 // run merges the sorted items chunk by chunk.
 func (m *merger) run(ctx context.Context, chunk int, fn func(tx *Tx, e Entry) error) error {
-	for from := 0; from < len(m.items); from += chunk {
+	for from := 0; from < len(m.items); {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		items := m.items[from:min(from+chunk, len(m.items))]
-		err := m.sp.s.update(true, func(tx *Tx) error { return m.take(ctx, tx, items, fn) })
+		items, n := m.items[from:min(from+chunk, len(m.items))], 0
+		err := m.sp.s.update(true, func(tx *Tx) (err error) {
+			n, err = m.take(ctx, tx, items, fn)
+			return err
+		})
 		if err != nil {
 			return err
 		}
+		from += n
 	}
 	if m.lost.Entries > 0 {
 		return nil
@@ -295,25 +303,26 @@ func (m *merger) run(ctx context.Context, chunk int, fn func(tx *Tx, e Entry) er
 	return m.sp.s.update(true, m.finish)
 }
 
-func (m *merger) take(ctx context.Context, tx *Tx, items []mergeItem, fn func(tx *Tx, e Entry) error) error {
+// take merges items until the transaction holds enough, and returns how many
+// that were.
+func (m *merger) take(ctx context.Context, tx *Tx, items []mergeItem, fn func(tx *Tx, e Entry) error) (n int, err error) {
 	t := m.sp.frames(tx)
 	var last Entry
-	for i, it := range items {
-		if i%256 == 0 && ctx.Err() != nil {
-			return ctx.Err()
+	for n < len(items) && (n == 0 || tx.grabbed < chunkBytes) {
+		if n%256 == 0 && ctx.Err() != nil {
+			return 0, ctx.Err()
 		}
-		e, err := m.entry(t, it)
-		if err != nil {
-			return err
+		if last, err = m.entry(t, items[n]); err != nil {
+			return 0, err
 		}
-		if err := fn(tx, e); err != nil {
-			return err
+		if err := fn(tx, last); err != nil {
+			return 0, err
 		}
-		last = e
+		n++
 	}
-	it := items[len(items)-1]
-	m.sp.length(tx).add(-len(items))
-	return m.sp.progressTable(tx).putJSON([]byte(m.sp.name), progress{
+	it := items[n-1]
+	m.sp.length(tx).add(-n)
+	return n, m.sp.progressTable(tx).putJSON([]byte(m.sp.name), progress{
 		UpTo: m.at.UpTo, Key: last.Key, Frame: m.base + uint64(it.frame), Off: it.off, Begun: true,
 	})
 }

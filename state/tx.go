@@ -21,6 +21,7 @@ type Tx struct {
 	links    map[linksOf]*Links
 	counts   map[string]*counter
 	arena    []byte
+	grabbed  int // bytes taken from arenas
 	scratch  []byte
 	entries  []JournalEntry // of the journal, not packed yet
 	idle     holdsState
@@ -137,6 +138,7 @@ func (tx *Tx) grab(n int) []byte {
 	if n > cap(tx.arena)-len(tx.arena) {
 		tx.arena = make([]byte, 0, max(n, 64<<10))
 	}
+	tx.grabbed += n
 	start := len(tx.arena)
 	tx.arena = tx.arena[:start+n]
 	return tx.arena[start : start+n : start+n]

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"runtime/pprof"
 	"strconv"
 	"strings"
@@ -38,7 +39,7 @@ type figures map[string]float64
 // plays are the scenes by name.
 func plays() map[string]func(*testing.T, scene) figures {
 	return map[string]func(*testing.T, scene) figures{
-		"load": playLoad, "compare": playCompare, "push": playPush,
+		"load": playLoad, "compare": playCompare, "pull": playPull, "push": playPush,
 	}
 }
 
@@ -62,6 +63,17 @@ func TestBenchScene(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer pprof.StopCPUProfile()
+	}
+	if path := os.Getenv("CRMSYNCD_BENCH_HEAPPROFILE"); path != "" {
+		runtime.MemProfileRate = 4096
+		defer func() {
+			f, err := os.Create(path + "." + s.Play)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = pprof.Lookup("heap").WriteTo(f, 0)
+			_ = f.Close()
+		}()
 	}
 	got := plays()[s.Play](t, s)
 	b, err := json.Marshal(got)

@@ -7,43 +7,64 @@ import (
 )
 
 // BenchmarkPush makes 100,000 customers in a Salesforce on loopback, then
-// writes an edit to each of them.
+// writes an edit of one field to each of them, an edit of all fields, and an
+// edit to each hundredth.
 func BenchmarkPush(b *testing.B) {
 	rows := scale(100_000)
 	for b.Loop() {
-		dir := b.TempDir()
-		s := scene{Play: "push", Dir: dir, Rows: rows, URL: startSalesforce(b)}
+		dir, url := b.TempDir(), startSalesforce(b)
 		rounds := edits{{Every: 1, Mark: "1"}, {Every: 1, Mark: "22", All: true}, {Every: 100, Mark: "3"}}
-		for i := range len(rounds) + 1 {
-			p := writePages(b, filepath.Join(dir, "pages"+string(rune('0'+i))), rows, rounds[:i])
-			s.Pages = append(s.Pages, p.save(b))
+		for i, name := range []string{"create", "update-1", "update-all", "update-1%"} {
+			pages := writePages(b, filepath.Join(dir, "pages"), rows, rounds[:i])
+			s := scene{Dir: dir, URL: url, Pages: []string{pages.save(b)}}
+			s.Play = "pull"
+			pulled := play(b, s)
+			report(b, name+"-pull-", pulled)
+			s.Play = "push"
+			got := play(b, s)
+			report(b, name+"-", got)
+			b.Logf("%d rows, %s: pulled %v, pushed %v", rows, name, pulled, got)
 		}
-		got := play(b, s)
-		report(b, "", got)
-		b.Logf("%d rows: %v", rows, got)
 	}
 }
 
-// playPush is a first push and pushes of edits.
-func playPush(t *testing.T, s scene) figures {
-	got := figures{}
+// playPull brings what changed into the hub.
+func playPull(t *testing.T, s scene) figures {
 	st := newStage(t, s.Dir, loadPages(t, s.Pages[0]), s.URL)
-	for i, name := range []string{"create", "update-1", "update-all", "update-1%"} {
-		if i > 0 {
-			st.list(loadPages(t, s.Pages[i]))
-		}
-		st.pull()
-		askCalls(t, s.URL)
-		wrote, peak, began, used := procLine("io", "wchar"), watchPeak(), time.Now(), cpuTime()
-		run := st.push()
-		took := time.Since(began).Seconds()
-		n := run.Counts["created"] + run.Counts["updated"]
-		got[name+"-records/s"] = float64(n) / took
-		got[name+"-us/record"] = (cpuTime() - used) / float64(n) * 1e6
-		got[name+"-MB"] = peak()
-		got[name+"-written/record"] = float64(procLine("io", "wchar")-wrote) / float64(n)
-		calls := askCalls(t, s.URL)["Account"]
-		got[name+"-writes"], got[name+"-finds"], got[name+"-n"] = float64(calls.Create+calls.Update), float64(calls.Find), float64(n)
-	}
+	m := measure()
+	run := st.pull()
+	return m.per(run.Counts["new"] + run.Counts["changed"])
+}
+
+// playPush writes what changed in the hub.
+func playPush(t *testing.T, s scene) figures {
+	st := newStage(t, s.Dir, loadPages(t, s.Pages[0]), s.URL)
+	askCalls(t, s.URL)
+	m := measure()
+	run := st.push()
+	got := m.per(run.Counts["created"] + run.Counts["updated"])
+	calls := askCalls(t, s.URL)["Account"]
+	got["writes"], got["finds"] = float64(calls.Create+calls.Update), float64(calls.Find)
 	return got
+}
+
+// meter measures a part of a scene.
+type meter struct {
+	wrote int64
+	peak  func() float64
+	began time.Time
+	used  float64
+}
+
+func measure() meter {
+	return meter{procLine("io", "wchar"), watchPeak(), time.Now(), cpuTime()}
+}
+
+// per returns what was measured, by record.
+func (m meter) per(n int) figures {
+	took := time.Since(m.began).Seconds()
+	return figures{
+		"n": float64(n), "records/s": float64(n) / took, "cpu-us/record": (cpuTime() - m.used) / float64(n) * 1e6,
+		"written/record": float64(procLine("io", "wchar")-m.wrote) / float64(n), "MB": m.peak(),
+	}
 }

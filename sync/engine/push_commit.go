@@ -181,11 +181,15 @@ func (p *pusher) spoolEntries(answers []answer) []state.Entry {
 	return entries
 }
 
+// answersChunk is how many answers one transaction merges. They come in the
+// order of the links, so that small ones write no page twice.
+const answersChunk = 4000
+
 // mergeAnswers brings the spooled answers into the links, before anything reads
 // them.
 func (p *pusher) mergeAnswers(ctx context.Context) error {
 	var a answer
-	err := p.spool.Merge(ctx, 0, func(tx *state.Tx, en state.Entry) error {
+	err := p.spool.Merge(ctx, answersChunk, func(tx *state.Tx, en state.Entry) error {
 		if err := readAnswer(en.Key, en.Data, &a); err != nil {
 			return err
 		}
