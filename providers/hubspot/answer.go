@@ -21,19 +21,12 @@ const (
 // note reads a batch's answer and reconciles it with what was sent: results and
 // errors come in any order, and nothing that neither names counts as written.
 func (w *write) note(ctx context.Context, idx []int, body []byte) *providers.Error {
-	key := w.keyField(idx)
-	p, err := jsonwalk.New(jsonwalk.Shape{
-		Array: "results", Head: []string{"errors"}, Fields: []string{"id", "objectWriteTraceId", "properties." + key},
-	}).Walk(body)
-	if err != nil {
-		return w.unreadable(idx, providers.Errorf(providers.Broken, w.call.op, "read the answer: %w", err))
-	}
-	faults := parseFaults(p.Head[0])
-	if !p.Found && len(faults) == 0 {
-		return w.unreadable(idx, providers.Errorf(providers.Broken, w.call.op, "the answer holds neither results nor errors"))
+	p, faults, e := w.readAnswer(idx, body)
+	if e != nil {
+		return w.unreadable(idx, e)
 	}
 	said := p.Len() + len(faults)
-	w.noteResults(idx, p, key)
+	w.noteResults(idx, p, w.keyField(idx))
 	loose := w.noteFaults(idx, faults)
 	left := w.silent(idx)
 	switch {
@@ -43,6 +36,23 @@ func (w *write) note(ctx context.Context, idx []int, body []byte) *providers.Err
 		return w.settle(ctx, idx, left, loose)
 	}
 	return w.doubt(ctx, idx, left, loose, said)
+}
+
+// readAnswer reads a batch's answer: the results, and the errors of single
+// records.
+func (w *write) readAnswer(idx []int, body []byte) (*jsonwalk.Page, []fault, *providers.Error) {
+	p, err := jsonwalk.New(jsonwalk.Shape{
+		Array: "results", Head: []string{"errors"},
+		Fields: []string{"id", "objectWriteTraceId", "properties." + w.keyField(idx)},
+	}).Walk(body)
+	if err != nil {
+		return nil, nil, providers.Errorf(providers.Broken, w.call.op, "read the answer: %w", err)
+	}
+	faults := parseFaults(p.Head[0])
+	if !p.Found && len(faults) == 0 {
+		return nil, nil, providers.Errorf(providers.Broken, w.call.op, "the answer holds neither results nor errors")
+	}
+	return p, faults, nil
 }
 
 // keyField is the field by which an answer without trace ids can be told apart:

@@ -93,20 +93,18 @@ func parseCursor(op string, c record.Cursor) (position, error) {
 		return position{}, nil
 	}
 	var p position
-	var err error
-	parts := strings.Split(string(c), " ")
-	p.at, err = time.Parse(stampForm, parts[0])
-	switch {
-	case err != nil || p.at.IsZero():
-	case len(parts) == 1:
-		return p, nil
-	case len(parts) == 3 && validName(parts[1]):
-		p.after = parts[1]
-		if p.seen, err = strconv.Atoi(parts[2]); err == nil && p.seen >= 0 {
-			return p, nil
-		}
+	at, tail, inList := strings.Cut(string(c), " ")
+	p.at, _ = time.Parse(stampForm, at)
+	if inList {
+		after, seen, _ := strings.Cut(tail, " ")
+		p.after = after
+		p.seen, _ = strconv.Atoi(seen)
 	}
-	return position{}, providers.Errorf(providers.Broken, op, "%q is no position of this system", short(string(c)))
+	// Only what was given out is taken back: parsers are lenient.
+	if p.at.IsZero() || p.cursor() != c || inList != validName(p.after) || p.seen < 0 {
+		return position{}, providers.Errorf(providers.Broken, op, "%q is no position of this system", short(string(c)))
+	}
+	return p, nil
 }
 
 // listing reads everything by the listing.

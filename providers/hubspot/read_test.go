@@ -204,7 +204,9 @@ func (r reading) misses(rows []row, since time.Time) (n int) {
 
 func day() time.Time { return time.Now().UTC().Truncate(time.Hour).Add(-48 * time.Hour) }
 
-func cursorAt(at time.Time) record.Cursor { return record.Cursor(at.Format("2006-01-02T15:04:05.000Z")) }
+func cursorAt(at time.Time) record.Cursor {
+	return record.Cursor(at.Format("2006-01-02T15:04:05.000Z"))
+}
 
 func TestListing(t *testing.T) {
 	synctest.Test(t, testListing)
