@@ -10,6 +10,7 @@ import (
 //	theirs    ours      equal  verdict
 //	same      same      -      nothing
 //	changed   any       yes    agree: both digests move, nothing is written
+//	same      changed   exact  agree: they hold it already
 //	changed   same      no     pulled: take, if the owner says so; else drift.
 //	                           pushed: drift; written back under enforce
 //	same      changed   no     pushed: push, if the write mode lets it. pulled: tolerated
@@ -123,7 +124,7 @@ func (s *sides) pulledFirst() Verdict {
 		return s.agree(Same)
 	case s.equal():
 		return s.equalByForm(s.OnLink == fieldmap.OnLinkSource)
-	case s.Ours.IsNull() && !(s.Lost && s.OursOwned):
+	case s.Ours.IsNull() && (!s.Lost || !s.OursOwned):
 		return s.take(FirstMeeting)
 	case s.Lost:
 		return s.pulledConflict()
@@ -197,18 +198,25 @@ func (s *sides) pushed() Verdict {
 		return s.agree(Same)
 	case !theirsChanged && s.holdsOurs():
 		return Verdict{Kind: Agree, Reason: Same, Seen: s.Seen, Told: s.ours, Assumed: s.Assumed && !s.read}
-	case theirsChanged && s.Assumed && !oursChanged:
+	case oursChanged:
+		return s.push(s.why(theirsChanged))
+	case s.Assumed:
 		return s.tolerate(RemoteForm)
-	case theirsChanged && !oursChanged:
-		return s.drifted()
-	case s.Told == 0:
-		return s.push(s.firstPush())
-	case theirsChanged:
-		return s.push(Overwritten)
-	case s.ours == s.Told:
-		return s.push(MappingChanged)
 	}
-	return s.push(SourceChanged)
+	return s.drifted()
+}
+
+// why is why our value goes out.
+func (s *sides) why(theirsChanged bool) Reason {
+	switch {
+	case s.Told == 0:
+		return s.firstPush()
+	case theirsChanged:
+		return Overwritten
+	case s.ours == s.Told:
+		return MappingChanged
+	}
+	return SourceChanged
 }
 
 // holdsOurs reports whether their system has our value already, so that a write
@@ -232,7 +240,7 @@ func (s *sides) firstPush() Reason {
 // than the one that it was told. What is equal under the new rule, and what may
 // differ, stays as it is.
 func (s *sides) remoteChanged() bool {
-	return s.RuleChanged && !s.Tolerated && !s.holdsOurs() && !(s.read && s.equal())
+	return s.RuleChanged && !s.Tolerated && !s.holdsOurs() && (!s.read || !s.equal())
 }
 
 // creation fills a new record: every field that holds a value and may ever be

@@ -30,11 +30,22 @@ type (
 	}
 	ruleYAML struct {
 		Remote, Hub, Write, Compare string
-		Values                      map[string]string
+		Values                      map[string]texts
 		OnEmpty                     string `yaml:"on_empty"`
 		Editable                    bool
 	}
 )
+
+// texts is one text or a list of them.
+type texts []string
+
+func (t *texts) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		*t = texts{n.Value}
+		return nil
+	}
+	return n.Decode((*[]string)(t))
+}
 
 // compile compiles the mapping that stands in the archive, which has to be one
 // that the daemon would start with.
@@ -96,11 +107,10 @@ func (y routeYAML) spec() fieldmap.RouteSpec {
 	return out
 }
 
-// lists makes each hub value a list of one.
-func lists(entries map[string]string) map[string][]string {
+func lists(entries map[string]texts) map[string][]string {
 	out := map[string][]string{}
 	for remote, hub := range entries {
-		out[remote] = []string{hub}
+		out[remote] = hub
 	}
 	return out
 }

@@ -40,7 +40,7 @@ type Match struct {
 func MatchHits(key fieldmap.MatchKey, want, external record.Value, hits []Hit) Match {
 	var ids, claimed []string
 	for _, h := range hits {
-		if !want.IsSet() || !h.Key.IsSet() || !key.Compare.Equal(h.Key, want) {
+		if !h.Key.IsSet() || !key.Compare.Equal(h.Key, want) {
 			continue
 		}
 		other := h.External.IsSet() && h.External != external
