@@ -73,7 +73,11 @@ func (p *puller) absent(ctx context.Context) ([]state.PlanRow, error) {
 	var unseen []state.Link
 	err := p.opt.Store.View(func(tx *state.Tx) error {
 		return tx.Links(p.req.System, p.r.Object).Each(0, func(l *state.Link) error {
-			switch {
+			switch left := p.parentLeft(tx, l); {
+			case left == state.LinkLeaving:
+				// It goes with its parent, once that is closed.
+			case left == state.LinkClosed && l.State == state.LinkOpen:
+				gone = append(gone, state.PlanRow{Hub: l.Hub, Fields: []string{"its account left the hub"}})
 			case l.State == state.LinkLeaving:
 				gone = append(gone, state.PlanRow{Hub: l.Hub, Fields: []string{"no longer meets the filter"}})
 			case l.State == state.LinkOpen && !p.seen.has(uint64(l.Hub)):
@@ -99,6 +103,37 @@ func (p *puller) absent(ctx context.Context) ([]state.PlanRow, error) {
 		unseen = unseen[n:]
 	}
 	return gone, nil
+}
+
+// parentLeft tells how far the account of a linked record has left: children
+// share its state. It is open for one that is in scope.
+func (p *puller) parentLeft(tx *state.Tx, l *state.Link) state.LinkState {
+	var rec state.HubRecord
+	var parent state.Link
+	for _, rule := range p.r.Fields {
+		route := p.routeOf(rule.Hub.RefTo)
+		if !isParent(rule) || route == nil || route.Filter == nil {
+			continue
+		}
+		links := tx.Links(route.System, route.Object)
+		if links.Open() == links.Count() {
+			continue
+		}
+		if ok, err := tx.Hub(p.r.Hub.Name).Get(l.Hub, &rec); !ok || err != nil {
+			continue
+		}
+		id, err := state.ParseHubID(rec.Get(p.names.fields[p.r.Hub][rule.Hub.Index]).Text())
+		if err != nil {
+			continue
+		}
+		if ok, err := links.Get(id, &parent); !ok || err != nil {
+			continue
+		}
+		if _, out := tx.ExcludedRow(route.System, route.Object, parent.Remote); out {
+			return parent.State
+		}
+	}
+	return state.LinkOpen
 }
 
 // stillThere asks for records by id. What is there after all is settled.

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"crmsyncd/fieldmap"
@@ -64,9 +65,9 @@ func (p *puller) settle(tx *state.Tx, o *observation) error {
 	}
 	switch {
 	case !in && linked:
-		return s.leave()
+		return s.close(s.leave())
 	case !in:
-		return s.exclude()
+		return s.close(s.exclude())
 	}
 	if !linked {
 		if ok, err := s.match(); err != nil || !ok {
@@ -151,19 +152,27 @@ func (s *settling) parentExcluded() bool {
 
 // leave marks a linked record that fails its filter. Nothing is taken from it
 // or written to it until it returns, or a full run closes its link (R127, R128).
+// Its row among the excluded ones speaks for its children.
 func (s *settling) leave() error {
 	if s.link.State == state.LinkOpen {
 		s.link.State, s.link.Raw = state.LinkLeaving, 0
 		s.p.count("leaving", 1)
-		return s.links.Put(&s.link)
+		if err := s.links.Put(&s.link); err != nil {
+			return err
+		}
 	}
-	return nil
+	return s.excludedRow()
 }
 
-// exclude leaves a small row, so that a question about the record can be
-// answered.
+// exclude leaves out a record that was never in.
 func (s *settling) exclude() error {
 	s.p.count("excluded", 1)
+	return s.excludedRow()
+}
+
+// excludedRow leaves a small row, so that a question about the record can be
+// answered.
+func (s *settling) excludedRow() error {
 	if s.p.r.Filter == nil {
 		return nil // its parent's row speaks for it
 	}
@@ -242,12 +251,8 @@ func (s *settling) decide() error {
 		}
 	}
 	changed := s.apply(verdicts)
-	if s.isNew {
-		if missing := s.missingRequired(); missing != "" {
-			s.holds = nil
-			s.hold("", HoldRequired, missing)
-			return nil
-		}
+	if s.isNew && s.lacksRequired() {
+		return nil
 	}
 	return s.write(changed)
 }
@@ -334,15 +339,29 @@ func (s *settling) apply(verdicts []plan.Verdict) (changed bool) {
 	return changed
 }
 
-// missingRequired names the hub fields without which no record is made.
-func (s *settling) missingRequired() string {
+// lacksRequired holds a record that cannot be made yet, by the names of what it
+// lacks. A field that came in a form that cannot be taken says so itself.
+func (s *settling) lacksRequired() bool {
 	var missing []string
+	var bad []state.Hold
 	for i, f := range s.p.r.Hub.Fields {
-		if f.Required && !s.rec.Get(s.p.names.fields[s.p.r.Hub][i]).IsSet() {
+		if !f.Required || s.rec.Get(s.p.names.fields[s.p.r.Hub][i]).IsSet() {
+			continue
+		}
+		if at := slices.IndexFunc(s.holds, func(h state.Hold) bool { return h.Field == f.Name }); at >= 0 {
+			bad = append(bad, s.holds[at])
+		} else {
 			missing = append(missing, f.Name)
 		}
 	}
-	return strings.Join(missing, ", ")
+	if len(missing)+len(bad) == 0 {
+		return false
+	}
+	s.holds = bad
+	if len(missing) > 0 {
+		s.hold("", HoldRequired, strings.Join(missing, ", "))
+	}
+	return true
 }
 
 // indexKeys are the record's entries in the match-key indexes.
