@@ -44,6 +44,7 @@ func options() configs.Options {
 	env := map[string]string{
 		"CRMSYNCD_QBENCH_URL": "https://lab.example", "CRMSYNCD_QBENCH_CLIENT_ID": "q",
 		"CRMSYNCD_SALESFORCE_URL": "https://org.example/", "CRMSYNCD_SALESFORCE_CLIENT_ID": "s",
+		"CRMSYNCD_HUBSPOT_URL": "https://api.hubapi.com",
 	}
 	return configs.Options{
 		LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },

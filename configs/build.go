@@ -166,8 +166,8 @@ func (b *builder) ranges(path string, s System, p provider) {
 	if s.ContactsFrom == "customer" && s.API == "v1" {
 		b.add(path+".contacts_from", "customer needs the calls of api: v2", "write api: v2, or contacts_from: flat")
 	}
-	if s.APIVersion != "" && !goodVersion(s.APIVersion) {
-		b.add(path+".api_version", "is no version", `such as "64.0", in quotes`)
+	if s.APIVersion != "" && p.version != nil && !p.version(s.APIVersion) {
+		b.add(path+".api_version", "is no version", "such as "+p.versionLike+", in quotes")
 	}
 }
 
@@ -177,9 +177,16 @@ func (b *builder) choice(path, got string, valid []string) {
 	}
 }
 
-func goodVersion(s string) bool {
+// numbered is a version such as 64.0.
+func numbered(s string) bool {
 	whole, part, ok := strings.Cut(s, ".")
 	return ok && allDigits(whole) && allDigits(part)
+}
+
+// dated is a version such as 2026-09, or one of the names from before.
+func dated(s string) bool {
+	year, month, ok := strings.Cut(s, "-")
+	return s == "v3" || s == "v4" || ok && len(year) == 4 && len(month) == 2 && allDigits(year+month)
 }
 
 func allDigits(s string) bool {

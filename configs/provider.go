@@ -10,7 +10,9 @@ import (
 // provider is what a provider makes of the settings of a system: which ones it
 // takes, what they are by default, and how it can be opened.
 type provider struct {
-	takes        []string // besides those that every system takes
+	takes        []string          // besides those that every system takes
+	version      func(string) bool // what api_version looks like
+	versionLike  string
 	flows        map[string][]string
 	defaultFlow  string
 	api          string
@@ -42,7 +44,8 @@ func knownProviders() map[string]provider {
 			routine: "@hourly",
 		},
 		"salesforce": {
-			takes: []string{"api_version"},
+			takes:   []string{"api_version"},
+			version: numbered, versionLike: `"64.0"`,
 			flows: map[string][]string{
 				"client_credentials": {"client_id", "secret"},
 				"refresh_token":      {"client_id", "refresh_token"},
@@ -50,6 +53,16 @@ func knownProviders() map[string]provider {
 				flowToken:            {"token"},
 			},
 			defaultFlow: "client_credentials",
+			routine:     "*/15 * * * *",
+		},
+		"hubspot": {
+			takes:   []string{"api_version"},
+			version: dated, versionLike: `"2026-09"`,
+			flows: map[string][]string{
+				flowToken:       {"token"},
+				"refresh_token": {"client_id", "secret", "refresh_token"},
+			},
+			defaultFlow: flowToken,
 			routine:     "*/15 * * * *",
 		},
 	}

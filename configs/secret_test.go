@@ -134,12 +134,12 @@ func TestCheckSecretsNamesTheLine(t *testing.T) {
 	t.Parallel()
 	cfg := load(t, shipped(t))
 	problems := cfg.CheckSecrets()
-	if len(problems) != 2 {
+	if len(problems) != 3 {
 		t.Fatalf("%d problems, want one for each credential: %v", len(problems), problems)
 	}
 	lines := strings.Split(string(shipped(t)["crmsyncd.yaml"].Data), "\n")
 	for _, p := range problems {
-		if !strings.Contains(lines[p.Line-1], "secret: {credential:") {
+		if !strings.Contains(lines[p.Line-1], ": {credential:") {
 			t.Errorf("%s at line %d: %s", p.Path, p.Line, lines[p.Line-1])
 		}
 	}

@@ -25,21 +25,23 @@ func arrows() map[string][]string {
 	const record, rest, walk, faults = "fieldmap/record", "providers/internal/rest", "providers/internal/jsonwalk", "providers/internal/faults"
 	return map[string][]string{
 		"cmd/crmsyncd": {
-			"configs", "fieldmap", record, "providers", rest, "providers/qbench", "providers/salesforce",
+			"configs", "fieldmap", record, "providers", rest, "providers/hubspot", "providers/qbench", "providers/salesforce",
 			"state", "sync/plan", "sync/engine", "sync/daemon",
 		},
-		"cmd/crmsim":                         {"configs", "providers/fakedata", faults, "providers/qbench/qbenchsim", "providers/salesforce/salesforcesim"},
+		"cmd/crmsim":                         {"configs", "providers/fakedata", faults, "providers/hubspot/hubspotsim", "providers/qbench/qbenchsim", "providers/salesforce/salesforcesim"},
 		"configs":                            {"fieldmap"},
 		"fieldmap":                           {record},
 		"fieldmap/record":                    {},
 		"providers":                          {record},
 		"providers/fakedata":                 {},
 		"providers/providertest":             {record, "providers", faults, rest},
+		"providers/hubspot":                  {record, "providers", rest, walk},
 		"providers/qbench":                   {record, "providers", rest, walk},
 		"providers/salesforce":               {record, "providers", rest, walk},
 		rest:                                 {},
 		walk:                                 {},
 		faults:                               {},
+		"providers/hubspot/hubspotsim":       {faults, "providers/fakedata"},
 		"providers/qbench/qbenchsim":         {faults, "providers/fakedata"},
 		"providers/salesforce/salesforcesim": {faults, "providers/fakedata"},
 		"state":                              {record},
@@ -54,19 +56,19 @@ func arrows() map[string][]string {
 // judge a package from outside. Tests of cmd may import everything.
 func inTests(pkg string) []string {
 	helpers := []string{"providers/providertest", "providers/internal/faults", "providers/internal/rest", "providers/fakedata"}
-	sims := []string{"providers/qbench/qbenchsim", "providers/salesforce/salesforcesim"}
-	switch {
-	case pkg == "providers/qbench" || pkg == "providers/salesforce":
+	sims := []string{"providers/hubspot/hubspotsim", "providers/qbench/qbenchsim", "providers/salesforce/salesforcesim"}
+	switch pkg {
+	case "providers/hubspot", "providers/qbench", "providers/salesforce":
 		return append(helpers, pkg+"/"+path.Base(pkg)+"sim")
-	case pkg == "sync/engine" || pkg == "sync/daemon":
-		return slices.Concat(helpers, sims, []string{"configs", "providers/qbench", "providers/salesforce"})
-	case pkg == "providers/salesforce/salesforcesim" || pkg == "providers/qbench/qbenchsim":
+	case "sync/engine", "sync/daemon":
+		return slices.Concat(helpers, sims, []string{"configs", "providers/hubspot", "providers/qbench", "providers/salesforce"})
+	case "providers/hubspot/hubspotsim", "providers/salesforce/salesforcesim", "providers/qbench/qbenchsim":
 		return []string{"providers/fakedata"}
 	}
 	return nil
 }
 
-// homes names the one package in which each fixed dependency lives. (B2)
+// homes names the one package in which each fixed dependency lives.
 func homes() map[string]string {
 	return map[string]string{
 		"github.com/robfig/cron":                "sync/daemon",

@@ -17,14 +17,14 @@ func TestReadmeTableOfSystems(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"qbench", "salesforce"} {
+	for _, name := range []string{"qbench", "salesforce", "hubspot"} {
 		want := readmeRow(t, name)
 		if !strings.Contains(string(text), want+"\n") {
 			t.Errorf("README.md lacks the line\n%s", want)
 		}
 	}
-	if n := strings.Count(string(text), "\n| qbench ") + strings.Count(string(text), "\n| salesforce "); n != 2 {
-		t.Errorf("%d systems in the table, want 2", n)
+	if n := strings.Count(string(text), "\n| qbench ") + strings.Count(string(text), "\n| salesforce ") + strings.Count(string(text), "\n| hubspot "); n != 3 {
+		t.Errorf("%d systems in the table, want 3", n)
 	}
 }
 
@@ -33,6 +33,7 @@ func readmeRow(t *testing.T, name string) string {
 	env := map[string]string{
 		"CRMSYNCD_QBENCH_URL": "https://lab.qbench.net", "CRMSYNCD_QBENCH_CLIENT_ID": "id",
 		"CRMSYNCD_SALESFORCE_URL": "https://acme.my.salesforce.com", "CRMSYNCD_SALESFORCE_CLIENT_ID": "id",
+		"CRMSYNCD_HUBSPOT_URL": "https://api.hubapi.com",
 	}
 	cfg, problems := configs.LoadFS(configs.Shipped, configs.Options{LookupEnv: func(n string) (string, bool) { v, ok := env[n]; return v, ok }})
 	if cfg == nil {
@@ -43,7 +44,7 @@ func readmeRow(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	sys := engine.NewSystem(name, p)
-	objects := map[string]string{"qbench": "customer", "salesforce": "Account"}
+	objects := map[string]string{"qbench": "customer", "salesforce": "Account", "hubspot": "companies"}
 	yes := func(ok bool) string {
 		if ok {
 			return "yes"

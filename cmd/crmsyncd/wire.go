@@ -11,6 +11,7 @@ import (
 	"crmsyncd/configs"
 	"crmsyncd/fieldmap"
 	"crmsyncd/providers"
+	"crmsyncd/providers/hubspot"
 	"crmsyncd/providers/qbench"
 	"crmsyncd/providers/salesforce"
 	"crmsyncd/state"
@@ -24,6 +25,8 @@ func newProvider(s configs.System, stateDir string) (providers.Provider, error) 
 		return newQBench(s)
 	case "salesforce":
 		return newSalesforce(s, stateDir)
+	case "hubspot":
+		return newHubSpot(s, stateDir)
 	}
 	return nil, fmt.Errorf("there is no provider %q", s.Provider)
 }
@@ -69,13 +72,38 @@ func newSalesforce(s configs.System, stateDir string) (providers.Provider, error
 			return []byte(text), err
 		}
 	}
-	reserve := s.Reserve
-	if reserve == 0 {
-		reserve = -1 // the provider's word for none
-	}
 	return salesforce.New(salesforce.Config{ //nolint:wrapcheck // it names itself
-		BaseURL: s.BaseURL, APIVersion: s.APIVersion, Auth: auth, ReservePercent: reserve, PerSecond: float64(s.PerMinute) / 60,
+		BaseURL: s.BaseURL, APIVersion: s.APIVersion, Auth: auth, ReservePercent: providerReserve(s), PerSecond: float64(s.PerMinute) / 60,
 	})
+}
+
+func newHubSpot(s configs.System, stateDir string) (providers.Provider, error) {
+	auth := hubspot.Auth{Method: hubspot.FixedToken, ClientID: s.Auth.ClientID}
+	if s.Auth.Flow != hubspot.FixedToken {
+		auth.Method = hubspot.OAuth
+	}
+	if s.Auth.Token.IsSet() {
+		auth.Token = s.Auth.Token.Read
+	}
+	if s.Auth.Secret.IsSet() {
+		auth.Secret = s.Auth.Secret.Read
+	}
+	if s.Auth.RefreshToken.IsSet() {
+		t := tokenFile{path: filepath.Join(stateDir, "refresh-token-"+s.Name), first: s.Auth.RefreshToken.Read}
+		auth.RefreshToken, auth.StoreRefreshToken = t.read, t.write
+	}
+	return hubspot.New(hubspot.Config{ //nolint:wrapcheck // it names itself
+		BaseURL: s.BaseURL, APIVersion: s.APIVersion, Auth: auth, ReservePercent: providerReserve(s), PerTenSeconds: s.PerMinute / 6,
+	})
+}
+
+// providerReserve is the reserve in the providers' words, in which zero is
+// their default.
+func providerReserve(s configs.System) int {
+	if s.Reserve == 0 {
+		return -1
+	}
+	return s.Reserve
 }
 
 // systems makes every system that a route names. Problems are all told.

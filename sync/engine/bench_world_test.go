@@ -34,6 +34,7 @@ func benchMapping(tb testing.TB) *fieldmap.Mapping {
 	env := map[string]string{
 		"CRMSYNCD_QBENCH_URL": "https://lab.qbench.net", "CRMSYNCD_QBENCH_CLIENT_ID": "id",
 		"CRMSYNCD_SALESFORCE_URL": "https://acme.my.salesforce.com", "CRMSYNCD_SALESFORCE_CLIENT_ID": "id",
+		"CRMSYNCD_HUBSPOT_URL": "https://api.hubapi.com",
 	}
 	cfg, problems := configs.LoadFS(files, configs.Options{LookupEnv: func(n string) (string, bool) { v, ok := env[n]; return v, ok }})
 	if fieldmap.Failed(problems) {

@@ -33,8 +33,9 @@ type pusher struct {
 	spool    *state.Spool
 	spooling bool
 	external state.Num
-	plans    []state.Plan // that a person accepted
-	sent     bool         // something was written, or released, in this pass
+	keys     []fieldmap.MatchKey // that records are looked up by
+	plans    []state.Plan        // that a person accepted
+	sent     bool                // something was written, or released, in this pass
 	creates  []*item
 	updates  []*item
 	scanned  int // in the first walk
@@ -87,6 +88,9 @@ func pushObject(ctx context.Context, r *run, route *fieldmap.Route) error {
 		return nil
 	}
 	if err := r.preflight(ctx); err != nil {
+		return err
+	}
+	if err := p.chooseKeys(ctx); err != nil {
 		return err
 	}
 	return p.stages(ctx)

@@ -109,7 +109,7 @@ func (p *pusher) index(ctx context.Context) error {
 // indexedKeys are the match keys that the target cannot look up.
 func (p *pusher) indexedKeys(ctx context.Context) ([]fieldmap.MatchKey, error) {
 	var out []fieldmap.MatchKey
-	for _, k := range p.matchKeys() {
+	for _, k := range p.keys {
 		can, err := p.sys.Chooser.FindsBy(ctx, p.r.Object, p.keyField(k))
 		if err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"crmsyncd/fieldmap"
@@ -169,19 +170,37 @@ func (p *pusher) guardOverwrites(n int) error {
 	return p.keepPlan(rows, fmt.Sprintf("%d of %d linked records would be overwritten", n, open))
 }
 
-// matchKeys are the route's keys; our external id always comes first, for it is
-// the one that proves a repeat.
-func (p *pusher) matchKeys() []fieldmap.MatchKey {
-	keys := make([]fieldmap.MatchKey, 0, len(p.r.Match)+1)
-	if p.r.ExternalID != "" {
-		keys = append(keys, fieldmap.MatchKey{Remote: p.r.ExternalID, Hub: p.r.Hub.ID, Compare: fieldmap.Exact})
-	}
+// externalKey is the key that proves a repeat: our id.
+func (p *pusher) externalKey() fieldmap.MatchKey {
+	return fieldmap.MatchKey{Remote: p.r.ExternalID, Hub: p.r.Hub.ID, Compare: fieldmap.Exact}
+}
+
+// chooseKeys sets the keys that records are looked up by: our external id
+// first, then those of the route. Where the target takes only some keys and one
+// of the route's is among them, that one alone is asked, one call a batch: a
+// record that carries our id already refuses to be made again, and is then
+// linked.
+func (p *pusher) chooseKeys(ctx context.Context) error {
+	p.keys = p.keys[:0]
+	direct := false
 	for _, k := range p.r.Match {
-		if k.Remote != p.r.ExternalID {
-			keys = append(keys, k)
+		if k.Remote == p.r.ExternalID {
+			continue
 		}
+		p.keys = append(p.keys, k)
+		if p.sys.Chooser == nil {
+			continue
+		}
+		can, err := p.sys.Chooser.FindsBy(ctx, p.r.Object, p.keyField(k))
+		if err != nil {
+			return fmt.Errorf("choose the keys of %s: %w", p.r.Object, err)
+		}
+		direct = direct || can
 	}
-	return keys
+	if p.r.ExternalID != "" && !direct {
+		p.keys = slices.Insert(p.keys, 0, p.externalKey())
+	}
+	return nil
 }
 
 // wanted is what a match key is looked up by.
@@ -235,7 +254,7 @@ func (h *hit) value(fields []record.Field, name string) record.Value {
 // key, and links what is found.
 func (p *pusher) findChunk(ctx context.Context, loose []*item) (overwrites int, err error) {
 	fields := p.findFields()
-	for _, key := range p.matchKeys() {
+	for _, key := range p.keys {
 		if len(loose) == 0 {
 			return overwrites, nil
 		}

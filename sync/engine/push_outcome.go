@@ -104,7 +104,7 @@ func (p *pusher) adopt(ctx context.Context, items []*item) error {
 		return nil
 	}
 	fields := p.findFields()
-	key := p.matchKeys()[0]
+	key := p.externalKey()
 	hits, err := p.find(ctx, key, fields, items)
 	if err != nil {
 		return err
