@@ -48,8 +48,6 @@ type Hub struct {
 	pending keyBuffer
 	folded  []keyRun // cached; see runs
 	listed  bool
-
-	total, last *counter // cached
 }
 
 // Hub returns the records of this hub object.

@@ -106,13 +106,12 @@ func (d *demo) play(ctx context.Context) error {
 
 func (d *demo) check(ctx context.Context) error {
 	d.title("1. Is everything ready? Fields, rights, keys, how well fields are filled")
-	_, err := d.call(ctx, 0, "check", "--live")
-	return err
+	return d.call(ctx, 0, "check", "--live")
 }
 
 func (d *demo) plan(ctx context.Context) error {
 	d.title("2. What would the first run write? (the first lines)")
-	_, err := d.call(ctx, 32, "plan")
+	err := d.call(ctx, 32, "plan")
 	if err == nil && d.wrote() != 0 {
 		err = errors.New("the plan wrote to Salesforce")
 	}
@@ -121,21 +120,20 @@ func (d *demo) plan(ctx context.Context) error {
 
 func (d *demo) first(ctx context.Context) error {
 	d.title("3. The first run: what Salesforce knows is linked, the rest is made")
-	if _, err := d.call(ctx, 0, "run", "--once"); err != nil {
+	if err := d.call(ctx, 0, "run", "--once"); err != nil {
 		return err
 	}
 	if d.wrote() == 0 {
 		return errors.New("the first run wrote nothing")
 	}
 	d.title("   What waits, and for what")
-	_, err := d.call(ctx, 24, "held", "list")
-	return err
+	return d.call(ctx, 40, "held", "list")
 }
 
 func (d *demo) second(ctx context.Context) error {
 	d.title("4. A second run: nothing changed, so nothing is sent and Salesforce is not even asked")
 	d.stage.salesforce.ResetCalls()
-	if _, err := d.call(ctx, 0, "run", "--once"); err != nil {
+	if err := d.call(ctx, 0, "run", "--once"); err != nil {
 		return err
 	}
 	if n := d.stage.salesforce.Calls().Total(); n != 0 || d.wrote() != 0 {
@@ -151,7 +149,7 @@ func (d *demo) third(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := d.call(ctx, 0, "run", "--once"); err != nil {
+	if err := d.call(ctx, 0, "run", "--once"); err != nil {
 		return err
 	}
 	audit := d.stage.salesforce.Audit()[d.writes:]
@@ -193,8 +191,7 @@ func (d *demo) reached(object string, id int64) bool {
 func (d *demo) questions(ctx context.Context) error {
 	id := d.stage.qbench.CustomerIDs()[0]
 	d.title(fmt.Sprintf("6. Where does customer %d stand, and where does each value come from?", id))
-	_, err := d.call(ctx, 0, "get", "account", fmt.Sprint(id))
-	return err
+	return d.call(ctx, 0, "get", "account", fmt.Sprint(id))
 }
 
 // wrote returns how many records Salesforce has taken since it was last asked.
@@ -213,7 +210,7 @@ func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, "\n"+format+
 const heldCode = 3
 
 // call runs the program and prints what it says, at most so many lines.
-func (d *demo) call(ctx context.Context, most int, args ...string) (string, error) {
+func (d *demo) call(ctx context.Context, most int, args ...string) error {
 	fmt.Fprintf(d.out, "$ crmsyncd %s\n", strings.Join(args, " "))
 	var text, log bytes.Buffer
 	cmd := exec.CommandContext(ctx, d.binary, append(args, d.args...)...)
@@ -222,12 +219,12 @@ func (d *demo) call(ctx context.Context, most int, args ...string) (string, erro
 	fmt.Fprint(d.out, shorten(text.String(), most))
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == heldCode {
-		return text.String(), nil
+		return nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("crmsyncd %s: %w\n%s", strings.Join(args, " "), err, log.String())
+		return fmt.Errorf("crmsyncd %s: %w\n%s", strings.Join(args, " "), err, log.String())
 	}
-	return text.String(), nil
+	return nil
 }
 
 // shorten cuts text after so many lines and says so.

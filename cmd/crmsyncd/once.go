@@ -110,15 +110,10 @@ type step struct {
 // steps returns the runs of a pass: pulls first, then pushes.
 func (l *loaded) steps(f runFlags) ([]step, error) {
 	var steps []step
-	for _, dir := range []fieldmap.Direction{fieldmap.Pull, fieldmap.Push} {
+	for _, flow := range []string{daemon.FlowPull, daemon.FlowPush} {
 		for _, r := range l.mapping.Routes {
-			if r.Direction != dir || (f.system != "" && f.system != r.System) ||
-				(f.object != "" && f.object != r.Object && f.object != r.Hub.Name) {
+			if flowOf(r) != flow || !f.wants(r) {
 				continue
-			}
-			flow := daemon.FlowPull
-			if dir == fieldmap.Push {
-				flow = daemon.FlowPush
 			}
 			i := slices.IndexFunc(steps, func(s step) bool { return s.system == r.System && s.flow == flow })
 			if i < 0 {
@@ -130,16 +125,33 @@ func (l *loaded) steps(f runFlags) ([]step, error) {
 		}
 	}
 	if len(steps) == 0 {
-		var asked []string
-		if f.system != "" {
-			asked = append(asked, "--system "+f.system)
-		}
-		if f.object != "" {
-			asked = append(asked, "--object "+f.object)
-		}
-		return nil, fmt.Errorf("no route fits %s; there are %s", strings.Join(asked, " "), strings.Join(l.routeNames(), ", "))
+		return nil, fmt.Errorf("no route fits%s; there are %s", f, strings.Join(l.routeNames(), ", "))
 	}
 	return steps, nil
+}
+
+func flowOf(r *fieldmap.Route) string {
+	if r.Direction == fieldmap.Pull {
+		return daemon.FlowPull
+	}
+	return daemon.FlowPush
+}
+
+// wants reports whether the flags ask for a route.
+func (f runFlags) wants(r *fieldmap.Route) bool {
+	return (f.system == "" || f.system == r.System) && (f.object == "" || f.object == r.Object || f.object == r.Hub.Name)
+}
+
+// String returns the flags that narrow a pass, as they were given.
+func (f runFlags) String() string {
+	s := ""
+	if f.system != "" {
+		s += " --system " + f.system
+	}
+	if f.object != "" {
+		s += " --object " + f.object
+	}
+	return s
 }
 
 // routeNames lists the places that a route names, such as salesforce/Account.
