@@ -39,7 +39,7 @@ func (e *Engine) linkView(tx *state.Tx, r *fieldmap.Route, hub state.HubID) (Lin
 		v.Wrote = time.UnixMilli(l.Wrote).UTC()
 	}
 	for i, rule := range r.Fields {
-		if lf := l.Field(e.names.rules[r][i]); lf != nil && lf.Note != 0 {
+		if lf := l.Field(e.names.rules[r][i]); lf != nil && lf.Note != 0 && lf.Told != 0 {
 			v.Differs = append(v.Differs, DifferenceView{
 				Field: rule.Hub.Name, Remote: rule.Remote.Name, Reason: plan.Reason(lf.Note).String(),
 			})

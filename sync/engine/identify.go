@@ -166,7 +166,7 @@ func (s *settling) field(i int, rule *fieldmap.Rule, lf state.LinkField, hub rec
 	return plan.Field{
 		Rule: rule, Direction: fieldmap.Pull, OnLink: p.r.OnLink,
 		Theirs: s.o.values[i].value, TheirsHub: hub, Ours: ours, OursRemote: ours,
-		Seen: lf.Seen, Told: lf.Told, Assumed: lf.Assumed, Lost: s.lost, RuleChanged: p.changed[i],
+		Seen: lf.Seen, Told: lf.Told, Assumed: lf.Assumed, Tolerated: lf.Note != 0, Lost: s.lost || lf.Seen == lostDigest, RuleChanged: p.changed[i],
 		OursOwned: rule.Hub.Owner != "" && p.sourceOf(&s.rec, n) == rule.Hub.Owner,
 	}
 }

@@ -106,10 +106,19 @@ func (p *pusher) decideField(tx *state.Tx, it *item, rule *fieldmap.Rule, lf *st
 		}
 		return plan.Verdict{Kind: plan.Tolerate, Reason: plan.Skipped, Seen: lf.Seen, Told: p.key.Value(rule.Hub.Type, ours), Assumed: lf.Assumed}
 	}
-	return plan.Decide(p.key, plan.Field{
+	v := plan.Decide(p.key, plan.Field{
 		Rule: rule, Direction: fieldmap.Push, OnLink: p.r.OnLink, Ours: ours, OursRemote: remote,
 		Seen: lf.Seen, Told: lf.Told, Assumed: lf.Assumed, Found: it.link.Origin == state.OriginFound,
 	})
+	if met := plan.Reason(lf.Note); lf.Told == 0 && met != plan.NoReason && v.Kind == plan.Push {
+		v.Reason = met
+		// A first meeting whose hub value was cleared meanwhile has nothing to say:
+		// a blank never beats a value.
+		if !ours.IsSet() && (met == plan.FirstMeeting || met == plan.BlankFilled) {
+			return plan.Verdict{Kind: plan.Tolerate, Reason: plan.BlankIgnored, Seen: lf.Seen, Told: v.Told}
+		}
+	}
+	return v
 }
 
 // group sends the fields whole that must travel together, such as state with

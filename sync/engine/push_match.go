@@ -466,7 +466,9 @@ func (p *pusher) keepMet(it *item, i int, v plan.Verdict, theirs record.Value) {
 	lf := state.LinkField{Field: p.names.rules[p.r][i], Seen: v.Seen, Told: v.Told, Assumed: v.Assumed}
 	switch v.Kind {
 	case plan.Push:
+		// Not told yet; the note says why it is to be, for the second walk.
 		lf.Seen, lf.Told, lf.Assumed = p.key.Value(p.r.Fields[i].Remote.Type, theirs), 0, false
+		lf.Note = uint8(v.Reason)
 	case plan.Tolerate:
 		lf.Note = uint8(v.Reason)
 	case plan.Nothing:
@@ -497,10 +499,10 @@ func (p *pusher) meetField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule, t
 	in := plan.Field{
 		Rule: rule, Direction: fieldmap.Push, OnLink: p.r.OnLink, Theirs: theirs, TheirsHub: p.theirsHub(tx, rule, theirs),
 		Ours: ours, OursRemote: remote, Lost: it.lost, RuleChanged: p.behind[i], Found: it.link.Origin == state.OriginFound,
-		OursOwned: p.sourceOf(&it.rec, n) == rule.Hub.Owner,
+		OursOwned: rule.Hub.Owner != "" && p.sourceOf(&it.rec, n) == rule.Hub.Owner,
 	}
 	if lf := it.link.Field(p.names.rules[p.r][i]); lf != nil {
-		in.Seen, in.Told, in.Assumed, in.Tolerated = lf.Seen, lf.Told, lf.Assumed, lf.Note != 0
+		in.Seen, in.Told, in.Assumed, in.Tolerated = lf.Seen, lf.Told, lf.Assumed, lf.Note != 0 && lf.Told != 0
 	}
 	return plan.Decide(p.key, in), nil
 }

@@ -303,6 +303,10 @@ func (s *settling) write(changed bool) error {
 	return nil
 }
 
+// lostDigest stands for a digest that is not known. No value has it but by a
+// chance of one in 2^64.
+const lostDigest record.Digest = 1
+
 // apply carries the verdicts out on the rows in memory.
 func (s *settling) apply(verdicts []plan.Verdict) (changed bool) {
 	p := s.p
@@ -310,6 +314,11 @@ func (s *settling) apply(verdicts []plan.Verdict) (changed bool) {
 	source := p.names.systems[p.req.System]
 	for i, rule := range p.r.Fields {
 		v := verdicts[i]
+		if v.Kind == plan.Hold && s.lost {
+			// Digests that match nothing: the field stays lost until its hold ends,
+			// and never looks like a first meeting.
+			s.link.Set(state.LinkField{Field: rules[i], Seen: lostDigest, Told: lostDigest})
+		}
 		if v.Kind == plan.Hold || v.Seen == 0 {
 			continue
 		}
