@@ -35,8 +35,8 @@ func TestShippedFilesCompile(t *testing.T) {
 			t.Error(p.Error())
 		}
 	}
-	if len(m.Routes) != 4 {
-		t.Errorf("%d routes, want 4", len(m.Routes))
+	if len(m.Routes) != 6 {
+		t.Errorf("%d routes, want 6", len(m.Routes))
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -35,26 +36,31 @@ type checkResult struct {
 }
 
 func (a *app) checkCommand() *cobra.Command {
-	var live bool
+	var live, fix bool
 	var system string
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration; with --live ask the systems too",
 		Long: "check tells everything that is wrong with the files at once, with file and line.\n" +
 			"--live also asks each system: which organization the credential opens, whether the fields exist,\n" +
-			"fit and may be written, whether the external id is unique, and how well the fields are filled.",
-		Example: "  crmsyncd check\n  crmsyncd check --live\n  crmsyncd check --live --system salesforce -o json",
+			"fit and may be written, whether the external id is unique, and how well the fields are filled.\n" +
+			"--fix makes the one thing that may be made there: a missing unique field for our id. It says so first.",
+		Example: "  crmsyncd check\n  crmsyncd check --live\n  crmsyncd check --live --system salesforce -o json\n  crmsyncd check --live --fix",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.check(cmd.Context(), live, system)
+			if fix && !live {
+				return usageError(errors.New("--fix goes with --live"))
+			}
+			return a.check(cmd.Context(), live, fix, system)
 		},
 	}
 	c.Flags().BoolVar(&live, "live", false, "also ask the systems")
+	c.Flags().BoolVar(&fix, "fix", false, "with --live: make the unique field that carries our id where it is missing")
 	c.Flags().StringVar(&system, "system", "", "with --live: this system only")
 	return c
 }
 
-func (a *app) check(ctx context.Context, live bool, system string) error {
+func (a *app) check(ctx context.Context, live, fix bool, system string) error {
 	l, problems := a.load()
 	if l != nil {
 		problems = append(problems, l.cfg.CheckSecrets()...)
@@ -73,7 +79,7 @@ func (a *app) check(ctx context.Context, live bool, system string) error {
 	res.Warnings = len(problems) - res.Errors
 	var err error
 	if live && res.Errors == 0 {
-		res.Systems, res.OlderConfig, err = a.checkLive(ctx, system)
+		res.Systems, res.OlderConfig, err = a.checkLive(ctx, system, fix)
 		for _, s := range res.Systems {
 			res.count(s)
 		}
@@ -108,7 +114,7 @@ func isNote(f daemon.FindingView) bool { return f.Warning && f.Mend == "" }
 
 // checkLive asks the systems, through the daemon where one is running, and says
 // whether that has another configuration.
-func (a *app) checkLive(ctx context.Context, system string) (views []daemon.CheckView, older bool, err error) {
+func (a *app) checkLive(ctx context.Context, system string, fix bool) (views []daemon.CheckView, older bool, err error) {
 	s, err := a.open(ctx, true, nil)
 	if err != nil {
 		return nil, false, err
@@ -117,7 +123,23 @@ func (a *app) checkLive(ctx context.Context, system string) (views []daemon.Chec
 	b := a.bar()
 	defer b.end()
 	views, err = collect[daemon.CheckView](ctx, s, "check", daemon.CheckArgs{System: system}, b)
+	if fix && err == nil && a.announceFixes(views) > 0 {
+		views, err = collect[daemon.CheckView](ctx, s, "check", daemon.CheckArgs{System: system, Fix: true}, b)
+	}
 	return views, s.older, err
+}
+
+// announceFixes says what is about to be made, before it is.
+func (a *app) announceFixes(views []daemon.CheckView) (n int) {
+	for _, v := range views {
+		for _, f := range v.Fixes {
+			n++
+			if !a.json() {
+				a.say("Will %s.", f.What)
+			}
+		}
+	}
+	return n
 }
 
 // collect asks a question and gathers its items.
@@ -196,6 +218,13 @@ func (a *app) printLive(s daemon.CheckView) {
 	a.say("%s", head)
 	if s.Error != "" {
 		a.sayProblem(false, s.Error)
+	}
+	for _, f := range s.Fixes {
+		if f.Done {
+			a.say("  done: %s", f.What)
+		} else {
+			a.say("  crmsyncd check --live --fix would %s", f.What)
+		}
 	}
 	rates := newGrid("object", "field", "filled", "of", "").numbers(2, 3)
 	for _, f := range s.Findings {

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"crmsyncd/configs"
+	"crmsyncd/providers/hubspot/hubspotsim"
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/providers/salesforce/salesforcesim"
 )
@@ -49,8 +50,9 @@ type bed struct {
 	t        *testing.T
 	qb       *qbenchsim.Sim
 	sf       *salesforcesim.Sim
-	delay    atomic.Int64 // nanoseconds before each write to Salesforce
-	writes   atomic.Int64 // write calls that reached Salesforce
+	hs       *hubspotsim.Sim // has no route unless a test gives it one
+	delay    atomic.Int64    // nanoseconds before each write to Salesforce
+	writes   atomic.Int64    // write calls that reached Salesforce
 	config   string
 	state    string
 	socket   string
@@ -58,9 +60,6 @@ type bed struct {
 	bin      string
 	everyLog bytes.Buffer // what any command wrote to stderr
 }
-
-// extraFields are what the shipped routes name beyond a new organization's own.
-const extraFields = "objects:\n  Account:\n    fields:\n      - {name: Billing_Street_2__c, type: text, length: 255}\n"
 
 func newBed(t *testing.T) *bed {
 	t.Helper()
@@ -71,12 +70,8 @@ func newBed(t *testing.T) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema, err := salesforcesim.ReadSchema(strings.NewReader(extraFields))
-	if err != nil {
-		t.Fatal(err)
-	}
 	b := &bed{t: t, bin: bin, qb: qbenchsim.New(qbenchsim.Options{ClientSecret: canarySecret + "-qb", RateLimit: -1})}
-	b.sf, err = salesforcesim.New(salesforcesim.Options{ClientID: "app", ClientSecret: canarySecret + "-sf", Schema: schema})
+	b.sf, err = salesforcesim.New(salesforcesim.Options{ClientID: "app", ClientSecret: canarySecret + "-sf"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,6 +85,12 @@ func newBed(t *testing.T) *bed {
 		b.sf.ServeHTTP(w, r)
 	}))
 	t.Cleanup(sf.Close)
+	b.hs, err = hubspotsim.New(hubspotsim.Options{Token: canarySecret + "-hs"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hs := httptest.NewServer(b.hs)
+	t.Cleanup(hs.Close)
 	dir, err := os.MkdirTemp("", "e2e") //nolint:usetesting // a Unix socket needs a short path
 	if err != nil {
 		t.Fatal(err)
@@ -99,10 +100,11 @@ func newBed(t *testing.T) *bed {
 	b.writeConfig()
 	b.secret(dir, "qbench", canarySecret+"-qb")
 	b.secret(dir, "salesforce", canarySecret+"-sf")
+	b.secret(dir, "hubspot", canarySecret+"-hs")
 	b.env = append(os.Environ(),
 		"CRMSYNCD_QBENCH_URL="+qb.URL, "CRMSYNCD_QBENCH_CLIENT_ID="+qbenchsim.DefaultClientID,
 		"CRMSYNCD_SALESFORCE_URL="+sf.URL, "CRMSYNCD_SALESFORCE_CLIENT_ID=app",
-		"CREDENTIALS_DIRECTORY="+filepath.Join(dir, "cred"))
+		"CRMSYNCD_HUBSPOT_URL="+hs.URL, "CREDENTIALS_DIRECTORY="+filepath.Join(dir, "cred"))
 	return b
 }
 
@@ -114,11 +116,14 @@ func (b *bed) secret(dir, name, text string) {
 	}
 }
 
-// writeConfig copies the shipped files and lifts the rate limit.
+// hubspotRoutes make HubSpot a target.
+const hubspotRoutes = "routes/hubspot.yaml"
+
+// writeConfig copies the shipped files but the routes of HubSpot, and lifts the rate limit.
 func (b *bed) writeConfig() {
 	b.t.Helper()
 	err := fs.WalkDir(configs.Shipped, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || d.IsDir() || path == hubspotRoutes {
 			return err
 		}
 		text, err := fs.ReadFile(configs.Shipped, path)
@@ -568,7 +573,7 @@ func TestE2ETerminateMidRun(t *testing.T) {
 func TestE2EKillMidRun(t *testing.T) {
 	b := newBed(t)
 	b.seed(500)
-	b.delay.Store(int64(300 * time.Millisecond))
+	b.delay.Store(int64(time.Second))
 	d := b.start()
 	b.until("a batch is on its way", func() bool { return b.writes.Load() >= 2 })
 	d.signal(syscall.SIGKILL)
@@ -628,4 +633,30 @@ func (b *bed) runsAnyCode() []runJSON {
 	var runs []runJSON
 	_ = json.Unmarshal([]byte(out), &runs) // the daemon may be between two answers
 	return runs
+}
+
+// Both targets with the real binary: the check says what HubSpot lacks, --fix
+// makes it, and a pass reaches both (R133).
+func TestE2EBothTargets(t *testing.T) {
+	b := newBed(t)
+	text, err := fs.ReadFile(configs.Shipped, hubspotRoutes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(b.config, hubspotRoutes), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	id := b.qb.AddCustomer(qbenchsim.Fields{"customer_name": "Acme", "industry": "Food", "website": "acme.example"})
+	b.qb.AddContact(qbenchsim.Fields{"first_name": "Ann", "last_name": "Lee", "email_address": "ann@acme.example", "phone": "1 202 555 0100"}, id)
+	if out := b.want(2, "check", "--live"); !strings.Contains(out, "qbench_id") || !strings.Contains(out, "--fix") {
+		t.Errorf("check says\n%s", out)
+	}
+	if out := b.want(0, "check", "--live", "--fix"); !strings.Contains(out, "qbench_id") {
+		t.Errorf("check --fix says\n%s", out)
+	}
+	b.want(0, "run", "--once")
+	if b.hs.Count("companies") != 1 || b.hs.Count("contacts") != 1 || b.sf.Count("Account") != 1 || b.sf.Count("Contact") != 1 {
+		t.Errorf("companies %d, contacts %d, Accounts %d, Contacts %d, want one each",
+			b.hs.Count("companies"), b.hs.Count("contacts"), b.sf.Count("Account"), b.sf.Count("Contact"))
+	}
 }

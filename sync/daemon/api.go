@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -382,6 +383,14 @@ func opAccept(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, 
 // CheckArgs names a system to check; none is all.
 type CheckArgs struct {
 	System string `json:"system,omitempty"`
+	// Fix makes what is missing and may be made; without it that is only listed.
+	Fix bool `json:"fix,omitempty"`
+}
+
+// FixView is something that a system lacks and that check --live --fix makes.
+type FixView struct {
+	What string `json:"what"`
+	Done bool   `json:"done"`
 }
 
 // CheckView is what one system said when it was asked.
@@ -392,6 +401,7 @@ type CheckView struct {
 	Sandbox      bool          `json:"sandbox,omitempty"`
 	Error        string        `json:"error,omitempty"`
 	Findings     []FindingView `json:"findings"`
+	Fixes        []FixView     `json:"fixes,omitempty"`
 }
 
 // FindingView is one thing that a live check has to say.
@@ -423,9 +433,10 @@ func opCheck(ctx context.Context, a *API, args json.RawMessage, s *sender) (any,
 		}
 		n++
 		s.progress(Progress{What: "check " + sys.Name, Done: n})
+		fixes, ferr := a.fix(ctx, sys.Name, in.Fix)
 		id, findings, err := a.engine().Check(ctx, sys.Name)
-		v := CheckView{System: sys.Name, Organization: id.Org, Name: id.Name, Sandbox: id.Sandbox, Findings: []FindingView{}}
-		if err != nil {
+		v := CheckView{System: sys.Name, Organization: id.Org, Name: id.Name, Sandbox: id.Sandbox, Findings: []FindingView{}, Fixes: fixes}
+		if err = errors.Join(err, ferr); err != nil {
 			v.Error = err.Error()
 		}
 		for _, f := range findings {
@@ -436,4 +447,22 @@ func opCheck(ctx context.Context, a *API, args json.RawMessage, s *sender) (any,
 		}
 	}
 	return Count{n}, a.knows(in.System)
+}
+
+// fix lists what a system lacks and may get, and makes it if that is asked for.
+func (a *API) fix(ctx context.Context, system string, do bool) ([]FixView, error) {
+	fixes, err := a.engine().Fixes(ctx, system)
+	if err != nil {
+		return nil, nil //nolint:nilerr // the check itself tells why the system cannot be asked
+	}
+	out := make([]FixView, 0, len(fixes))
+	for _, f := range fixes {
+		if do {
+			if err := a.engine().Fix(ctx, f); err != nil {
+				return out, fmt.Errorf("fix: %w", err)
+			}
+		}
+		out = append(out, FixView{What: f.String(), Done: do})
+	}
+	return out, nil
 }
