@@ -255,6 +255,7 @@ func (c *call) serveProperty(o *objectType, name string) *Error {
 			return invalid("A property that HubSpot defined cannot be archived")
 		}
 		p.archived, p.updated = true, c.store.now()
+		o.seq++
 		c.status = http.StatusNoContent
 		return nil
 	default:
@@ -314,6 +315,7 @@ func (c *call) batchOne(o *objectType, verb string, in *propertyInput) (*propert
 	}
 	if verb == "archive" && !p.standard {
 		p.archived = true
+		o.seq++
 	}
 	return p, nil
 }

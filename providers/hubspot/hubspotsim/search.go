@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // The limits of a search.
@@ -22,6 +23,8 @@ const (
 	maxAllFilters  = 18
 )
 
+const descending = "DESCENDING"
+
 type searchFilter struct {
 	Property string `json:"propertyName"`
 	Operator string `json:"operator"`
@@ -32,9 +35,8 @@ type searchFilter struct {
 
 // searchSort is an object, or text such as "-createdate".
 type searchSort struct {
-	Property   string `json:"propertyName"`
-	Direction  string `json:"direction"`
-	descending bool
+	Property  string `json:"propertyName"`
+	Direction string `json:"direction"`
 }
 
 // UnmarshalJSON reads either form.
@@ -44,14 +46,16 @@ func (s *searchSort) UnmarshalJSON(raw []byte) error {
 		if err := json.Unmarshal(raw, &name); err != nil {
 			return err //nolint:wrapcheck // the caller says where
 		}
-		s.Property, s.descending = strings.CutPrefix(name, "-")
+		bare, down := strings.CutPrefix(name, "-")
+		if s.Property = bare; down {
+			s.Direction = descending
+		}
 		return nil
 	}
 	type plain searchSort
 	if err := json.Unmarshal(raw, (*plain)(s)); err != nil {
 		return errors.New("sorts must be names or objects")
 	}
-	s.descending = s.Direction == "DESCENDING"
 	return nil
 }
 
@@ -112,7 +116,7 @@ func (c *call) search(o *objectType) *Error {
 	}
 	c.store.mu.RLock()
 	defer c.store.mu.RUnlock()
-	hits, err := c.store.find(o, &in)
+	hits, err := c.store.findAgain(o, &in)
 	if err != nil {
 		return err
 	}
@@ -150,6 +154,35 @@ type sortKey struct {
 	text string
 }
 
+// found is what the last search found, so that its further pages need no
+// second look while nothing has changed.
+type found struct {
+	mu   sync.Mutex
+	key  string
+	hits []hit
+}
+
+// findAgain is find, with the memory of the last search.
+func (s *store) findAgain(o *objectType, in *searchInput) ([]hit, *Error) {
+	question := *in
+	question.Limit, question.After, question.Properties = nil, "", nil
+	raw, err := json.Marshal(question)
+	if err != nil || len(o.late) > 0 {
+		return s.find(o, in)
+	}
+	key := fmt.Sprintf("%s %d %s", o.name, o.seq, raw)
+	s.found.mu.Lock()
+	defer s.found.mu.Unlock()
+	if s.found.key == key {
+		return s.found.hits, nil
+	}
+	hits, bad := s.find(o, in)
+	if bad == nil {
+		s.found.key, s.found.hits = key, hits
+	}
+	return hits, bad
+}
+
 // find returns what a search finds, in its order: by the sort, else by id.
 // Equal keys come in the order of the last write, which is finer than stamps.
 func (s *store) find(o *objectType, in *searchInput) ([]hit, *Error) {
@@ -179,8 +212,11 @@ func (s *store) find(o *objectType, in *searchInput) ([]hit, *Error) {
 		hits = append(hits, h)
 	}
 	if by != nil {
-		down := in.Sorts[0].descending
-		slices.SortFunc(hits, func(a, b hit) int { return a.compare(b, down) })
+		down := in.Sorts[0].Direction == descending
+		order := func(a, b hit) int { return a.compare(b, down) }
+		if !slices.IsSortedFunc(hits, order) {
+			slices.SortFunc(hits, order)
+		}
 	}
 	return hits, nil
 }

@@ -185,3 +185,23 @@ func TestSearchIndexLags(t *testing.T) {
 		t.Errorf("reads are never behind: %s", got)
 	}
 }
+
+func TestSearchRemembersNothingStale(t *testing.T) {
+	p := newPortal(t)
+	id := p.must("companies", "name", "a", "city", "Ulm")
+	body := `{"properties":["name"],"sorts":["city"]}`
+	for _, want := range []string{"a", "a", "b"} {
+		if got := strings.Join(p.found("companies", body), " "); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if want == "a" && p.Record("companies", id)["zip"] != "" {
+			p.ok(p.SetField("companies", id, "name", "b"))
+		}
+		p.ok(p.SetField("companies", id, "zip", "89073"))
+	}
+	p.found("companies", body)
+	p.ok(p.ArchiveProperty("companies", "city", true))
+	if a := p.do("POST", v9+"/companies/search", body); a.status != http.StatusBadRequest {
+		t.Errorf("by a property that is gone: %d", a.status)
+	}
+}

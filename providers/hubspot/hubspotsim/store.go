@@ -34,6 +34,7 @@ type store struct {
 	audit    []auditEntry
 	lag      time.Duration
 	switches switches
+	found    found
 }
 
 func newStore(opt *Options) *store {

@@ -93,13 +93,13 @@ func (s *Sim) RevokeScope(scope string, revoke bool) {
 // that ends it.
 func (s *Sim) LoseAnswers(status, n int) (end func()) {
 	return s.faults.Add(faults.Rule{
-		Method: http.MethodPost, Match: isRecordWrite, To: n, From: 1, After: true, Status: status, Answer: faults.HTML,
+		Match: isRecordWrite, From: 1, To: n, After: true, Status: status, Answer: faults.HTML,
 	})
 }
 
 func isRecordWrite(r *http.Request) bool {
 	path, err := segments(r.URL.EscapedPath())
-	if err != nil || len(path) == 0 {
+	if err != nil || len(path) == 0 || r.Method == http.MethodGet {
 		return false
 	}
 	last := path[len(path)-1]
@@ -155,6 +155,7 @@ func (s *Sim) changeProperty(object, name string, change func(*property)) error 
 		}
 		change(p)
 		p.updated = s.store.now()
+		o.seq++ // what a search found may be another thing now
 		return nil
 	})
 }
