@@ -125,6 +125,7 @@ func TestF26_WhatGoesFirstMayFail(t *testing.T) {
 		})
 		fullPull(t, d)
 		time.Sleep(4 * time.Hour)
+		synctest.Wait()
 		if len(p.ended) != 1 {
 			t.Errorf("the full run ended %d times, want once", len(p.ended))
 		}
@@ -150,6 +151,7 @@ func TestDrainWhileGivingWay(t *testing.T) {
 		p.take = func(string, engine.Request) time.Duration { return 30 * time.Second }
 		d, stop := start(t, daemon.Options{Setup: daemon.Setup{Runner: p, Systems: []daemon.System{both(t)}}, Slots: kept})
 		time.Sleep(2 * time.Minute)
+		synctest.Wait()
 		fullPull(t, d)
 		synctest.Wait()
 		until(t, "2026-11-16T00:30:40Z")
@@ -187,6 +189,7 @@ func TestFullRunEnds(t *testing.T) {
 		fullPull(t, d)
 		begin := time.Now()
 		time.Sleep(24 * time.Hour)
+		synctest.Wait()
 		if len(p.ended) != 1 {
 			t.Fatalf("the full run ended %d times in a day, want once", len(p.ended))
 		}
