@@ -3,36 +3,114 @@ package main
 import (
 	"encoding/json"
 	"net/http"
-
-	"crmsyncd/providers/salesforce/salesforcesim"
+	"strings"
 )
 
 const maxEdit = 1 << 20
 
-// withAdmin adds rehearsal paths, which no vendor has, to the org's own. They
+// org is a simulated CRM.
+type org interface {
+	http.Handler
+	edited
+	faulty
+	Record(object, id string) map[string]string
+}
+
+// edited is what a CRM lets people do.
+type edited interface {
+	Insert(object string, fields map[string]string) (id string, err error)
+	Edit(object, id string, fields map[string]string) error
+	Delete(object, id string) error
+}
+
+// faulty is what may go wrong.
+type faulty interface {
+	AddFault(rule string) error
+	ExpireTokens()
+}
+
+// extras are what the simulators name alike and type differently.
+type extras struct {
+	audit       func() any
+	clearFaults func()
+}
+
+// withAdmin adds rehearsal paths, which no vendor has, to a CRM's own. They
 // need no token; what they change counts as a person's edit.
 //
-//	GET    /_sim/audit          every write made through the API
-//	PATCH  /_sim/{object}/{id}  edit: {"Phone": "303-555-0100"}, values as text
-//	DELETE /_sim/{object}/{id}  move to the recycle bin
-func withAdmin(sim *salesforcesim.Sim) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", sim)
-	mux.HandleFunc("GET /_sim/audit", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, map[string]any{"writes": sim.Audit()})
-	})
-	mux.HandleFunc("PATCH /_sim/{object}/{id}", func(w http.ResponseWriter, r *http.Request) {
-		var fields map[string]string
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxEdit)).Decode(&fields); err != nil {
-			http.Error(w, "the body must be an object of field names and texts", http.StatusBadRequest)
+//	GET    /_sim/audit                  every write made through the API
+//	POST   /_sim/{object}               make a record: {"Name": "Acme"}, values as text
+//	GET    /_sim/{object}/{id}          what it holds
+//	PATCH  /_sim/{object}/{id}          edit: {"Phone": "303-555-0100"}
+//	DELETE /_sim/{object}/{id}          move to the recycle bin
+//	POST   /_sim/faults?rule=503,nth=1  arm a fault; DELETE takes all away
+//	POST   /_sim/expire                 end every OAuth token
+func withAdmin(sim org, x extras) http.Handler {
+	admin := adminPaths(sim, x)
+	// The vendor's paths are not given to a mux, which would tidy them.
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/_sim/") {
+			admin.ServeHTTP(w, r)
 			return
 		}
-		answerEdit(w, sim.Edit(r.PathValue("object"), r.PathValue("id"), fields))
+		sim.ServeHTTP(w, r)
+	})
+}
+
+func adminPaths(sim org, x extras) *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /_sim/audit", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, map[string]any{"writes": x.audit()})
+	})
+	mux.HandleFunc("POST /_sim/faults", func(w http.ResponseWriter, r *http.Request) {
+		answerEdit(w, sim.AddFault(r.URL.Query().Get("rule")))
+	})
+	mux.HandleFunc("DELETE /_sim/faults", func(w http.ResponseWriter, _ *http.Request) {
+		x.clearFaults()
+		answerEdit(w, nil)
+	})
+	mux.HandleFunc("POST /_sim/expire", func(w http.ResponseWriter, _ *http.Request) {
+		sim.ExpireTokens()
+		answerEdit(w, nil)
+	})
+	mux.HandleFunc("POST /_sim/{object}", func(w http.ResponseWriter, r *http.Request) {
+		fields, ok := readEdit(w, r)
+		if !ok {
+			return
+		}
+		id, err := sim.Insert(r.PathValue("object"), fields)
+		if err != nil {
+			answerEdit(w, err)
+			return
+		}
+		writeJSON(w, map[string]any{"id": id})
+	})
+	mux.HandleFunc("GET /_sim/{object}/{id}", func(w http.ResponseWriter, r *http.Request) {
+		fields := sim.Record(r.PathValue("object"), r.PathValue("id"))
+		if fields == nil {
+			http.Error(w, "there is no such record", http.StatusNotFound)
+			return
+		}
+		writeJSON(w, fields)
+	})
+	mux.HandleFunc("PATCH /_sim/{object}/{id}", func(w http.ResponseWriter, r *http.Request) {
+		if fields, ok := readEdit(w, r); ok {
+			answerEdit(w, sim.Edit(r.PathValue("object"), r.PathValue("id"), fields))
+		}
 	})
 	mux.HandleFunc("DELETE /_sim/{object}/{id}", func(w http.ResponseWriter, r *http.Request) {
 		answerEdit(w, sim.Delete(r.PathValue("object"), r.PathValue("id")))
 	})
 	return mux
+}
+
+// readEdit reads what a person types, or refuses it.
+func readEdit(w http.ResponseWriter, r *http.Request) (fields map[string]string, ok bool) {
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxEdit)).Decode(&fields); err != nil {
+		http.Error(w, "the body must be an object of field names and texts", http.StatusBadRequest)
+		return nil, false
+	}
+	return fields, true
 }
 
 func answerEdit(w http.ResponseWriter, err error) {

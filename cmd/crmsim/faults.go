@@ -15,21 +15,21 @@ func (s *stage) arm(f faultOptions) error {
 		}
 	}
 	if f.lostCreates > 0 {
-		rule := fmt.Sprintf("drop,after,method=POST,rate=%v", f.lostCreates)
-		if err := s.armRule("qbench:" + rule + ",path=/qbench/api/"); err != nil {
-			return err
-		}
-		if err := s.armRule("salesforce:" + rule + ",path=/sobjects"); err != nil {
-			return err
+		for _, creates := range []string{"qbench:path=/qbench/api/", "salesforce:path=/sobjects", "hubspot:path=/batch/create"} {
+			if err := s.armRule(fmt.Sprintf("%s,drop,after,method=POST,rate=%v", creates, f.lostCreates)); err != nil {
+				return err
+			}
 		}
 	}
 	if f.throttled > 0 {
 		s.qbench.Storm(f.throttled, time.Second)
 		s.salesforce.Faults().Storm(f.throttled, time.Second)
+		s.hubspot.Faults().Storm(f.throttled, time.Second)
 	}
 	if f.broken > 0 {
 		s.qbench.Faults().Unavailable(f.broken, true)
 		s.salesforce.Faults().Unavailable(f.broken, true)
+		s.hubspot.Faults().Unavailable(f.broken, true)
 	}
 	if f.tokenCalls > 0 {
 		s.salesforce.ExpireTokensAfter(f.tokenCalls)
@@ -40,14 +40,22 @@ func (s *stage) arm(f faultOptions) error {
 	return nil
 }
 
-// armRule arms a rule for the system before its colon, or for both.
+// armRule arms a rule for the system before its colon, or for all.
 func (s *stage) armRule(rule string) error {
-	arms := map[string]func(string) error{"qbench": s.qbench.AddFault, "salesforce": s.salesforce.AddFault}
-	if system, rest, found := strings.Cut(rule, ":"); found && arms[system] != nil {
-		return arms[system](rest)
+	only, rest, named := strings.Cut(rule, ":")
+	arms := []struct {
+		system string
+		add    func(string) error
+	}{{"qbench", s.qbench.AddFault}, {"salesforce", s.salesforce.AddFault}, {"hubspot", s.hubspot.AddFault}}
+	for _, a := range arms {
+		if named && a.system == only {
+			return a.add(rest)
+		}
 	}
-	if err := s.qbench.AddFault(rule); err != nil {
-		return err
+	for _, a := range arms {
+		if err := a.add(rule); err != nil {
+			return err
+		}
 	}
-	return s.salesforce.AddFault(rule)
+	return nil
 }

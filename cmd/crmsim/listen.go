@@ -14,7 +14,7 @@ const drainTime = 5 * time.Second
 
 // running is the simulators while they serve.
 type running struct {
-	qbenchURL, salesforceURL string
+	url map[string]string // of each system
 
 	ctx     context.Context //nolint:containedctx // the life of the servers, not of a call
 	cancel  context.CancelFunc
@@ -22,26 +22,41 @@ type running struct {
 	done    chan error
 }
 
-// listen opens both addresses before anything is served, so that a taken port
+// door is a simulator and the address where it is asked for.
+type door struct {
+	system, addr string
+	handler      http.Handler
+}
+
+func (s *stage) doors(o options) []door {
+	return []door{
+		{"qbench", o.qbenchAddr, s.qbench},
+		{"salesforce", o.salesforceAddr, withAdmin(s.salesforce, extras{func() any { return s.salesforce.Audit() }, s.salesforce.Faults().Clear})},
+		{"hubspot", o.hubspotAddr, withAdmin(s.hubspot, extras{func() any { return s.hubspot.Audit() }, s.hubspot.Faults().Clear})},
+	}
+}
+
+// listen opens all addresses before anything is served, so that a taken port
 // leaves nothing half started.
 func (s *stage) listen(ctx context.Context, o options) (*running, error) {
-	lq, err := open(ctx, o.qbenchAddr)
-	if err != nil {
-		return nil, fmt.Errorf("listen for qbench: %w", err)
-	}
-	ls, err := open(ctx, o.salesforceAddr)
-	if err != nil {
-		_ = lq.Close()
-		return nil, fmt.Errorf("listen for salesforce: %w", err)
-	}
-	r := &running{
-		qbenchURL:     "http://" + lq.Addr().String(),
-		salesforceURL: "http://" + ls.Addr().String(),
-		done:          make(chan error, 2),
+	doors := s.doors(o)
+	r := &running{url: map[string]string{}, done: make(chan error, len(doors))}
+	var listeners []net.Listener
+	for _, d := range doors {
+		l, err := open(ctx, d.addr)
+		if err != nil {
+			for _, opened := range listeners {
+				_ = opened.Close()
+			}
+			return nil, fmt.Errorf("listen for %s: %w", d.system, err)
+		}
+		listeners = append(listeners, l)
+		r.url[d.system] = "http://" + l.Addr().String()
 	}
 	r.ctx, r.cancel = context.WithCancel(ctx)
-	r.start(lq, s.qbench)
-	r.start(ls, withAdmin(s.salesforce))
+	for i, d := range doors {
+		r.start(listeners[i], d.handler)
+	}
 	return r, nil
 }
 

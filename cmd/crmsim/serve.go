@@ -10,15 +10,15 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const serveLong = `serve runs a QBench-style laboratory system and a Salesforce org, each on its own
-loopback address, until it is stopped with Ctrl-C or SIGTERM.
+const serveLong = `serve runs a QBench-style laboratory system, a Salesforce org and a HubSpot portal,
+each on its own loopback address, until it is stopped with Ctrl-C or SIGTERM.
 
 At start it prints the environment that a crmsyncd beside it needs. The secrets
 that go with it are files in a folder that only you can read; without
 --write-config the folder is a temporary one and goes when crmsim ends.
 
-Below /_sim/ each address tells what it stores and which writes it accepted; the
-laboratory can be edited there as a person would edit it.`
+Below /_sim/ each address tells which writes it accepted (audit), and takes edits
+as a person would make them and faults while it runs.`
 
 const serveExample = `  # the defaults: 200 customers with two contacts each
   crmsim serve
@@ -34,11 +34,15 @@ const serveExample = `  # the defaults: 200 customers with two contacts each
   crmsim serve --fault salesforce:503,path=/query,nth=2-5
 
   # rehearse your own custom fields
-  crmsim serve --schema acme-fields.yaml
+  crmsim serve --schema acme-fields.yaml --hubspot-schema acme-properties.yaml
 
-  # change a customer at the source, and see what reached Salesforce
-  curl -X PATCH -d '{"phone":"303-555-0100"}' http://127.0.0.1:8091/_sim/customers/1000
-  curl http://127.0.0.1:8092/_sim/audit`
+  # change a customer at the source, and see what reached both targets
+  curl -X PATCH -d '{"description":"Key account"}' http://127.0.0.1:8091/_sim/customers/1000
+  curl http://127.0.0.1:8092/_sim/audit http://127.0.0.1:8093/_sim/audit
+
+  # HubSpot is down for a while; Salesforce goes on
+  curl -X POST 'http://127.0.0.1:8093/_sim/faults?rule=503'
+  curl -X DELETE http://127.0.0.1:8093/_sim/faults`
 
 func newServe() *cobra.Command {
 	var o options
@@ -91,12 +95,16 @@ func serve(ctx context.Context, out io.Writer, o options) error {
 
 // announce prints where the simulators are and what a daemon beside them needs.
 func (s *stage) announce(out io.Writer, r *running, env environment) {
-	fmt.Fprintf(out, "qbench      %s   %d customers, %d contacts\n", r.qbenchURL, s.world.Accounts(), s.world.People())
-	fmt.Fprintf(out, "salesforce  %s   %d accounts, %d contacts known before\n\n", r.salesforceURL, s.known.accounts, s.known.contacts)
+	fmt.Fprintf(out, "qbench      %s   %d customers, %d contacts\n", r.url["qbench"], s.world.Accounts(), s.world.People())
+	fmt.Fprintf(out, "salesforce  %s   %d accounts, %d contacts known before\n", r.url["salesforce"], s.known.salesforce.accounts, s.known.salesforce.contacts)
+	fmt.Fprintf(out, "hubspot     %s   %d companies, %d contacts known before\n\n", r.url["hubspot"], s.known.hubspot.accounts, s.known.hubspot.contacts)
 	fmt.Fprintln(out, "# Paste this where crmsyncd runs:")
 	fmt.Fprint(out, env.exports())
 	if env.kept {
 		fmt.Fprintf(out, "# or: . %s\n", quote(env.file()))
+	}
+	if s.bare {
+		fmt.Fprintln(out, "\nLike any new portal, HubSpot has no property for our ids yet: `crmsyncd check --live` says so, and with --fix makes it.")
 	}
 	fmt.Fprintln(out, "\nStop with Ctrl-C.")
 }
@@ -107,6 +115,8 @@ func (s *stage) summarize(out io.Writer) {
 	for _, n := range s.qbench.Calls() {
 		reads += n
 	}
-	fmt.Fprintf(out, "\nStopped at %s. qbench answered %d calls and took %d writes; salesforce took %d writes.\n",
-		time.Now().Format(time.TimeOnly), reads, len(s.qbench.Audit()), len(s.salesforce.Audit()))
+	fmt.Fprintf(out, "\nStopped at %s.\n", time.Now().Format(time.TimeOnly))
+	fmt.Fprintf(out, "qbench      answered %d calls and took %d writes\n", reads, len(s.qbench.Audit()))
+	fmt.Fprintf(out, "salesforce  answered %d calls and took %d writes\n", s.salesforce.Calls().Total(), len(s.salesforce.Audit()))
+	fmt.Fprintf(out, "hubspot     answered %d calls and took %d writes\n", s.hubspot.Calls().Total(), len(s.hubspot.Audit()))
 }

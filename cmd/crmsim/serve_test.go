@@ -58,7 +58,7 @@ func start(t *testing.T, args ...string) *rehearsal {
 	out := &screen{ready: make(chan struct{})}
 	root := newRoot()
 	root.SetOut(out)
-	root.SetArgs(append([]string{"serve", "--qbench", "127.0.0.1:0", "--salesforce", "127.0.0.1:0"}, args...))
+	root.SetArgs(append([]string{"serve", "--qbench", "127.0.0.1:0", "--salesforce", "127.0.0.1:0", "--hubspot", "127.0.0.1:0"}, args...))
 	done := make(chan error, 1)
 	go func() { done <- root.ExecuteContext(ctx) }()
 	select {
@@ -153,7 +153,7 @@ func (r *rehearsal) salesforceToken(t *testing.T) string {
 	return accessToken(t, status, body)
 }
 
-// The printed environment and files are enough to sign in to both and to read
+// The printed environment and files are enough to sign in to all and to read
 // what the banner promises.
 func TestServePrintsWhatADaemonNeeds(t *testing.T) {
 	r := start(t, "--accounts", "40", "--contacts-per-account", "3")
@@ -172,6 +172,16 @@ func TestServePrintsWhatADaemonNeeds(t *testing.T) {
 	if want := fmt.Sprintf("%d accounts", count.TotalSize); count.TotalSize == 0 || !strings.Contains(r.screen.String(), want) {
 		t.Fatalf("the org knows %d accounts, the screen says otherwise:\n%s", count.TotalSize, r.screen)
 	}
+	status, body = send(t, "GET", r.env["CRMSYNCD_HUBSPOT_URL"]+"/crm/objects/2026-09/companies?limit=100", r.secret(t, "hubspot"), nil)
+	var page struct {
+		Results []json.RawMessage `json:"results"`
+	}
+	if err := json.Unmarshal(body, &page); err != nil || status != http.StatusOK {
+		t.Fatalf("companies: %d %s", status, body)
+	}
+	if want := fmt.Sprintf("%d companies", len(page.Results)); len(page.Results) == 0 || !strings.Contains(r.screen.String(), want) {
+		t.Fatalf("the portal knows %d companies, the screen says otherwise:\n%s", len(page.Results), r.screen)
+	}
 	dir := r.env["CREDENTIALS_DIRECTORY"]
 	if err := r.stop(); err != nil {
 		t.Fatalf("stop: %v", err)
@@ -179,8 +189,10 @@ func TestServePrintsWhatADaemonNeeds(t *testing.T) {
 	if _, err := os.Stat(filepath.Dir(dir)); !errors.Is(err, os.ErrNotExist) {
 		t.Fatalf("the temporary folder is still there: %v", err)
 	}
-	if !strings.Contains(r.screen.String(), "salesforce took 0 writes") {
-		t.Fatalf("no summary at the end:\n%s", r.screen)
+	for _, want := range []string{"salesforce  answered 2 calls and took 0 writes", "hubspot     answered 1 calls and took 0 writes"} {
+		if !strings.Contains(r.screen.String(), want) {
+			t.Errorf("the summary does not say %q:\n%s", want, r.screen)
+		}
 	}
 }
 
@@ -189,6 +201,7 @@ func TestServeWritesTheConfigFolder(t *testing.T) {
 	r := start(t, "--write-config", dir)
 	for path, want := range map[string]os.FileMode{
 		dir: os.ModeDir | 0o700, "env": 0o600, "credentials": os.ModeDir | 0o700, "credentials/qbench": 0o600, "credentials/salesforce": 0o600,
+		"credentials/hubspot": 0o600,
 	} {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(dir, path)
@@ -216,9 +229,15 @@ func TestServeWritesTheConfigFolder(t *testing.T) {
 	}
 }
 
-func TestFixedTokenOpensBoth(t *testing.T) {
+func TestFixedTokenOpensAll(t *testing.T) {
 	r := start(t, "--token", "let-me-in", "--accounts", "1")
-	for _, target := range []string{r.env["CRMSYNCD_QBENCH_URL"] + "/qbench/api/v1/customer", r.env["CRMSYNCD_SALESFORCE_URL"] + "/services/data/v64.0/limits"} {
+	if got := r.secret(t, "hubspot"); got != "let-me-in" {
+		t.Errorf("the secret for HubSpot is %q", got)
+	}
+	for _, target := range []string{
+		r.env["CRMSYNCD_QBENCH_URL"] + "/qbench/api/v1/customer", r.env["CRMSYNCD_SALESFORCE_URL"] + "/services/data/v64.0/limits",
+		r.env["CRMSYNCD_HUBSPOT_URL"] + "/account-info/2026-09/details",
+	} {
 		if status, body := send(t, "GET", target, "let-me-in", nil); status != http.StatusOK {
 			t.Errorf("%s: %d %s", target, status, body)
 		}
@@ -229,18 +248,19 @@ func TestFixedTokenOpensBoth(t *testing.T) {
 }
 
 func TestFaultFlags(t *testing.T) {
-	const customers, limits = "/qbench/api/v1/customer", "/services/data/v64.0/limits"
+	const customers, limits, companies = "/qbench/api/v1/customer", "/services/data/v64.0/limits", "/crm/v3/objects/companies"
 	tests := []struct {
-		name               string
-		args               []string
-		qbench, salesforce int
+		name                        string
+		args                        []string
+		qbench, salesforce, hubspot int
 	}{
-		{"throttled", []string{"--fault-429", "1"}, 429, 429},
-		{"broken", []string{"--fault-5xx", "1", "--fault", "503,rate=1"}, 503, 503},
-		{"one system", []string{"--fault", "salesforce:502,path=/limits"}, 200, 502},
-		{"both", []string{"--fault", "500,nth=1"}, 500, 500},
-		{"delay after the others", []string{"--latency", "1ms", "--fault", "qbench:418"}, 418, 200},
-		{"rate limit", []string{"--qbench-rate-limit", "1", "--fault", "salesforce:500"}, 200, 500},
+		{"throttled", []string{"--fault-429", "1"}, 429, 429, 429},
+		{"broken", []string{"--fault-5xx", "1", "--fault", "503,rate=1"}, 503, 503, 503},
+		{"salesforce alone", []string{"--fault", "salesforce:502,path=/limits"}, 200, 502, 200},
+		{"hubspot alone", []string{"--fault", "hubspot:524,path=/objects"}, 200, 200, 524},
+		{"all", []string{"--fault", "500,nth=1"}, 500, 500, 500},
+		{"delay after the others", []string{"--latency", "1ms", "--fault", "qbench:418"}, 418, 200, 200},
+		{"rate limit", []string{"--qbench-rate-limit", "1", "--fault", "salesforce:500"}, 200, 500, 200},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -250,6 +270,9 @@ func TestFaultFlags(t *testing.T) {
 			}
 			if got, body := send(t, "GET", r.env["CRMSYNCD_SALESFORCE_URL"]+limits, "t", nil); got != tt.salesforce {
 				t.Errorf("salesforce: %d %s", got, body)
+			}
+			if got, body := send(t, "GET", r.env["CRMSYNCD_HUBSPOT_URL"]+companies, "t", nil); got != tt.hubspot {
+				t.Errorf("hubspot: %d %s", got, body)
 			}
 		})
 	}
@@ -275,20 +298,24 @@ func TestExpireTokenEndsBothTokens(t *testing.T) {
 // A create takes effect and its answer is lost: what a daemon must survive (F8).
 func TestDropAfterCreate(t *testing.T) {
 	r := start(t, "--drop-after-create", "1", "--token", "t", "--accounts", "1")
-	target := r.env["CRMSYNCD_SALESFORCE_URL"] + "/services/data/v64.0/sobjects/Account"
-	req, err := http.NewRequestWithContext(t.Context(), "POST", target, strings.NewReader(`{"Name":"Lost and found"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer t")
-	resp, err := http.DefaultClient.Do(req)
-	if err == nil {
-		_ = resp.Body.Close()
-		t.Fatalf("the create was answered: %d", resp.StatusCode)
-	}
-	if _, body := send(t, "GET", r.env["CRMSYNCD_SALESFORCE_URL"]+"/_sim/audit", "", nil); !strings.Contains(string(body), "Lost and found") {
-		t.Fatalf("the create took no effect: %s", body)
+	for _, tt := range []struct{ base, path, body string }{
+		{r.env["CRMSYNCD_SALESFORCE_URL"], "/services/data/v64.0/sobjects/Account", `{"Name":"Lost and found"}`},
+		{r.env["CRMSYNCD_HUBSPOT_URL"], "/crm/objects/2026-09/companies/batch/create", `{"inputs":[{"properties":{"name":"Lost and found"}}]}`},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", tt.base+tt.path, strings.NewReader(tt.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Authorization", "Bearer t")
+		resp, err := http.DefaultClient.Do(req)
+		if err == nil {
+			_ = resp.Body.Close()
+			t.Errorf("%s was answered: %d", tt.path, resp.StatusCode)
+		}
+		if _, body := send(t, "GET", tt.base+"/_sim/audit", "", nil); !strings.Contains(string(body), "Lost and found") {
+			t.Errorf("%s took no effect: %s", tt.path, body)
+		}
 	}
 }
 
@@ -305,6 +332,33 @@ func TestSchemaFlag(t *testing.T) {
 	}
 }
 
+func TestHubSpotSchemaFlag(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "schema.yaml")
+	text := "objects:\n  companies:\n    properties:\n      - {name: lab_tier, type: enumeration, options: [gold, silver]}\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, "--hubspot-schema", path, "--token", "t", "--accounts", "1")
+	properties := r.env["CRMSYNCD_HUBSPOT_URL"] + "/crm/properties/2026-09/companies/"
+	if status, body := send(t, "GET", properties+"lab_tier", "t", nil); status != http.StatusOK {
+		t.Errorf("the extra property: %d %s", status, body)
+	}
+	// What keeps our ids is not there unless the file has it, and that is told.
+	if !strings.Contains(r.screen.String(), "check --live") {
+		t.Errorf("no hint of the missing property:\n%s", r.screen)
+	}
+	if status, body := send(t, "GET", properties+"qbench_id", "t", nil); status != http.StatusNotFound {
+		t.Errorf("the portal has qbench_id: %d %s", status, body)
+	}
+	text = "objects:\n  companies:\n    properties:\n      - {name: qbench_id, unique: true}\n  contacts:\n    properties:\n      - {name: qbench_id, unique: true}\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := start(t, "--hubspot-schema", path, "--accounts", "1"); strings.Contains(r.screen.String(), "check --live") {
+		t.Errorf("a hint of a property that is there:\n%s", r.screen)
+	}
+}
+
 func TestRefusedCommandLines(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "none.yaml")
 	tests := []struct {
@@ -314,6 +368,9 @@ func TestRefusedCommandLines(t *testing.T) {
 		{[]string{"--qbench", "0.0.0.0:8091"}, "--qbench \"0.0.0.0:8091\": must be a loopback address"},
 		{[]string{"--salesforce", ":8092"}, "--salesforce \":8092\": must be a loopback address"},
 		{[]string{"--salesforce", "10.1.2.3:1"}, "must be a loopback address"},
+		{[]string{"--hubspot", "0.0.0.0:0"}, "--hubspot \"0.0.0.0:0\": must be a loopback address"},
+		{[]string{"--hubspot-schema", missing}, "none.yaml"},
+		{[]string{"--fault", "hubspot:whatever"}, `unknown word "whatever"`},
 		{[]string{"--qbench", "[::]:1"}, "must be a loopback address"},
 		{[]string{"--qbench", "example.com:1"}, "must be a loopback address"},
 		{[]string{"--qbench", "8091"}, "must be address:port"},
@@ -356,7 +413,7 @@ func TestTakenPortLeavesNothingOpen(t *testing.T) {
 	_ = free.Close()
 	root := newRoot()
 	root.SetOut(io.Discard)
-	root.SetArgs([]string{"serve", "--accounts", "1", "--qbench", addr, "--salesforce", taken.Addr().String()})
+	root.SetArgs([]string{"serve", "--accounts", "1", "--qbench", addr, "--salesforce", "127.0.0.1:0", "--hubspot", taken.Addr().String()})
 	if err := root.ExecuteContext(t.Context()); err == nil || exitCode(err) != exitFailed {
 		t.Fatalf("the port is taken, but: %v", err)
 	}

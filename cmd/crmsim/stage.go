@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"io"
 	"os"
 
 	"crmsyncd/providers/fakedata"
+	"crmsyncd/providers/hubspot/hubspotsim"
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/providers/salesforce/salesforcesim"
 )
@@ -14,6 +17,7 @@ import (
 const (
 	salesforceClientID     = "crmsim-connected-app"
 	salesforceClientSecret = "crmsim-secret-for-rehearsals-only"
+	hubspotToken           = "crmsim-token-for-rehearsals-only"
 )
 
 // stage is a set of simulators that hold the same invented companies.
@@ -21,19 +25,18 @@ type stage struct {
 	world      *fakedata.World
 	qbench     *qbenchsim.Sim
 	salesforce *salesforcesim.Sim
-	known      known
+	hubspot    *hubspotsim.Sim
+	token      string // that opens the portal
+	bare       bool   // the portal has nothing to keep our ids in
+	known      struct{ salesforce, hubspot known }
 }
 
-// known counts what the CRM held before any synchronization.
+// known counts what a CRM held before any synchronization.
 type known struct{ accounts, contacts int }
 
 // newStage makes the simulators, fills them, and arms the faults last, so that
 // the filling meets none.
 func newStage(o options) (*stage, error) {
-	schema, err := readSchema(o.schema)
-	if err != nil {
-		return nil, err
-	}
 	dates, err := o.api.dateForm()
 	if err != nil {
 		return nil, usageError{err}
@@ -49,6 +52,27 @@ func newStage(o options) (*stage, error) {
 			Dates:           dates,
 		}),
 	}
+	if err := s.openSalesforce(o); err != nil {
+		return nil, err
+	}
+	if err := s.openHubSpot(o); err != nil {
+		return nil, err
+	}
+	s.qbench.Load(s.world)
+	if err := s.seedSalesforce(); err != nil {
+		return nil, fmt.Errorf("fill the salesforce simulator: %w", err)
+	}
+	if err := s.seedHubSpot(); err != nil {
+		return nil, fmt.Errorf("fill the hubspot simulator: %w", err)
+	}
+	return s, s.arm(o.faults)
+}
+
+func (s *stage) openSalesforce(o options) error {
+	schema, err := readSchema(o.schema, salesforcesim.ReadSchema)
+	if err != nil {
+		return err
+	}
 	s.salesforce, err = salesforcesim.New(salesforcesim.Options{
 		Token:        o.token,
 		ClientID:     salesforceClientID,
@@ -57,13 +81,36 @@ func newStage(o options) (*stage, error) {
 		Schema:       schema,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("start the salesforce simulator: %w", err)
+		return fmt.Errorf("start the salesforce simulator: %w", err)
 	}
-	s.qbench.Load(s.world)
-	if err := s.seedSalesforce(); err != nil {
-		return nil, fmt.Errorf("fill the salesforce simulator: %w", err)
+	return nil
+}
+
+func (s *stage) openHubSpot(o options) error {
+	schema, err := readSchema(o.hubspotSchema, hubspotsim.ReadSchema)
+	if err != nil {
+		return err
 	}
-	return s, s.arm(o.faults)
+	s.token = cmp.Or(o.token, hubspotToken)
+	s.bare = !keepsIDs(schema, "companies") || !keepsIDs(schema, "contacts")
+	s.hubspot, err = hubspotsim.New(hubspotsim.Options{Token: s.token, Seed: o.seed, Schema: schema})
+	if err != nil {
+		return fmt.Errorf("start the hubspot simulator: %w", err)
+	}
+	return nil
+}
+
+// keepsIDs reports whether a schema adds the property for our ids to an object.
+func keepsIDs(schema *hubspotsim.Schema, object string) bool {
+	if schema == nil {
+		return false
+	}
+	for _, p := range schema.Objects[object].Properties {
+		if p.Name == "qbench_id" {
+			return true
+		}
+	}
+	return false
 }
 
 func (a apiOptions) limit() int {
@@ -91,7 +138,8 @@ func (a apiOptions) dateForm() (qbenchsim.DateForm, error) {
 	return 0, fmt.Errorf("--qbench-dates %q: must be one of none, slash, slash-time, iso, unix, mixed", a.dates)
 }
 
-func readSchema(path string) (*salesforcesim.Schema, error) {
+// readSchema reads a simulator's schema; no file is no schema.
+func readSchema[T any](path string, read func(io.Reader) (*T, error)) (*T, error) {
 	if path == "" {
 		return nil, nil //nolint:nilnil // no schema is a plain org
 	}
@@ -100,7 +148,7 @@ func readSchema(path string) (*salesforcesim.Schema, error) {
 		return nil, usageError{fmt.Errorf("open the schema: %w", err)}
 	}
 	defer func() { _ = f.Close() }()
-	schema, err := salesforcesim.ReadSchema(f)
+	schema, err := read(f)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("read %s: %w", path, err)}
 	}
@@ -110,12 +158,14 @@ func readSchema(path string) (*salesforcesim.Schema, error) {
 // environment names what a daemon beside the simulators needs.
 func (s *stage) environment(r *running, at configPlace) environment {
 	return newEnvironment(at, []variable{
-		{"CRMSYNCD_QBENCH_URL", r.qbenchURL},
+		{"CRMSYNCD_QBENCH_URL", r.url["qbench"]},
 		{"CRMSYNCD_QBENCH_CLIENT_ID", qbenchsim.DefaultClientID},
-		{"CRMSYNCD_SALESFORCE_URL", r.salesforceURL},
+		{"CRMSYNCD_SALESFORCE_URL", r.url["salesforce"]},
 		{"CRMSYNCD_SALESFORCE_CLIENT_ID", salesforceClientID},
+		{"CRMSYNCD_HUBSPOT_URL", r.url["hubspot"]},
 	}, []variable{
 		{"qbench", qbenchsim.DefaultClientSecret},
 		{"salesforce", salesforceClientSecret},
+		{"hubspot", s.token},
 	})
 }
