@@ -86,6 +86,9 @@ func TestFullRunGivesWay(t *testing.T) {
 		time.Sleep(5 * time.Minute) // the first routine runs are done
 		fullPull(t, d)
 		until(t, "2026-11-16T03:59:45Z")
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
 		if got, want := fmt.Sprint(times(p.seen("pull", false))), "[00:05 01:00 02:00 03:00]"; got != want {
 			t.Errorf("routine pulls at %s, want %s", got, want)
 		}
@@ -98,9 +101,6 @@ func TestFullRunGivesWay(t *testing.T) {
 		}
 		if at, _ := kept.LastSlot("slot:close:pull"); at.Format("15:04") != "03:00" {
 			t.Errorf("the pull's slot was served at %s, want 03:00", at)
-		}
-		if err := stop(); err != nil {
-			t.Fatal(err)
 		}
 	})
 }
@@ -125,6 +125,9 @@ func TestF26_WhatGoesFirstMayFail(t *testing.T) {
 		})
 		fullPull(t, d)
 		time.Sleep(4 * time.Hour)
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
 		synctest.Wait()
 		if len(p.ended) != 1 {
 			t.Errorf("the full run ended %d times, want once", len(p.ended))
@@ -134,9 +137,6 @@ func TestF26_WhatGoesFirstMayFail(t *testing.T) {
 		}
 		if len(failed) < 3 {
 			t.Errorf("marked as failed: %v", failed)
-		}
-		if err := stop(); err != nil {
-			t.Fatal(err)
 		}
 	})
 }
@@ -189,6 +189,9 @@ func TestFullRunEnds(t *testing.T) {
 		fullPull(t, d)
 		begin := time.Now()
 		time.Sleep(24 * time.Hour)
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
 		synctest.Wait()
 		if len(p.ended) != 1 {
 			t.Fatalf("the full run ended %d times in a day, want once", len(p.ended))
@@ -196,9 +199,6 @@ func TestFullRunEnds(t *testing.T) {
 		// Two first runs, then three hours of its own, as much again and one run more.
 		if took := p.ended[0].Sub(begin); took > 12*time.Hour {
 			t.Errorf("the full run took %s", took)
-		}
-		if err := stop(); err != nil {
-			t.Fatal(err)
 		}
 	})
 }
