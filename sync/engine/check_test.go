@@ -3,6 +3,7 @@ package engine_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/sync/engine"
@@ -25,18 +26,20 @@ func (w *world) findings(system string) (wrong, warned []string) {
 	return wrong, warned
 }
 
-// R10, R132, R133: a live check names the file, the field and
-// the mend of whatever does not fit, and a run refuses to start on it.
+// R10, R132, R133: a live check names the file, the field and the mend of
+// whatever does not fit, and a run refuses to start on it, unless just that
+// field can rest.
 func TestCheckLive(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		spoil func(*world) error
-		field string
-		says  string
+		name   string
+		spoil  func(*world) error
+		field  string
+		says   string
+		goesOn bool // the field rests, the others go on
 	}{
-		{"a field is gone", func(w *world) error { return w.sf.HideField("Account", "Industry", true) }, "Industry", "no field"},
-		{"a field is read-only", func(w *world) error { return w.sf.ProtectField("Account", "Website", true) }, "Website", "not writable"},
-		{"a field is too short", func(w *world) error { return w.sf.ResizeField("Account", "QBench_Id__c", 5) }, "QBench_Id__c", "characters"},
+		{"a field is gone", func(w *world) error { return w.sf.HideField("Account", "Industry", true) }, "Industry", "no field", true},
+		{"a field is read-only", func(w *world) error { return w.sf.ProtectField("Account", "Website", true) }, "Website", "not writable", false},
+		{"a field is too short", func(w *world) error { return w.sf.ResizeField("Account", "QBench_Id__c", 5) }, "QBench_Id__c", "characters", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -54,10 +57,12 @@ func TestCheckLive(t *testing.T) {
 			}
 			w.tick()
 			w.pull()
-			if _, err := w.tryPush(); err == nil {
-				t.Error("a run started on it")
+			if _, err := w.tryPush(); (err == nil) != c.goesOn {
+				t.Errorf("a run on it: %v", err)
 			}
-			w.wantCount("Account", 0)
+			if !c.goesOn {
+				w.wantCount("Account", 0)
+			}
 		})
 	}
 }
@@ -215,5 +220,41 @@ func TestHoldsSpeakPlainly(t *testing.T) {
 	}
 	if len(w.held("")) != 2 {
 		t.Error("want two holds")
+	}
+}
+
+// F19: a field that is gone from the target rests; the others go on, nothing is
+// taken for blank, and what changed meanwhile goes out when it is back.
+func TestF19_FieldGoneFromTheTarget(t *testing.T) {
+	w := newWorld(t)
+	acme := w.qb.AddCustomer(customer("Acme"))
+	w.sync()
+	if err := w.sf.HideField("Account", "Industry", true); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"description": "New", "industry": "Steel"})
+	w.tick()
+	w.pull()
+	_, _ = w.tryPush() // meets it in the middle of the day
+	best := w.qb.AddCustomer(customer("Best"))
+	_ = best
+	run := w.sync()
+	if run.Objects[0].Note == "" {
+		t.Error("the run does not tell that a field rests")
+	}
+	if w.account("Acme")["Description"] != "New" {
+		t.Error("one field stopped the others")
+	}
+	w.account("Best")
+	w.wantHeld("")
+
+	if err := w.sf.HideField("Account", "Industry", false); err != nil {
+		t.Fatal(err)
+	}
+	w.now = w.now.Add(25 * time.Hour)
+	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"description": "Newer"})
+	w.sync()
+	if a, b := w.account("Acme"), w.account("Best"); a["Industry"] != "Steel" || b["Industry"] != "Food" {
+		t.Errorf("Industry %q and %q after the field came back, want Steel and Food", a["Industry"], b["Industry"])
 	}
 }

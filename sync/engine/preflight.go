@@ -22,6 +22,9 @@ const checksLast = 24 * time.Hour
 type checked struct {
 	At     time.Time
 	Config uint64 // a changed configuration is checked anew
+	// Suspended names the rules whose remote field is gone: they rest, the others
+	// go on, and nothing is taken for blank (F19).
+	Suspended []string
 }
 
 // Finding is one thing that a live check has to say.
@@ -32,7 +35,8 @@ type Finding struct {
 	Message               string
 	Mend                  string
 	Warning               bool
-	Filled, Of            int // of a fill rate: so many of the records that were read
+	Filled, Of            int    // of a fill rate: so many of the records that were read
+	rule                  string // of a push route whose field is gone and may be missed
 }
 
 // String is one line: where, what and how to mend it.
@@ -67,18 +71,57 @@ func (r *run) preflight(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	mark := checked{At: r.now(), Config: config}
 	for _, f := range findings {
+		if f.rule != "" {
+			r.log.Error("a field is gone and rests until it is back", "system", f.System, "object", f.Object, "field", f.Field)
+			mark.Suspended = append(mark.Suspended, suspendedName(f.Object, f.rule))
+			continue
+		}
 		if !f.Warning {
 			e := providers.Errorf(providers.Broken, "check "+r.req.System, "%s", f)
 			e.Hint = "`crmsyncd check --live` lists everything"
 			return e
 		}
 	}
-	mark, err := json.Marshal(checked{At: r.now(), Config: config})
+	text, err := json.Marshal(mark)
 	if err != nil {
 		return err
 	}
-	return r.opt.Store.Update(func(tx *state.Tx) error { return tx.SetMeta(key, mark) })
+	return r.opt.Store.Update(func(tx *state.Tx) error { return tx.SetMeta(key, text) })
+}
+
+func suspendedName(object, rule string) string { return object + "/" + rule }
+
+// suspended returns the rules of a route whose remote field was gone when the
+// system was last checked.
+func suspended(tx *state.Tx, r *fieldmap.Route) map[int]bool {
+	var c checked
+	if err := json.Unmarshal(tx.Meta("check:"+r.System), &c); err != nil || len(c.Suspended) == 0 {
+		return nil
+	}
+	out := map[int]bool{}
+	for i, rule := range r.Fields {
+		if slices.Contains(c.Suspended, suspendedName(r.Object, ruleName(rule))) {
+			out[i] = true
+		}
+	}
+	return out
+}
+
+// forgetChecks makes the next run check the system again: it said something
+// that does not fit what was found.
+func (r *run) forgetChecks() error {
+	return r.opt.Store.Update(func(tx *state.Tx) error { return tx.SetMeta("check:"+r.req.System, nil) })
+}
+
+// mayBeMissed reports whether records can go out without a field: it is no key,
+// and nothing waits for it.
+func mayBeMissed(r *fieldmap.Route, rule *fieldmap.Rule) bool {
+	if r.Direction != fieldmap.Push || rule.Hub.Required || isContactEmail(rule.Hub) || isParent(rule) || slices.Contains(r.CreateNeeds, rule.Hub) {
+		return false
+	}
+	return !slices.ContainsFunc(r.Match, func(k fieldmap.MatchKey) bool { return k.Remote == rule.Remote.Name })
 }
 
 func (r *run) checkedLately(key string, config uint64) bool {
@@ -213,6 +256,9 @@ func routeFindings(r *fieldmap.Route, schema providers.Schema) []Finding {
 		if !ok {
 			message := fmt.Sprintf("%s has no field %q, or the credential may not see it", r.Key(), rule.Remote.Name)
 			say(rule.Remote.Name, rule.Line, schema.Partial, message, missingMend(r, rule, schema))
+			if !schema.Partial && mayBeMissed(r, rule) {
+				out[len(out)-1].rule = ruleName(rule)
+			}
 			continue
 		}
 		for _, p := range ruleProblems(r, rule, f) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"crmsyncd/fieldmap"
@@ -28,6 +29,7 @@ type pusher struct {
 	r        *fieldmap.Route
 	pos      state.Position
 	behind   map[int]bool // rules that the position was not reached under
+	resting  map[int]bool // rules whose remote field is gone
 	bound    uint64
 	batch    int
 	spool    *state.Spool
@@ -93,7 +95,12 @@ func pushObject(ctx context.Context, r *run, route *fieldmap.Route) error {
 	if err := p.chooseKeys(ctx); err != nil {
 		return err
 	}
-	return p.stages(ctx)
+	err := p.stages(ctx)
+	if err != nil && providers.KindOf(err) == providers.Broken && !errors.Is(err, ErrGuard) {
+		// Perhaps the schema changed: the next run looks before it does anything.
+		err = errors.Join(err, r.forgetChecks())
+	}
+	return err
 }
 
 // stages does everything that is due on the object, what earlier runs left
@@ -139,7 +146,7 @@ func (e *Engine) pushDue(tx *state.Tx, r *fieldmap.Route) bool {
 	if err != nil || !ok {
 		return true
 	}
-	if len(behindRules(r, pos)) > 0 || e.opt.Store.Spool("push/"+r.Key()).Len(tx) > 0 {
+	if len(behindRules(r, pos, suspended(tx, r))) > 0 || e.opt.Store.Spool("push/"+r.Key()).Len(tx) > 0 {
 		return true
 	}
 	open := false
@@ -157,10 +164,10 @@ func (e *Engine) pushDue(tx *state.Tx, r *fieldmap.Route) bool {
 
 // behindRules are the rules that a position was not reached under: new ones and
 // changed ones.
-func behindRules(r *fieldmap.Route, pos state.Position) map[int]bool {
+func behindRules(r *fieldmap.Route, pos state.Position, resting map[int]bool) map[int]bool {
 	out := map[int]bool{}
 	for i, rule := range r.Fields {
-		if fp, ok := pos.Fields[ruleName(rule)]; !ok || fp != rule.Fingerprint {
+		if fp, ok := pos.Fields[ruleName(rule)]; !resting[i] && (!ok || fp != rule.Fingerprint) {
 			out[i] = true
 		}
 	}
@@ -177,16 +184,30 @@ func (p *pusher) prepare() error {
 
 func (p *pusher) loadPosition() error {
 	return p.opt.Store.View(func(tx *state.Tx) error {
+		p.rest(suspended(tx, p.r))
 		pos, ok, err := tx.Position(p.req.System, p.r.Object)
 		if err != nil {
 			return err
 		}
 		p.pos, p.bound = pos, tx.Counter()
 		if ok {
-			p.behind = behindRules(p.r, pos)
+			p.behind = behindRules(p.r, pos, p.resting)
 		}
 		return nil
 	})
+}
+
+// rest notes which rules rest, for whoever reads the run.
+func (p *pusher) rest(rules map[int]bool) {
+	p.resting = rules
+	var names []string
+	for i := range rules {
+		names = append(names, p.r.Fields[i].Remote.Name)
+	}
+	if len(names) > 0 {
+		slices.Sort(names)
+		p.obj.Note = "suspended, for the field is gone there: " + strings.Join(names, ", ")
+	}
 }
 
 // savePosition moves the position to the pass's bound: everything up to there
@@ -194,6 +215,11 @@ func (p *pusher) loadPosition() error {
 func (p *pusher) savePosition() error {
 	p.pos.Number = max(p.pos.Number, p.bound)
 	p.pos.Fields, p.pos.Behind, p.pos.Complete = fingerprints(p.r), nil, true
+	for i := range p.resting {
+		delete(p.pos.Fields, ruleName(p.r.Fields[i]))
+		p.pos.Behind = append(p.pos.Behind, ruleName(p.r.Fields[i]))
+	}
+	slices.Sort(p.pos.Behind)
 	p.pos.Listed = p.now()
 	p.behind = map[int]bool{}
 	return p.opt.Store.Update(func(tx *state.Tx) error {
@@ -241,7 +267,7 @@ func (p *pusher) retryHeld() error {
 
 func (p *pusher) rulesChanged(tx *state.Tx) bool {
 	pos, ok, err := tx.Position(p.req.System, p.r.Object)
-	return err == nil && ok && len(behindRules(p.r, pos)) > 0
+	return err == nil && ok && len(behindRules(p.r, pos, suspended(tx, p.r))) > 0
 }
 
 // retriable reports whether a changed rule or a full run may end the hold.

@@ -57,7 +57,7 @@ func (p *pusher) decide(tx *state.Tx, it *item) (moves bool) {
 	for i, rule := range p.r.Fields {
 		ours := it.rec.Get(fields[rule.Hub.Index])
 		lf := it.link.Field(nums[i])
-		if lf == nil || lf.Seen == 0 || lf.Told == p.key.Value(rule.Hub.Type, ours) {
+		if p.resting[i] || lf == nil || lf.Seen == 0 || lf.Told == p.key.Value(rule.Hub.Type, ours) {
 			it.verdicts = append(it.verdicts, plan.Verdict{Kind: plan.Nothing})
 			continue
 		}
@@ -187,7 +187,11 @@ func (p *pusher) decideCreate(tx *state.Tx, it *item) {
 		return
 	}
 	it.verdicts = it.verdicts[:0]
-	for _, rule := range p.r.Fields {
+	for i, rule := range p.r.Fields {
+		if p.resting[i] {
+			it.verdicts = append(it.verdicts, plan.Verdict{Kind: plan.Nothing, Reason: plan.Suspended})
+			continue
+		}
 		ours := it.rec.Get(p.names.fields[p.r.Hub][rule.Hub.Index])
 		remote, f := p.translate(tx, rule, ours)
 		switch {

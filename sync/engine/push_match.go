@@ -96,8 +96,8 @@ func (p *pusher) unreadLink(l *state.Link) bool {
 	if p.opt.Store.Suspect() != "" {
 		return true
 	}
-	for _, n := range p.names.rules[p.r] {
-		if lf := l.Field(n); lf == nil || lf.Seen == 0 {
+	for i, n := range p.names.rules[p.r] {
+		if lf := l.Field(n); !p.resting[i] && (lf == nil || lf.Seen == 0) {
 			return true
 		}
 	}
@@ -223,6 +223,9 @@ func (p *pusher) keyField(key fieldmap.MatchKey) record.Field {
 // meeting can be decided, then keys and our id.
 func (p *pusher) findFields() []record.Field {
 	fields := p.r.ReadFields()
+	if len(p.resting) > 0 {
+		fields = slices.DeleteFunc(slices.Clone(fields), p.rests)
+	}
 	for _, f := range fields {
 		if f.Name == p.r.ExternalID {
 			return fields
@@ -232,6 +235,16 @@ func (p *pusher) findFields() []record.Field {
 		fields = append(fields, record.Field{Name: p.r.ExternalID, Type: record.ID})
 	}
 	return fields
+}
+
+// rests reports whether a remote field is gone for now.
+func (p *pusher) rests(f record.Field) bool {
+	for i := range p.resting {
+		if p.r.Fields[i].Remote.Name == f.Name {
+			return true
+		}
+	}
+	return false
 }
 
 // hit is a record that a look-up brought, converted.
