@@ -116,7 +116,7 @@ func TestHubSpotMainJob(t *testing.T) {
 	})
 }
 
-// R139, R158, D1: companies that are there are found by their domain through
+// R139, R158, D1, hubspot-9.5, hubspot-9.6: companies that are there are found by their domain through
 // one listing, contacts by their e-mail, and neither is doubled.
 func TestHubSpotExisting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -237,6 +237,50 @@ func TestHubSpotContactMoves(t *testing.T) {
 		}
 		if primary != hs.Find("companies", "name", "Best")[0] {
 			t.Errorf("primary company %q", primary)
+		}
+	})
+}
+
+// hubspot-9.23: calls at the vendor's minimum. A first push into an empty portal
+// takes one create call per hundred records, with the associations inline, and
+// at most one look-up per create; later only what changed is sent, in full
+// batches.
+func TestHubSpotCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, hs := bothTargets(t)
+		for i := range 250 {
+			id := w.qb.AddCustomer(customer(fmt.Sprintf("Acme %d", i)))
+			w.qb.AddContact(person("Ann", "Lee", fmt.Sprintf("a%d@acme.example", i)), id)
+			w.qb.AddContact(person("Ben", "Roe", fmt.Sprintf("b%d@acme.example", i)), id)
+		}
+		w.tick()
+		w.pull()
+		hs.ResetCalls()
+		w.pushTo("hubspot")
+		calls := hs.Calls()
+		for object, want := range map[string]int{"companies": 3, "contacts": 5} {
+			if n := calls.Of(hubspotsim.CallCreateMany, object); n != want {
+				t.Errorf("%d create calls for %s, want %d: %s", n, object, want, calls)
+			}
+			if n := calls.Of(hubspotsim.CallRetrieveMany, object); n > want {
+				t.Errorf("%d batch reads for %s, want at most %d: %s", n, object, want, calls)
+			}
+		}
+		if n := calls.Of(hubspotsim.CallAssociateMany); n != 0 {
+			t.Errorf("%d association calls: they were not inline", n)
+		}
+		if hs.Count("companies") != 250 || hs.Count("contacts") != 500 {
+			t.Errorf("%d companies, %d contacts", hs.Count("companies"), hs.Count("contacts"))
+		}
+		for _, id := range w.qb.CustomerIDs()[:110] {
+			_ = w.qb.UpdateCustomer(id, qbenchsim.Fields{"description": "New"})
+		}
+		w.tick()
+		w.pull()
+		hs.ResetCalls()
+		w.pushTo("hubspot")
+		if calls = hs.Calls(); calls.Writes() != 2 || calls.Total() != 2 {
+			t.Errorf("110 changes took %s, want two update calls and no other", calls)
 		}
 	})
 }
