@@ -30,7 +30,7 @@ const removeBatch = 200
 // Nothing is deleted in any system: the hub record merely leaves scope.
 func (p *puller) remove(ctx context.Context) error {
 	gone, err := p.absent(ctx)
-	if err != nil || len(gone) == 0 {
+	if err != nil {
 		return err
 	}
 	open := 0
@@ -41,6 +41,9 @@ func (p *puller) remove(ctx context.Context) error {
 		return nil
 	}); err != nil {
 		return err
+	}
+	if len(gone)+len(plans) == 0 {
+		return nil
 	}
 	counted := p.notAccepted(plans, gone)
 	if p.filterChanged() && counted > 0 || p.opt.Guards.Removals.passed(counted, open) {
