@@ -43,13 +43,12 @@ func (c *Client) fillLinks(ctx context.Context, k call, ask question, recs []rec
 }
 
 // literal is an association field as JSON: null, the id of the one record that
-// this one belongs to, or a list where the vendor knows no primary. A record
-// stands once in it, however many types lead there.
+// this one belongs to, or a list where the vendor knows no primary.
 func (a association) literal(links []link) []byte {
 	var ids []string
 	for i := range links {
 		l := &links[i]
-		if l.has(linkType{hubspotDefined, a.typeID}) && !slices.Contains(ids, l.to) {
+		if l.has(linkType{hubspotDefined, a.typeID}) {
 			ids = append(ids, l.to)
 		}
 	}
@@ -175,7 +174,7 @@ func appendLinks(op string, targets, kinds *jsonwalk.Walker, raw []byte, links [
 		if err != nil {
 			return nil, err
 		}
-		// One that has several types may come as several.
+		// One that has several types may come as several, and is one.
 		if at := slices.IndexFunc(links, func(l link) bool { return l.to == id }); at >= 0 {
 			links[at].types = append(links[at].types, types...)
 			continue

@@ -22,7 +22,7 @@ type portal struct {
 	labels   map[int]bool // which types people made
 	refuse   map[string]bool
 	drop     bool // associations are taken and not made
-	errorful bool // that a contact has none is told as an error
+	errorful bool // that a contact has none is told as an error, and each type as an association of its own
 }
 
 type linkIn struct {
@@ -72,7 +72,13 @@ func (p *portal) read(in linkIn) reply {
 				}
 				kinds = append(kinds, fmt.Sprintf(`{"category":%q,"typeId":%d,"label":null}`, category, n))
 			}
-			to = append(to, fmt.Sprintf(`{"toObjectId":%s,"associationTypes":[%s]}`, id, strings.Join(kinds, ",")))
+			each := []string{strings.Join(kinds, ",")}
+			if p.errorful {
+				each = kinds
+			}
+			for _, list := range each {
+				to = append(to, fmt.Sprintf(`{"toObjectId":%s,"associationTypes":[%s]}`, id, list))
+			}
 		}
 		if len(to) == 0 {
 			none = append(none, fmt.Sprintf(`{"status":"error","category":"OBJECT_NOT_FOUND","subCategory":{"x":1},"message":"none","context":{"fromObjectId":["%s"]}}`, one.ID))

@@ -440,7 +440,7 @@ func TestWideReads(t *testing.T) {
 
 func testWideReads(t *testing.T) {
 	var wide []record.Field
-	for i := range 400 {
+	for i := range 500 {
 		wide = append(wide, record.Field{Name: fmt.Sprintf("a_property_with_quite_a_long_name_%d", i), Type: record.Text})
 	}
 	wide = append(wide, record.Field{Name: "name", Type: record.Text})
@@ -456,8 +456,8 @@ func testWideReads(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, r := range p.Records {
-				if order++; r.ID != strconv.Itoa(order) || string(r.Raw[400]) != `"Lab `+r.ID+`"` || r.Version.IsZero() {
-					t.Fatalf("record %s at %d has %s", r.ID, order, r.Raw[400])
+				if order++; r.ID != strconv.Itoa(order) || string(r.Raw[500]) != `"Lab `+r.ID+`"` || r.Version.IsZero() {
+					t.Fatalf("record %s at %d has %s", r.ID, order, r.Raw[500])
 				}
 			}
 		}

@@ -35,8 +35,8 @@ func contacts(n int, company string) []record.Patch {
 	return out
 }
 
-// A hundred contacts are made with their companies by one call, and a hundred
-// updates are one call as well.
+// hubspot-9.23: a hundred contacts are made with their companies by one call,
+// and a hundred updates are one call as well.
 func TestCallsOfABatch(t *testing.T) {
 	bubble(t, hubspotsim.Options{}, nil, func(t *testing.T, l lab) {
 		company := l.insert(t, "companies", "name", "Larch")
@@ -289,7 +289,8 @@ func TestPortalWithoutAProperty(t *testing.T) {
 		if err != nil || kinds(res) != "broken" || !slices.Equal(res[0].Err.Fields, []string{"tags"}) {
 			t.Errorf("got %s, %v", kinds(res), err)
 		}
-		if s, err := l.Describe(t.Context(), "companies"); err != nil || s.Fields["tags"].Name != "" || !s.Fields["qbench_id"].ExternalID || !s.Fields["industry"].Restricted {
+		if s, err := l.Describe(t.Context(), "companies"); err != nil || s.Fields["tags"].Name != "" || !s.Fields["qbench_id"].ExternalID || !s.Fields["industry"].Restricted ||
+			s.Fields["domain"].Unique || s.Fields["domain"].FindBy {
 			t.Errorf("%+v, %v", s.Fields["qbench_id"], err)
 		}
 	})
