@@ -11,7 +11,7 @@ import (
 	"crmsyncd/fieldmap/record"
 )
 
-// Identity is the organisation that a credential opens.
+// Identity is the organization that a credential opens.
 type Identity struct {
 	Org     string // the system's own id of it; links belong to this and no other
 	Name    string // for people
@@ -20,7 +20,7 @@ type Identity struct {
 
 // Provider is what every system offers.
 type Provider interface {
-	// Identify asks which organisation the credential opens, and so proves the
+	// Identify asks which organization the credential opens, and so proves the
 	// credential.
 	Identify(ctx context.Context) (Identity, error)
 	// Convert turns a field as it was sent into its canonical value: what the

@@ -244,8 +244,8 @@ func checkLink(remotes *table) rowCheck {
 		link.Hub = HubID(binary.BigEndian.Uint64(key))
 		at, ok, err := remotes.get([]byte(link.Remote))
 		row, bad := unpackRemote(at)
-		switch {
-		case err != nil, ok && bad != nil:
+		switch broken := err != nil || (ok && bad != nil); {
+		case broken:
 			return nil // reported with the index row
 		case ok && row == rowOf(&link):
 			return nil

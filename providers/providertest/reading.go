@@ -14,7 +14,7 @@ import (
 
 func reading() map[string]func(*testing.T, Setup) {
 	return map[string]func(*testing.T, Setup){
-		"names its organisation":   testIdentify,
+		"names its organization":   testIdentify,
 		"everything once, paged":   testReadsAll,
 		"the same twice":           testReadsSame,
 		"stops when told":          testStops,
