@@ -103,20 +103,26 @@ func (d *demo) title(text string) { fmt.Fprintf(d.out, "\n== %s\n", text) }
 
 func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, "\n"+format+"\n", args...) }
 
-// show runs the program and prints the call and at most so many lines of what
-// it says; none is no limit.
-func (d *demo) show(ctx context.Context, most int, args ...string) (string, error) {
+// show runs the program and prints the call and what it says.
+func (d *demo) show(ctx context.Context, args ...string) (string, error) {
+	return d.showEnds(ctx, 0, 0, args...)
+}
+
+// showEnds is show with so many lines from the start and from the end; none at
+// the start is no limit.
+func (d *demo) showEnds(ctx context.Context, first, last int, args ...string) (string, error) {
 	fmt.Fprintf(d.out, "$ crmsyncd %s\n", strings.Join(args, " "))
 	text, err := d.call(ctx, args...)
-	fmt.Fprint(d.out, shorten(text, most))
+	fmt.Fprint(d.out, shorten(text, first, last))
 	return text, err
 }
 
-// shorten cuts text after so many lines and says so.
-func shorten(text string, most int) string {
+// shorten leaves lines out of the middle of a text and says how many.
+func shorten(text string, first, last int) string {
 	lines := slices.Collect(strings.Lines(text))
-	if most == 0 || len(lines) <= most {
+	out := len(lines) - first - last
+	if first == 0 || out <= 0 {
 		return text
 	}
-	return strings.Join(lines[:most], "") + fmt.Sprintf("   … and %d lines more\n", len(lines)-most)
+	return strings.Join(lines[:first], "") + fmt.Sprintf("   … %d lines more\n", out) + strings.Join(lines[len(lines)-last:], "")
 }

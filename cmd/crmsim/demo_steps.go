@@ -11,7 +11,7 @@ import (
 
 func (d *demo) check(ctx context.Context) error {
 	d.title("1. Is everything ready? The portal is new, so something is missing")
-	text, err := d.show(ctx, 0, "check", "--live", "--system", "hubspot")
+	text, err := d.show(ctx, "check", "--live", "--system", "hubspot")
 	var exit *exitError
 	switch {
 	case err == nil:
@@ -53,8 +53,8 @@ func withoutWarnings(text string) string {
 }
 
 func (d *demo) plan(ctx context.Context) error {
-	d.title("3. What would the first run write? (the first lines)")
-	if _, err := d.show(ctx, 24, "plan"); err != nil {
+	d.title("3. What would the first run write? (the first lines and the sum)")
+	if _, err := d.showEnds(ctx, 18, 8, "plan"); err != nil {
 		return err
 	}
 	return d.wroteNothing("the plan")
@@ -71,7 +71,7 @@ func (d *demo) wroteNothing(what string) error {
 
 func (d *demo) first(ctx context.Context) error {
 	d.title("4. The first run: what a target knows is linked, the rest is made")
-	if _, err := d.show(ctx, 0, "run", "--once"); err != nil {
+	if _, err := d.show(ctx, "run", "--once"); err != nil {
 		return err
 	}
 	for i := range d.targets {
@@ -85,7 +85,7 @@ func (d *demo) first(ctx context.Context) error {
 // held shows what waits, and points out what is worth a look.
 func (d *demo) held(ctx context.Context) error {
 	d.title("5. What waits, for what, and what ends it")
-	if _, err := d.show(ctx, 24, "held", "list"); err != nil {
+	if _, err := d.showEnds(ctx, 23, 1, "held", "list"); err != nil {
 		return err
 	}
 	var holds []hold
@@ -184,7 +184,7 @@ func (d *demo) second(ctx context.Context) error {
 	for _, t := range d.targets {
 		t.reset()
 	}
-	if _, err := d.show(ctx, 0, "run", "--once"); err != nil {
+	if _, err := d.show(ctx, "run", "--once"); err != nil {
 		return err
 	}
 	for _, t := range d.targets {
@@ -201,7 +201,7 @@ func (d *demo) third(ctx context.Context) error {
 	if err := d.edit(); err != nil {
 		return err
 	}
-	if _, err := d.show(ctx, 0, "run", "--once"); err != nil {
+	if _, err := d.show(ctx, "run", "--once"); err != nil {
 		return err
 	}
 	for i := range d.targets {
@@ -273,7 +273,7 @@ func (d *demo) questions(ctx context.Context) error {
 	ids := d.everywhere(d.stage.qbench.CustomerIDs(), func(t target) string { return t.account })
 	id := fmt.Sprint(ids[0])
 	d.title(fmt.Sprintf("8. Where does customer %s stand, and where does each value come from?", id))
-	if _, err := d.show(ctx, 0, "get", "account", id); err != nil {
+	if _, err := d.show(ctx, "get", "account", id); err != nil {
 		return err
 	}
 	var found []hubRecord

@@ -202,7 +202,7 @@ func labeled(id int64) string {
 
 func TestAProgramThatFails(t *testing.T) {
 	d, out := played(t, "echo said; echo logged >&2; exit 4")
-	_, err := d.show(t.Context(), 0, "run", "--once")
+	_, err := d.show(t.Context(), "run", "--once")
 	if err == nil || !strings.Contains(err.Error(), "crmsyncd run --once") || !strings.Contains(err.Error(), "logged") {
 		t.Errorf("%v", err)
 	}
@@ -251,9 +251,19 @@ func TestWarningsAreShownOnce(t *testing.T) {
 
 func TestShorten(t *testing.T) {
 	const text = "1\n2\n3\n4\n"
-	for most, want := range map[int]string{0: text, 2: "1\n2\n   … and 2 lines more\n", 4: text, 9: text} {
-		if got := shorten(text, most); got != want {
-			t.Errorf("at most %d: %q, want %q", most, got, want)
+	for _, tt := range []struct {
+		first, last int
+		want        string
+	}{
+		{0, 0, text},
+		{0, 1, text},
+		{2, 0, "1\n2\n   … 2 lines more\n"},
+		{1, 1, "1\n   … 2 lines more\n4\n"},
+		{3, 1, text},
+		{9, 9, text},
+	} {
+		if got := shorten(text, tt.first, tt.last); got != tt.want {
+			t.Errorf("the first %d and the last %d: %q, want %q", tt.first, tt.last, got, tt.want)
 		}
 	}
 }
