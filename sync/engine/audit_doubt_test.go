@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -85,5 +86,88 @@ func TestAcceptedRemovalsServeOnce(t *testing.T) {
 	}
 	if n := w.openLinks("customer"); n == 0 {
 		t.Error("everything left the hub")
+	}
+}
+
+// F11, DESIGN 4: a record that was merged into a free one takes its link with
+// it. The digests of the old one count as lost, and every child is told the new
+// parent, which this target did not do by itself.
+func TestF11_MovedLinkTellsItsChildren(t *testing.T) {
+	m := newMemory()
+	merged := map[string]string{}
+	w := newWorld(t, withMemory(m), func(w *world) {
+		w.wrap = func(s *engine.System) {
+			if s.Name == "memory" {
+				s.Getter = &merging{m, merged}
+			}
+		}
+	})
+	acme := w.qb.AddCustomer(customer("Acme"))
+	w.qb.AddContact(person("Ann", "Lee", "ann@acme.example"), acme)
+	w.sync()
+	w.pushTo("memory")
+	for id := range m.records["firm"] {
+		merged[id] = "free"
+		delete(m.records["firm"], id)
+	}
+	m.records["firm"]["free"] = map[string]record.Value{"title": record.Of("Free Inc"), "town": record.Of("Elsewhere")}
+	if _, err := w.eng.Push(t.Context(), engine.Request{System: "memory", Full: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.pushTo("memory")
+	w.wantHeld("memory")
+	free := m.records["firm"]["free"]
+	if len(m.records["firm"]) != 1 || free["title"].Text() != "Acme" || free["ext"].Text() == "" || free["town"].Text() != "Elsewhere" {
+		t.Errorf("the successor: %v; want our name and id, and its own address", m.records["firm"])
+	}
+	for _, h := range m.records["human"] {
+		if h["firm"].Text() != "free" {
+			t.Errorf("the contact hangs on %q, want the successor", h["firm"].Text())
+		}
+	}
+}
+
+// merging is a getter that knows what became of merged records.
+type merging struct {
+	*memory
+	into map[string]string
+}
+
+func (g *merging) Get(ctx context.Context, object string, f []record.Field, ids []string) ([]record.Record, []*providers.Error, error) {
+	recs, errs, err := g.memory.Get(ctx, object, f, ids)
+	for _, id := range ids {
+		if to := g.into[id]; to != "" {
+			errs = append(errs, &providers.Error{Kind: providers.Missing, Ref: record.Ref{Object: object, ID: id}, Successor: to})
+		}
+	}
+	return recs, errs, err
+}
+
+// F16: what was refused is not sent again as long as what this target gets of
+// it stays the same, whatever else of the record changes.
+func TestF16_RefusedIsNotSentAgainUnchanged(t *testing.T) {
+	m := newMemory()
+	m.refuse = func(string, record.Patch) *providers.Error {
+		return &providers.Error{Kind: providers.Rejected, Code: "NO"}
+	}
+	w := newWorld(t, withMemory(m))
+	acme := w.qb.AddCustomer(customer("Acme"))
+	w.sync()
+	w.pushTo("memory")
+	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"industry": "Steel"}) // not a field of this route
+	w.sync()
+	clear(m.calls)
+	w.pushTo("memory")
+	if m.calls["create"] != 0 {
+		t.Error("a refused record was sent again unchanged")
+	}
+	w.wantHeld("memory", "firm "+engine.HoldRejected)
+	m.refuse = nil
+	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"description": "New"})
+	w.sync()
+	w.pushTo("memory")
+	w.wantHeld("memory")
+	if len(m.records["firm"]) != 1 {
+		t.Error("a refused record that changed was not sent")
 	}
 }
