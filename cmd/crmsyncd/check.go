@@ -221,7 +221,7 @@ func (a *app) printLive(s daemon.CheckView) {
 	}
 	for _, f := range s.Fixes {
 		if f.Done {
-			a.say("  done: %s", f.What)
+			a.say("  done: %s", strings.Replace(f.What, "make", "made", 1))
 		} else {
 			a.say("  crmsyncd check --live --fix would %s", f.What)
 		}

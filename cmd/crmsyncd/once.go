@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -163,30 +164,35 @@ func (l *loaded) routeNames() []string {
 	return out
 }
 
-// pass carries the steps out one after the other. A system that fails does not
-// keep the others from their turn.
+// pass carries the steps out: the pulls one after the other, then the pushes at
+// once, for no target waits for another. A system that fails does not keep the
+// others from their turn.
 func pass(ctx context.Context, e *engine.Engine, steps []step, full bool) (onceResult, error) {
-	var res onceResult
-	var errs []error
-	for _, s := range steps {
-		req := engine.Request{System: s.system, Full: full, Objects: s.objects, Trigger: "command"}
-		run, err := state.Run{}, error(nil)
-		if s.flow == daemon.FlowPull {
-			run, err = e.Pull(ctx, req)
-		} else {
-			run, err = e.Push(ctx, req)
-		}
-		if run.System != "" {
-			res.Runs = append(res.Runs, daemon.ViewRun(run))
-		}
-		if err != nil {
-			errs = append(errs, &runError{s, run.ID, err})
-		}
+	runs, errs := make([]state.Run, len(steps)), make([]error, len(steps))
+	var pushes sync.WaitGroup
+	for i, s := range steps {
 		if ctx.Err() != nil {
 			break
 		}
+		req := engine.Request{System: s.system, Full: full, Objects: s.objects, Trigger: "command"}
+		if s.flow == daemon.FlowPull {
+			runs[i], errs[i] = e.Pull(ctx, req)
+			continue
+		}
+		pushes.Go(func() { runs[i], errs[i] = e.Push(ctx, req) })
 	}
-	return res, errors.Join(errs...)
+	pushes.Wait()
+	var res onceResult
+	var failed []error
+	for i, s := range steps {
+		if runs[i].System != "" {
+			res.Runs = append(res.Runs, daemon.ViewRun(runs[i]))
+		}
+		if errs[i] != nil {
+			failed = append(failed, &runError{s, runs[i].ID, errs[i]})
+		}
+	}
+	return res, errors.Join(failed...)
 }
 
 // runError is why a run did not end well. Its text is the first reason alone;

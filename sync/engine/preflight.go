@@ -357,7 +357,7 @@ func externalProblems(r *fieldmap.Route, schema providers.Schema, say func(strin
 	f, ok := lookup(schema, r.ExternalID)
 	name := r.Object + "." + r.ExternalID
 	if !ok {
-		say(r.ExternalID, r.Line, false, r.System+" has no field "+name, "make a text field with External ID and Unique, case-sensitive")
+		say(r.ExternalID, r.Line, false, r.System+" has no field "+name, "make a unique text field for our id there, case-sensitive where there is the choice")
 		return
 	}
 	switch {

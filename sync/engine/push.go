@@ -66,8 +66,9 @@ type item struct {
 	verdicts []plan.Verdict
 	old      []record.Value // theirs, where it was read
 	holds    []state.Hold
-	wait     bool // the whole record waits
-	setExt   bool // our id is part of this write
+	wait     bool             // the whole record waits
+	setExt   bool             // our id is part of this write
+	taken    *providers.Error // why a create was refused as a repeat
 }
 
 // pushObject is one push of one object.

@@ -52,6 +52,7 @@ func (p *pusher) outcome(items []*item, results []providers.Result, creating boo
 		case kind == providers.Broken, kind == providers.Budget, kind == providers.Denied:
 			o.stop = res.Err
 		case kind == providers.Exists && creating:
+			it.taken = res.Err
 			o.there = append(o.there, it)
 		case kind == providers.Unknown && creating:
 			o.doubtful = append(o.doubtful, it)
@@ -122,13 +123,21 @@ func (p *pusher) adopt(ctx context.Context, items []*item) error {
 				}
 				continue
 			}
-			p.refused(it, &providers.Error{Kind: providers.Rejected, Code: "DUPLICATE_VALUE", Message: "another unique field clashes"})
+			p.refused(it, takenBy(it.taken))
 			if err := p.putRefused(tx, []*item{it}); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// takenBy is the refusal of a record that clashes with another in a unique field
+// that is not our id.
+func takenBy(e *providers.Error) *providers.Error {
+	out := *e
+	out.Kind, out.Message = providers.Rejected, "another record there has the same value of a unique field: "+e.Message
+	return &out
 }
 
 // commitUpdates keeps the answers to a batch of updates.
