@@ -40,6 +40,7 @@ func (sp *Spool) Len(tx *Tx) int { return int(sp.length(tx).n) }
 
 // Append adds entries behind all others. They are durable when tx is.
 func (sp *Spool) Append(tx *Tx, entries []Entry) error {
+	tx.OneOfMany()
 	t, length := sp.frames(tx), sp.length(tx)
 	next := tx.counter(bucketName("frame", sp.name), t.lastKey)
 	frame := tx.scratch[:0]

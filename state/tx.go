@@ -26,6 +26,7 @@ type Tx struct {
 	entries  []JournalEntry // of the journal, not packed yet
 	idle     holdsState
 	head     *header // to be stored, where it changes
+	many     bool    // see OneOfMany
 	damage   error   // met by a reader that has no error of its own to return
 }
 
@@ -83,6 +84,7 @@ func (s *Store) update(merging bool, fn func(*Tx) error) error {
 				return err
 			}
 			head = tx.head
+			s.db.NoFreelistSync = tx.many || merging
 			if err := tx.flush(); err != nil || s.opt.BeforeCommit == nil {
 				return err
 			}
@@ -101,6 +103,13 @@ func (s *Store) update(merging bool, fn func(*Tx) error) error {
 	}
 	return s.publish(head)
 }
+
+// OneOfMany says that this transaction is one of the many of a run. bbolt would
+// store its whole list of free pages with each, which after a large merge is
+// longer than all the rest: it is left out, and stored by the next transaction
+// that does not say so. The state that a crash leaves behind in between is
+// whole, but to open it takes a walk over all its pages.
+func (tx *Tx) OneOfMany() { tx.many = true }
 
 // flush writes what the transaction collected, in key order.
 func (tx *Tx) flush() error {

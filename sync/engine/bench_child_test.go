@@ -3,6 +3,7 @@ package engine_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,7 +56,7 @@ func TestBenchScene(t *testing.T) {
 		t.Fatal(err)
 	}
 	if path := os.Getenv("CRMSYNCD_BENCH_CPUPROFILE"); path != "" {
-		f, err := os.Create(path + "." + s.Play)
+		f, err := os.Create(fmt.Sprintf("%s.%s.%d", path, s.Play, os.Getpid()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +68,7 @@ func TestBenchScene(t *testing.T) {
 	if path := os.Getenv("CRMSYNCD_BENCH_HEAPPROFILE"); path != "" {
 		runtime.MemProfileRate = 4096
 		defer func() {
-			f, err := os.Create(path + "." + s.Play)
+			f, err := os.Create(fmt.Sprintf("%s.%s.%d", path, s.Play, os.Getpid()))
 			if err != nil {
 				t.Fatal(err)
 			}

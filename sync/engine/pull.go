@@ -241,6 +241,7 @@ func (p *puller) take(obs []observation, next record.Cursor) error {
 		return nil
 	}
 	return p.opt.Store.Update(func(tx *state.Tx) error {
+		tx.OneOfMany()
 		if next != "" && next != p.pos.Cursor {
 			p.pos.Cursor = next
 			if err := tx.SetPosition(p.req.System, p.r.Object, p.pos); err != nil {

@@ -42,7 +42,7 @@ func (p *pusher) applyChunk(ctx context.Context, ids []state.HubID) error {
 		return err
 	}
 	if len(dirty) > 0 {
-		if err := p.opt.Store.Update(func(tx *state.Tx) error { return p.settleQuiet(tx, dirty) }); err != nil {
+		if err := p.opt.Store.Update(func(tx *state.Tx) error { tx.OneOfMany(); return p.settleQuiet(tx, dirty) }); err != nil {
 			return err
 		}
 	}

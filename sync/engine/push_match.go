@@ -275,8 +275,12 @@ func (p *pusher) findChunk(ctx context.Context, loose []*item) (overwrites int, 
 		if err != nil {
 			return overwrites, err
 		}
+		if len(hits) == 0 {
+			continue
+		}
 		var rest []*item
 		err = p.opt.Store.Update(func(tx *state.Tx) error {
+			tx.OneOfMany()
 			rest = rest[:0]
 			for _, it := range loose {
 				done, over, err := p.matched(tx, key, it, fields, hits)

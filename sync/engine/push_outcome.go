@@ -70,6 +70,7 @@ func (p *pusher) commitCreates(ctx context.Context, f *flight) error {
 	o := p.outcome(f.items, f.results, true)
 	var doubt uint64
 	err := p.opt.Store.Update(func(tx *state.Tx) (err error) {
+		tx.OneOfMany()
 		if err := tx.CloseIntents(p.req.System, p.r.Object, f.intents); err != nil {
 			return err
 		}
@@ -144,6 +145,7 @@ func takenBy(e *providers.Error) *providers.Error {
 func (p *pusher) commitUpdates(ctx context.Context, f *flight) error {
 	o := p.outcome(f.items, f.results, false)
 	err := p.opt.Store.Update(func(tx *state.Tx) error {
+		tx.OneOfMany()
 		if err := p.keep(tx, o.answers); err != nil {
 			return err
 		}
