@@ -14,10 +14,10 @@ import (
 //	our write above version          if wrote
 //	digest of the raw record         if raw
 //	how many fields, then for each field
-//	  head    field number above the one before, shifted by three;
-//	          bit 2: more follows; bits 0-1: which digests follow
+//	  head    field number above the one before, shifted by four;
+//	          bit 3: assumed; bit 2: a note follows; bits 0-1: which digests follow
 //	  digests seen, told
-//	  more    note, shifted by one; bit 0: assumed
+//	  note
 
 const (
 	linkHasClose = 1 << 4
@@ -28,7 +28,10 @@ const (
 	toldOther = 1 // seen and told follow
 	toldNone  = 2 // seen follows, told is zero
 	seenNone  = 3 // told follows, seen is zero
-	fieldMore = 1 << 2
+
+	fieldNote    = 1 << 2
+	fieldAssumed = 1 << 3
+	fieldShift   = 4
 )
 
 func packLink(b []byte, l *Link) ([]byte, error) {
@@ -67,10 +70,12 @@ func packLinkFields(b []byte, fields []LinkField) ([]byte, error) {
 			return b, errUnsorted
 		}
 		kind := f.kind()
-		head := uint64(f.Field-prev)<<3 | uint64(kind)
-		more := f.Assumed || f.Note != 0
-		if more {
-			head |= fieldMore
+		head := uint64(f.Field-prev)<<fieldShift | uint64(kind)
+		if f.Assumed {
+			head |= fieldAssumed
+		}
+		if f.Note != 0 {
+			head |= fieldNote
 		}
 		b = binary.AppendUvarint(b, head)
 		if kind != seenNone {
@@ -79,8 +84,8 @@ func packLinkFields(b []byte, fields []LinkField) ([]byte, error) {
 		if kind == toldOther || kind == seenNone {
 			b = binary.LittleEndian.AppendUint64(b, uint64(f.Told))
 		}
-		if more {
-			b = binary.AppendUvarint(b, uint64(f.Note)<<1|bit(f.Assumed))
+		if f.Note != 0 {
+			b = append(b, f.Note)
 		}
 		prev = f.Field
 	}
@@ -155,7 +160,7 @@ func (r *reader) linkFields(to []LinkField) []LinkField {
 
 func (r *reader) linkField(prev Num) LinkField {
 	head := r.uvarint()
-	f := LinkField{Field: r.num(prev, head>>3)}
+	f := LinkField{Field: r.num(prev, head>>fieldShift), Assumed: head&fieldAssumed != 0}
 	kind := head & 3
 	if kind != seenNone {
 		f.Seen = record.Digest(r.fixed())
@@ -166,10 +171,22 @@ func (r *reader) linkField(prev Num) LinkField {
 	case toldOther, seenNone:
 		f.Told = record.Digest(r.fixed())
 	}
-	if head&fieldMore != 0 {
-		more := r.uvarint()
-		f.Assumed, f.Note = more&1 != 0, uint8(more>>1)
-		r.bad = r.bad || more>>1 > 0xFF
+	if head&fieldNote != 0 {
+		f.Note = r.byte()
 	}
 	return f
+}
+
+// AppendLinkFields appends packed field states, which stand sorted, to b.
+func AppendLinkFields(b []byte, fields []LinkField) ([]byte, error) { return packLinkFields(b, fields) }
+
+// ReadLinkFields reads what AppendLinkFields wrote into to, and returns the
+// bytes behind it.
+func ReadLinkFields(b []byte, to []LinkField) (fields []LinkField, rest []byte, err error) {
+	in := &reader{b: b}
+	fields = in.linkFields(to)
+	if in.bad {
+		return nil, nil, errShort
+	}
+	return fields, b[in.pos:], nil
 }

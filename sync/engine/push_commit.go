@@ -42,7 +42,7 @@ func (p *pusher) answer(it *item, remote string, created bool) answer {
 	return a
 }
 
-func (a *answer) append(b []byte) []byte {
+func (a *answer) append(b []byte) (_ []byte, err error) {
 	b = state.AppendString(b, a.remote)
 	flag := byte(0)
 	if a.created {
@@ -50,14 +50,16 @@ func (a *answer) append(b []byte) []byte {
 	}
 	b = append(b, flag)
 	b = binary.AppendVarint(b, a.at)
-	b = appendFields(b, a.fields)
+	if b, err = state.AppendLinkFields(b, a.fields); err != nil {
+		return nil, err
+	}
 	b = binary.AppendUvarint(b, uint64(len(a.sent)))
 	for _, s := range a.sent {
 		b = binary.AppendUvarint(b, uint64(s.field))
 		b = append(b, s.reason)
 		b = state.AppendValue(b, s.value)
 	}
-	return b
+	return b, nil
 }
 
 func readAnswer(key, b []byte, a *answer) (err error) {
@@ -77,7 +79,7 @@ func readAnswer(key, b []byte, a *answer) (err error) {
 		return errShort
 	}
 	a.at, b = at, b[n:]
-	if a.fields, b, err = readFields(b, a.fields[:0]); err != nil {
+	if a.fields, b, err = state.ReadLinkFields(b, a.fields[:0]); err != nil {
 		return err
 	}
 	count, n := binary.Uvarint(b)
@@ -100,59 +102,15 @@ func readAnswer(key, b []byte, a *answer) (err error) {
 	return nil
 }
 
-// appendFields packs field states: number, flags, note and digests.
-func appendFields(b []byte, fields []state.LinkField) []byte {
-	b = binary.AppendUvarint(b, uint64(len(fields)))
-	for _, f := range fields {
-		flags := byte(0)
-		if f.Assumed {
-			flags |= 1
-		}
-		if f.Told == f.Seen {
-			flags |= 2
-		}
-		b = binary.AppendUvarint(b, uint64(f.Field))
-		b = append(b, flags, f.Note)
-		b = binary.LittleEndian.AppendUint64(b, uint64(f.Seen))
-		if f.Told != f.Seen {
-			b = binary.LittleEndian.AppendUint64(b, uint64(f.Told))
-		}
-	}
-	return b
-}
-
-func readFields(b []byte, to []state.LinkField) ([]state.LinkField, []byte, error) {
-	count, n := binary.Uvarint(b)
-	if n <= 0 || count > uint64(len(b)) {
-		return nil, nil, errShort
-	}
-	b = b[n:]
-	for range count {
-		num, n := binary.Uvarint(b)
-		if n <= 0 || len(b) < n+10 {
-			return nil, nil, errShort
-		}
-		f := state.LinkField{Field: state.Num(num), Assumed: b[n]&1 != 0, Note: b[n+1]}
-		same := b[n]&2 != 0
-		b = b[n+2:]
-		f.Seen, b = record.Digest(binary.LittleEndian.Uint64(b)), b[8:]
-		f.Told = f.Seen
-		if !same {
-			if len(b) < 8 {
-				return nil, nil, errShort
-			}
-			f.Told, b = record.Digest(binary.LittleEndian.Uint64(b)), b[8:]
-		}
-		to = append(to, f)
-	}
-	return to, b, nil
-}
-
 // keep makes answers durable: straight into the links, or through the spool in
 // a large stage.
 func (p *pusher) keep(tx *state.Tx, answers []answer) error {
 	if p.spooling && len(answers) > 0 {
-		return p.spool.Append(tx, p.spoolEntries(answers))
+		entries, err := p.spoolEntries(answers)
+		if err != nil {
+			return err
+		}
+		return p.spool.Append(tx, entries)
 	}
 	for i := range answers {
 		if err := p.applyAnswer(tx, &answers[i]); err != nil {
@@ -163,22 +121,24 @@ func (p *pusher) keep(tx *state.Tx, answers []answer) error {
 }
 
 // spoolEntries packs answers one behind the other.
-func (p *pusher) spoolEntries(answers []answer) []state.Entry {
+func (p *pusher) spoolEntries(answers []answer) (entries []state.Entry, err error) {
 	const key = 8
 	p.packed = p.packed[:0]
 	ends := make([]int, len(answers))
 	for i := range answers {
 		p.packed = binary.BigEndian.AppendUint64(p.packed, uint64(answers[i].hub))
-		p.packed = answers[i].append(p.packed)
+		if p.packed, err = answers[i].append(p.packed); err != nil {
+			return nil, err
+		}
 		ends[i] = len(p.packed)
 	}
-	entries := make([]state.Entry, len(answers))
+	entries = make([]state.Entry, len(answers))
 	from := 0
 	for i, to := range ends {
 		entries[i] = state.Entry{Key: p.packed[from : from+key], Data: p.packed[from+key : to]}
 		from = to
 	}
-	return entries
+	return entries, nil
 }
 
 // answersChunk is how many answers one transaction merges. They come in the
