@@ -31,7 +31,7 @@ func BenchmarkPush(b *testing.B) {
 // playPull brings what changed into the hub.
 func playPull(t *testing.T, s scene) figures {
 	st := newStage(t, s.Dir, loadPages(t, s.Pages[0]), s.URL)
-	m := measure()
+	m := measure(st)
 	run := st.pull()
 	return m.per(run.Counts["new"] + run.Counts["changed"])
 }
@@ -40,9 +40,11 @@ func playPull(t *testing.T, s scene) figures {
 func playPush(t *testing.T, s scene) figures {
 	st := newStage(t, s.Dir, loadPages(t, s.Pages[0]), s.URL)
 	askCalls(t, s.URL)
-	m := measure()
+	m := measure(st)
 	run := st.push()
 	got := m.per(run.Counts["created"] + run.Counts["updated"])
+	got["written/packed"] = got["written/record"] * got["n"] / float64(st.packed("link/salesforce", "remote/salesforce"))
+	got["B/link"] = st.linkBytes("link/salesforce/Account")
 	calls := askCalls(t, s.URL)["Account"]
 	got["writes"], got["finds"] = float64(calls.Create+calls.Update), float64(calls.Find)
 	return got
@@ -50,21 +52,25 @@ func playPush(t *testing.T, s scene) figures {
 
 // meter measures a part of a scene.
 type meter struct {
+	st    *stage
 	wrote int64
 	peak  func() float64
 	began time.Time
 	used  float64
 }
 
-func measure() meter {
-	return meter{procLine("io", "wchar"), watchPeak(), time.Now(), cpuTime()}
+func measure(st *stage) meter {
+	return meter{st, procLine("io", "wchar") - st.wire.Load(), watchPeak(), time.Now(), cpuTime()}
 }
+
+// written is what went to files since.
+func (m meter) written() int64 { return procLine("io", "wchar") - m.st.wire.Load() - m.wrote }
 
 // per returns what was measured, by record.
 func (m meter) per(n int) figures {
 	took := time.Since(m.began).Seconds()
 	return figures{
 		"n": float64(n), "records/s": float64(n) / took, "cpu-us/record": (cpuTime() - m.used) / float64(n) * 1e6,
-		"written/record": float64(procLine("io", "wchar")-m.wrote) / float64(n), "MB": m.peak(),
+		"written/record": float64(m.written()) / float64(n), "MB": m.peak(),
 	}
 }

@@ -45,13 +45,11 @@ func report(b *testing.B, prefix string, f figures) {
 // playLoad is a first load.
 func playLoad(t *testing.T, s scene) figures {
 	st := newStage(t, s.Dir, loadPages(t, s.Pages[0]), "")
-	wrote, peak, began := procLine("io", "wchar"), watchPeak(), time.Now()
+	m := measure(st)
 	run := st.pull()
-	took := time.Since(began)
-	got := figures{
-		"MB": peak(), "s": took.Seconds(), "rows/s": float64(run.Counts["read"]) / took.Seconds(),
-		"written": float64(procLine("io", "wchar") - wrote), "new": float64(run.Counts["new"]),
-	}
+	got := m.per(run.Counts["new"])
+	got["written/packed"] = got["written/record"] * got["n"] / float64(st.packed("hub/", "link/", "change/", "key/", "remote/"))
+	got["B/link"] = st.linkBytes("link/qbench/customer")
 	return got
 }
 

@@ -2,9 +2,12 @@ package engine_test
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -61,6 +64,7 @@ type stage struct {
 	store *state.Store
 	eng   *engine.Engine
 	qb    *swapper
+	wire  atomic.Int64 // bytes sent over the network
 }
 
 // swapper lets the listing be exchanged.
@@ -85,7 +89,7 @@ func newStage(tb testing.TB, dir string, pages pageFile, salesforceURL string) *
 	systems := map[string]*engine.System{"qbench": engine.NewSystem("qbench", q)}
 	if salesforceURL != "" {
 		sf, err := salesforce.New(salesforce.Config{
-			BaseURL: salesforceURL, ReservePercent: -1,
+			BaseURL: salesforceURL, ReservePercent: -1, Transport: s.transport(),
 			Auth: salesforce.Auth{Method: salesforce.ClientCredentials, ClientID: "id", Secret: secret},
 		})
 		if err != nil {
@@ -101,6 +105,58 @@ func newStage(tb testing.TB, dir string, pages pageFile, salesforceURL string) *
 		tb.Fatal(err)
 	}
 	return s
+}
+
+// transport is that of the daemon, with its bytes counted.
+func (s *stage) transport() http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, addr)
+		return countedConn{c, &s.wire}, err
+	}
+	return t
+}
+
+type countedConn struct {
+	net.Conn
+	n *atomic.Int64
+}
+
+func (c countedConn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+// packed is what the rows take whose names begin with one of these.
+func (s *stage) packed(names ...string) (n int64) {
+	s.tb.Helper()
+	sizes, err := s.store.Sizes()
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	for _, b := range sizes {
+		if slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(b.Name, name) }) {
+			n += b.Packed
+		}
+	}
+	return n
+}
+
+// linkBytes is what a link takes on disk, pages and all.
+func (s *stage) linkBytes(name string) float64 {
+	s.tb.Helper()
+	sizes, err := s.store.Sizes()
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	for _, b := range sizes {
+		if b.Name == name {
+			return float64(b.Pages) / float64(b.Rows)
+		}
+	}
+	s.tb.Fatalf("there is no bucket %s", name)
+	return 0
 }
 
 // list makes QBench answer with other pages from now on.
