@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
+	"crmsyncd/providers/qbench"
 	"crmsyncd/providers/qbench/qbenchsim"
+	"crmsyncd/providers/salesforce/salesforcesim"
+	"crmsyncd/state"
 	"crmsyncd/sync/engine"
 )
 
@@ -169,5 +173,69 @@ func TestF16_RefusedIsNotSentAgainUnchanged(t *testing.T) {
 	w.wantHeld("memory")
 	if len(m.records["firm"]) != 1 {
 		t.Error("a refused record that changed was not sent")
+	}
+}
+
+// D5, F18: what the vendor refused is tried again when the mapping of it
+// changes, though nothing of the record did.
+func TestRefusedIsTriedAgainUnderANewMapping(t *testing.T) {
+	w := newWorld(t)
+	w.sf.SetRule(func(wr salesforcesim.Write) *salesforcesim.Error {
+		if wr.Fields["Industry"] == "Food" {
+			return &salesforcesim.Error{Code: "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", Message: "bad value"}
+		}
+		return nil
+	})
+	w.qb.AddCustomer(customer("Acme"))
+	w.sync()
+	w.wantHeld("salesforce", "Account "+engine.HoldRejected)
+	w.edit("routes/salesforce.yaml", "{"+industryLine+"}", "{"+industryLine+", values: {Foods: Food}, on_unmapped: skip_field}")
+	w.load()
+	w.restart()
+	w.sync()
+	w.wantHeld("")
+	if got := w.account("Acme")["Industry"]; got != "Foods" {
+		t.Errorf("Industry is %q", got)
+	}
+}
+
+// F4: a read of a source that began before our own last write to the record, or
+// that shows a version older than the one settled, is not believed; what comes
+// after is.
+func TestF4_OldReadsOfASource(t *testing.T) {
+	for name, age := range map[string]func(w *world, l *state.Link){
+		"before our write": func(w *world, l *state.Link) { l.Wrote = w.now.Add(90 * time.Minute).UnixMilli() },
+		"an older version": func(w *world, l *state.Link) { l.Version = w.now.Add(90 * time.Minute).UnixMilli() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(w *world) {
+				w.qb = qbenchsim.New(qbenchsim.Options{Clock: w.clock, RateLimit: -1, LastUpdated: true})
+				w.qbOpt = func(c *qbench.Config) { c.UpdatedField = "last_updated" }
+			})
+			acme := w.qb.AddCustomer(customer("Acme"))
+			w.sync()
+			if err := w.store.Update(func(tx *state.Tx) error {
+				ls := tx.Links("qbench", "customer")
+				var l state.Link
+				if _, err := ls.Get(1, &l); err != nil {
+					return err
+				}
+				age(w, &l)
+				return ls.Put(&l)
+			}); err != nil {
+				t.Fatal(err)
+			}
+			_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"description": "Old"})
+			w.sync()
+			if got := w.account("Acme")["Description"]; got != "A lab" {
+				t.Errorf("Description %q: an old read was believed", got)
+			}
+			w.tick()
+			_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"description": "New"})
+			w.sync()
+			if got := w.account("Acme")["Description"]; got != "New" {
+				t.Errorf("Description %q: a later read was not believed", got)
+			}
+		})
 	}
 }
