@@ -86,7 +86,6 @@ func (b *builder) systems(m *mainFile) {
 		}
 		b.cfg.Systems[name] = b.system(path, name, m.Systems[name])
 	}
-	b.renames(m)
 }
 
 // goodName holds for names that can stand in paths of the state and the shell.
@@ -105,22 +104,6 @@ func goodName(s string) bool {
 	return len(s) <= 40
 }
 
-func (b *builder) renames(m *mainFile) {
-	heir := map[string]string{}
-	for _, name := range slices.Sorted(maps.Keys(m.Systems)) {
-		for _, was := range m.Systems[name].Was {
-			path := "systems." + name + ".was"
-			if _, ok := m.Systems[was]; ok {
-				b.add(path, fmt.Sprintf("%q is still the name of a system", was), "")
-			}
-			if other := heir[was]; other != "" {
-				b.add(path, fmt.Sprintf("%q became %s already", was, other), "")
-			}
-			heir[was] = name
-		}
-	}
-}
-
 func (b *builder) system(path, name string, s systemSpec) System {
 	p, known := knownProviders()[s.Provider]
 	switch {
@@ -137,7 +120,7 @@ func (b *builder) system(path, name string, s systemSpec) System {
 		API:          cmp.Or(s.API, p.api),
 		ContactsFrom: cmp.Or(s.ContactsFrom, p.contactsFrom),
 		UpdatedField: p.updatedField, PageSize: cmp.Or(s.PageSize, p.pageSize), PerMinute: cmp.Or(s.PerMinute, p.perMinute),
-		Timezone: b.zone(path+".timezone", s.Timezone, b.cfg.Timezone), Writes: true, Was: s.Was,
+		Timezone: b.zone(path+".timezone", s.Timezone, b.cfg.Timezone), Writes: true,
 	}
 	if s.UpdatedField != nil {
 		out.UpdatedField = *s.UpdatedField

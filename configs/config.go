@@ -60,8 +60,6 @@ type System struct {
 	Timezone *time.Location
 	// Writes is false for a system that is only decided and reported about.
 	Writes bool
-	// Was lists the names that the system had in the state before.
-	Was []string
 }
 
 // Auth is how a system is opened. Which fields are needed depends on Flow.

@@ -218,7 +218,7 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 }
 
 // TestSettings proves what an admin can say beyond the defaults: a share of the
-// quota for other tools, a zone per system, a dry system, renames, per-object
+// quota for other tools, a zone per system, a dry system, per-object
 // schedules and `off`.
 func TestSettings(t *testing.T) {
 	t.Parallel()
@@ -231,7 +231,6 @@ systems:
     base_url: https://lab.example
     updated_field: ""
     timezone: America/Chicago
-    was: [lab, oldlab]
     auth: {client_id: {env: CRMSYNCD_QBENCH_CLIENT_ID}, secret: {credential: qbench}}
   salesforce:
     provider: salesforce
@@ -248,13 +247,12 @@ guards: {max_removals: {percent: 5}}
 	cfg := load(t, files)
 	q, s := cfg.Systems["qbench"], cfg.Systems["salesforce"]
 	got := []any{
-		q.Timezone.String(), s.Timezone.String(), q.UpdatedField, q.Was, q.Auth.ClientID, q.Auth.Flow, s.Writes, s.Reserve,
+		q.Timezone.String(), s.Timezone.String(), q.UpdatedField, q.Auth.ClientID, q.Auth.Flow, s.Writes, s.Reserve,
 		s.Auth.Username, s.Auth.Audience, cfg.Schedules["qbench"], cfg.Schedules["qbench/contact"],
 		cfg.Schedules["salesforce"].Push, cfg.Guards.MaxRemovals,
 	}
 	want := []any{
 		"America/Chicago", "Europe/Berlin", "",
-		[]string{"lab", "oldlab"},
 		"q", "jwt", false, 20,
 		"u@org.example", "https://test.salesforce.com",
 		configs.Schedule{Routine: "@hourly", Push: configs.PushAfterPull},

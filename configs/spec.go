@@ -35,7 +35,6 @@ type systemSpec struct {
 	Timezone     string     `koanf:"timezone"`
 	Budget       budgetSpec `koanf:"budget"`
 	Writes       *onOff     `koanf:"writes"`
-	Was          []string   `koanf:"was"`
 }
 
 type authSpec struct {

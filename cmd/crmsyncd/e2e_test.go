@@ -134,6 +134,7 @@ func (b *bed) writeConfig() {
 		b.t.Fatal(err)
 	}
 	b.edit("crmsyncd.yaml", "per_minute: 240", "per_minute: 60000")
+	b.edit("crmsyncd.yaml", "listen: 127.0.0.1:9464", "listen: 127.0.0.1:0")
 }
 
 func (b *bed) edit(file, old, fresh string) {

@@ -97,6 +97,7 @@ func (a *app) serve(ctx context.Context, l *loaded, st *state.Store, log *slog.L
 	api := &daemon.API{Version: buildVersion().Version, Store: st, Daemon: d, Setup: d.Setup, Logger: log}
 	stop := daemon.Serve(listener, api.Handler(), log)
 	defer stop()
+	defer servePages(api, l.cfg.Admin.Listen, log)()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer p.signals(ctx, d, cancel)()

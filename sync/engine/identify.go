@@ -200,7 +200,7 @@ func (s *settling) translate(rule *fieldmap.Rule, v record.Value) (record.Value,
 	case rule.OnUnmapped == fieldmap.UnmappedSkip:
 		return v, &fault{}
 	}
-	return v, &fault{reason: HoldUnmapped, detail: rule.Remote.Name + " holds a value that the value map or the picklist does not have"}
+	return v, &fault{reason: HoldUnmapped, detail: fmt.Sprintf("%s: %q is in no line of the value map or the picklist", rule.Remote.Name, v.Text())}
 }
 
 // reference turns the id of their record into a hub id.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -240,7 +241,7 @@ func (p *pusher) translate(tx *state.Tx, rule *fieldmap.Rule, v record.Value) (r
 	case rule.OnUnmapped == fieldmap.UnmappedSkip:
 		return v, &pushFault{}
 	}
-	return v, &pushFault{reason: HoldUnmapped, detail: rule.Hub.Name + " holds a value that the value map does not have"}
+	return v, &pushFault{reason: HoldUnmapped, detail: fmt.Sprintf("%q is in no line of the value map", v.Text())}
 }
 
 // reference turns a hub id into the id of the record it is linked with in this
