@@ -142,8 +142,6 @@ func (s *pageServer) page(i int) *io.SectionReader {
 	return io.NewSectionReader(s.file, s.pages.Offsets[i], s.pages.Offsets[i+1]-s.pages.Offsets[i])
 }
 
-func (p pageFile) bytes() int64 { return p.Offsets[len(p.Offsets)-1] }
-
 // save and loadPages carry the places of the pages to a child process.
 func (p pageFile) save(tb testing.TB) string {
 	tb.Helper()

@@ -159,9 +159,6 @@ func (s *stage) linkBytes(name string) float64 {
 	return 0
 }
 
-// list makes QBench answer with other pages from now on.
-func (s *stage) list(p pageFile) { s.qb.RoundTripper = servePages(s.tb, p) }
-
 func (s *stage) pull() state.Run {
 	s.tb.Helper()
 	run, err := s.eng.Pull(context.Background(), engine.Request{System: "qbench", Objects: []string{"customer"}})
