@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"crmsyncd/providers/qbench"
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/providers/salesforce/salesforcesim"
 	"crmsyncd/sync/engine"
@@ -207,4 +208,42 @@ func TestContactMoves(t *testing.T) {
 		t.Error("the field did not go out when its parent was linked")
 	}
 	w.wantHeld("")
+}
+
+// R156, R129: where only a call per contact tells its customers, a routine run
+// asks for new and changed contacts only, and a full run for all.
+func TestCustomersByCall(t *testing.T) {
+	w := newWorld(t, func(w *world) {
+		w.qb.Configure(func(o *qbenchsim.Options) { o.HideCustomerIDs = true })
+		w.qbOpt = func(c *qbench.Config) { c.API, c.ContactsFrom = qbench.V2, qbench.FromCall }
+	})
+	acme, best := w.qb.AddCustomer(customer("Acme")), w.qb.AddCustomer(customer("Best"))
+	var ids []int64
+	for _, name := range []string{"ann", "ben", "cy"} {
+		ids = append(ids, w.qb.AddContact(person(name, "Lee", name+"@acme.example"), acme))
+	}
+	asked := func(run func()) int {
+		before := w.qb.Calls()["contact_customers"]
+		run()
+		return w.qb.Calls()["contact_customers"] - before
+	}
+	if n := asked(func() { w.sync() }); n != 3 {
+		t.Errorf("the first run asked %d times, want once for each contact", n)
+	}
+	w.wantCount("Contact", 3)
+	if n := asked(func() { w.sync() }); n != 0 {
+		t.Errorf("a run with nothing changed asked %d times", n)
+	}
+	_ = w.qb.UpdateContact(ids[0], qbenchsim.Fields{"first_name": "Anna"})
+	if n := asked(func() { w.sync() }); n != 1 {
+		t.Errorf("one changed contact was asked for %d times", n)
+	}
+	// Its customers change without any sign in the listing: a full run sees it.
+	_ = w.qb.UpdateContact(ids[1], qbenchsim.Fields{"customer_ids": []int64{acme, best}})
+	w.sync()
+	w.wantHeld("")
+	if n := asked(func() { w.tick(); w.pull(true) }); n != 3 {
+		t.Errorf("a full run asked %d times, want for all", n)
+	}
+	w.wantHeld("qbench", "contact "+engine.HoldManyCustomers)
 }
