@@ -210,7 +210,7 @@ func TestContactMoves(t *testing.T) {
 	w.wantHeld("")
 }
 
-// R156, R129: where only a call per contact tells its customers, a routine run
+// R156: where only a call per contact tells its customers, a routine run
 // asks for new and changed contacts only, and a full run for all.
 func TestCustomersByCall(t *testing.T) {
 	w := newWorld(t, func(w *world) {
