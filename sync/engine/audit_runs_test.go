@@ -112,8 +112,9 @@ func TestFailingInPassingBlocksNothing(t *testing.T) {
 	})
 }
 
-// F16, D5: what stops the whole route or the system holds nothing and leaves
-// the position before it.
+// F16, F22, D5: what stops the whole route or the system holds nothing and
+// leaves the position before it; what stops the system, such as a spent quota,
+// leaves its other objects alone.
 func TestWhatStopsTheRouteHoldsNothing(t *testing.T) {
 	for _, kind := range []providers.Kind{providers.Broken, providers.Budget, providers.Denied} {
 		m := newMemory()
@@ -131,8 +132,12 @@ func TestWhatStopsTheRouteHoldsNothing(t *testing.T) {
 			}
 			return nil
 		}
-		if _, err := w.eng.Push(t.Context(), engine.Request{System: "memory"}); providers.KindOf(err) != kind {
+		run, err := w.eng.Push(t.Context(), engine.Request{System: "memory"})
+		if providers.KindOf(err) != kind {
 			t.Errorf("%s: err = %v", kind, err)
+		}
+		if alone := len(run.Objects) == 1; alone != (kind != providers.Broken) {
+			t.Errorf("%s: %d objects were gone through", kind, len(run.Objects))
 		}
 		w.wantHeld("memory")
 		m.refuse = nil
