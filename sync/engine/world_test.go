@@ -26,7 +26,7 @@ import (
 // world is a whole small world: a QBench tenant, a Salesforce organization, the
 // shipped configuration between them and a real state file.
 type world struct {
-	t           *testing.T
+	t           testing.TB
 	qb          *qbenchsim.Sim
 	sf          *salesforcesim.Sim
 	dir         string
@@ -49,7 +49,7 @@ type world struct {
 
 type worldOption func(*world)
 
-func newWorld(t *testing.T, opts ...worldOption) *world {
+func newWorld(t testing.TB, opts ...worldOption) *world {
 	t.Helper()
 	w := &world{t: t, dir: fastDir(t), now: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC), guards: engine.DefaultGuards()}
 	w.files = shippedFiles(t)
@@ -70,7 +70,7 @@ func newWorld(t *testing.T, opts ...worldOption) *world {
 
 // fastDir is a folder in memory where there is one: these tests open many
 // stores and commit often, and a disk's syncs are not what they are about.
-func fastDir(t *testing.T) string {
+func fastDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "crmsyncd-test-*") //nolint:usetesting // t.TempDir lies on a disk
 	if err != nil {
