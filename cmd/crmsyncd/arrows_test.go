@@ -23,6 +23,7 @@ const module = "crmsyncd"
 //	                           └───────► state ─────► fieldmap/record
 func arrows() map[string][]string {
 	const record, rest, walk, faults = "fieldmap/record", "providers/internal/rest", "providers/internal/jsonwalk", "providers/internal/faults"
+	const outcome = "providers/internal/outcome"
 	return map[string][]string{
 		"cmd/crmsyncd": {
 			"configs", "fieldmap", record, "providers", rest, "providers/hubspot", "providers/qbench", "providers/salesforce",
@@ -35,10 +36,11 @@ func arrows() map[string][]string {
 		"providers":                          {record},
 		"providers/fakedata":                 {},
 		"providers/providertest":             {record, "providers", faults, rest},
-		"providers/hubspot":                  {record, "providers", rest, walk},
+		"providers/hubspot":                  {record, "providers", rest, walk, outcome},
 		"providers/qbench":                   {record, "providers", rest, walk},
-		"providers/salesforce":               {record, "providers", rest, walk},
+		"providers/salesforce":               {record, "providers", rest, walk, outcome},
 		rest:                                 {},
+		outcome:                              {record, "providers", rest},
 		walk:                                 {},
 		faults:                               {},
 		"providers/hubspot/hubspotsim":       {faults, "providers/fakedata"},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"crmsyncd/providers"
+	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -90,7 +91,7 @@ func (c *Client) token(ctx context.Context) (rest.Token, error) {
 		Type: "application/x-www-form-urlencoded", Idempotent: true, NoAuth: true, Group: c.group(),
 	})
 	if err != nil {
-		return rest.Token{}, noAnswer(ctx, call{op: opToken}, err)
+		return rest.Token{}, outcome.NoAnswer(ctx, opToken, err)
 	}
 	defer resp.Release()
 	if resp.Status != http.StatusOK {

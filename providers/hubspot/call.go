@@ -2,15 +2,13 @@ package hubspot
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
 	"net/http"
 	"strconv"
 	"sync"
 	"time"
 
 	"crmsyncd/fieldmap/record"
-	"crmsyncd/providers"
+	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -54,7 +52,7 @@ func (c *Client) send(ctx context.Context, k call, r rest.Request) (*rest.Respon
 	resp, err := c.rest.Do(ctx, r)
 	if err != nil {
 		resp.Release()
-		return nil, noAnswer(ctx, k, err)
+		return nil, outcome.NoAnswer(ctx, k.op, err)
 	}
 	if resp.Status >= 200 && resp.Status < 300 {
 		return resp, nil
@@ -69,29 +67,6 @@ func (c *Client) group() string {
 		return groupFast
 	}
 	return groupSlow
-}
-
-// noAnswer says how far a failure reaches that brought no answer to judge by.
-func noAnswer(ctx context.Context, k call, err error) *providers.Error {
-	var known *providers.Error
-	var badCert *tls.CertificateVerificationError
-	e := &providers.Error{Op: k.op, Err: err}
-	switch {
-	case errors.As(err, &known):
-		return known
-	case errors.Is(err, rest.ErrUnknownOutcome):
-		e.Kind = providers.Unknown
-	case errors.Is(err, rest.ErrBudget):
-		e.Kind = providers.Budget
-	case errors.Is(err, rest.ErrForeignHost), errors.Is(err, rest.ErrTooLarge), errors.As(err, &badCert):
-		e.Kind = providers.Broken
-	default:
-		e.Kind = providers.Transient
-	}
-	if ctx.Err() != nil && e.Kind != providers.Unknown {
-		e.Kind, e.Err = providers.Transient, ctx.Err()
-	}
-	return e
 }
 
 // classify judges an answer where the status alone would mislead. A request

@@ -15,6 +15,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"crmsyncd/providers"
+	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -137,7 +138,7 @@ func (c *Client) token(ctx context.Context) (rest.Token, error) {
 		Type: "application/x-www-form-urlencoded", Idempotent: true, NoAuth: true,
 	})
 	if err != nil {
-		return rest.Token{}, noAnswer(ctx, call{op: opToken}, err)
+		return rest.Token{}, outcome.NoAnswer(ctx, opToken, err)
 	}
 	defer resp.Release()
 	if resp.Status != http.StatusOK {

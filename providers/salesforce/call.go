@@ -3,9 +3,7 @@ package salesforce
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -14,7 +12,7 @@ import (
 	"time"
 
 	"crmsyncd/fieldmap/record"
-	"crmsyncd/providers"
+	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -63,36 +61,13 @@ func (c *Client) follow(ctx context.Context, k call, next string) (*rest.Respons
 func checked(ctx context.Context, k call, resp *rest.Response, err error) (*rest.Response, error) {
 	if err != nil {
 		resp.Release()
-		return nil, noAnswer(ctx, k, err)
+		return nil, outcome.NoAnswer(ctx, k.op, err)
 	}
 	if resp.Status == http.StatusOK || resp.Status == http.StatusCreated {
 		return resp, nil
 	}
 	defer resp.Release()
 	return nil, callError(k.op, k.verb, resp.Status, parseFault(resp))
-}
-
-// noAnswer says how far a failure reaches that brought no answer to judge by.
-func noAnswer(ctx context.Context, k call, err error) *providers.Error {
-	var known *providers.Error
-	var badCert *tls.CertificateVerificationError
-	e := &providers.Error{Op: k.op, Err: err}
-	switch {
-	case errors.As(err, &known):
-		return known
-	case errors.Is(err, rest.ErrUnknownOutcome):
-		e.Kind = providers.Unknown
-	case errors.Is(err, rest.ErrBudget):
-		e.Kind = providers.Budget
-	case errors.Is(err, rest.ErrForeignHost), errors.Is(err, rest.ErrTooLarge), errors.As(err, &badCert):
-		e.Kind = providers.Broken
-	default:
-		e.Kind = providers.Transient
-	}
-	if ctx.Err() != nil && e.Kind != providers.Unknown {
-		e.Kind, e.Err = providers.Transient, ctx.Err()
-	}
-	return e
 }
 
 // classify judges an answer where the status alone would mislead.

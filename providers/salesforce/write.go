@@ -8,6 +8,7 @@ import (
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
+	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -97,23 +98,15 @@ func (w *write) stopped(err *providers.Error) ([]providers.Result, error) {
 	if !w.answered {
 		return nil, err
 	}
-	left := *err
-	if left.Kind == providers.Unknown {
-		left.Kind = providers.Transient
-	}
-	for i := range w.results {
-		if w.results[i] == (providers.Result{}) {
-			w.results[i].Err = w.about(i, &left)
-		}
-	}
+	outcome.Stopped(w.results, w.ref, err)
 	return w.results, nil
 }
 
+func (w *write) ref(i int) record.Ref { return ref(w.object, w.patches[i].ID) }
+
 // about returns a copy of err that names record i.
 func (w *write) about(i int, err *providers.Error) *providers.Error {
-	e := *err
-	e.Ref = ref(w.object, w.patches[i].ID)
-	return &e
+	return outcome.About(w.ref(i), err)
 }
 
 // checkFields refuses names that are none. Patches of one batch mostly have

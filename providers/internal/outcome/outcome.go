@@ -1,0 +1,60 @@
+// Package outcome judges, for providers that write, what became of a call: one
+// that brought no answer, and a batch that was cut off in the middle.
+package outcome
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+
+	"crmsyncd/fieldmap/record"
+	"crmsyncd/providers"
+	"crmsyncd/providers/internal/rest"
+)
+
+// NoAnswer says how far a failure reaches that brought no answer to judge by.
+func NoAnswer(ctx context.Context, op string, err error) *providers.Error {
+	var known *providers.Error
+	var badCert *tls.CertificateVerificationError
+	e := &providers.Error{Op: op, Err: err}
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.Is(err, rest.ErrUnknownOutcome):
+		e.Kind = providers.Unknown
+	case errors.Is(err, rest.ErrBudget):
+		e.Kind = providers.Budget
+	case errors.Is(err, rest.ErrForeignHost), errors.Is(err, rest.ErrTooLarge), errors.As(err, &badCert):
+		e.Kind = providers.Broken
+	default:
+		e.Kind = providers.Transient
+	}
+	if ctx.Err() != nil && e.Kind != providers.Unknown {
+		e.Kind, e.Err = providers.Transient, ctx.Err()
+	}
+	return e
+}
+
+// Stopped ends a write of several calls on the failure of a whole one. Where
+// others went through, the failure belongs to the records that have no result
+// yet: those of that call and those that were not sent any more. An outcome
+// that is unknown of the call is certain of the ones not sent: they were not
+// written.
+func Stopped(results []providers.Result, refs func(i int) record.Ref, err *providers.Error) {
+	left := *err
+	if left.Kind == providers.Unknown {
+		left.Kind = providers.Transient
+	}
+	for i := range results {
+		if results[i] == (providers.Result{}) {
+			results[i].Err = About(refs(i), &left)
+		}
+	}
+}
+
+// About returns a copy of err that names a record.
+func About(ref record.Ref, err *providers.Error) *providers.Error {
+	e := *err
+	e.Ref = ref
+	return &e
+}
