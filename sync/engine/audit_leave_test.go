@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"testing"
 
@@ -97,4 +98,45 @@ func (w *world) sourceLink(hub state.HubID) (l state.Link) {
 		w.t.Fatal(err)
 	}
 	return l
+}
+
+// DESIGN 4.2: contacts go with their customer in a full run though they did not
+// change themselves, come back with it, and never go before it: while a guard
+// keeps the customers, their contacts stay.
+func TestContactsGoWithTheirCustomer(t *testing.T) {
+	line := "    # filter: 'status == \"Active\"'"
+	w := newWorld(t, edited("routes/qbench.yaml", line, "    filter: 'industry == \"Food\"'"))
+	acme, best := w.qb.AddCustomer(customer("Acme")), w.qb.AddCustomer(customer("Best"))
+	w.qb.AddContact(person("Ann", "Lee", "ann@acme.example"), acme)
+	ben := w.qb.AddContact(person("Ben", "Roe", "ben@best.example"), best)
+	w.sync()
+	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"industry": "Steel"})
+	w.tick()
+	w.pull(true)
+	if a, c := w.openLinks("customer"), w.openLinks("contact"); a != 1 || c != 1 {
+		t.Errorf("%d customers and %d contacts are in, want one each", a, c)
+	}
+	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"industry": "Food"})
+	w.sync()
+	if a, c := w.openLinks("customer"), w.openLinks("contact"); a != 2 || c != 2 {
+		t.Errorf("%d customers and %d contacts after the return, want two each", a, c)
+	}
+	w.wantHeld("")
+
+	w.edit("routes/qbench.yaml", "industry == \"Food\"", "industry == \"Steel\"")
+	w.load()
+	w.restart()
+	_ = w.qb.UpdateContact(ben, qbenchsim.Fields{"first_name": "Benno"})
+	w.tick()
+	if _, err := w.eng.Pull(t.Context(), engine.Request{System: "qbench", Full: true}); !errors.Is(err, engine.ErrGuard) {
+		t.Fatalf("err = %v, want the guard", err)
+	}
+	_ = w.store.View(func(tx *state.Tx) error {
+		return tx.Links("qbench", "contact").Each(0, func(l *state.Link) error {
+			if l.State == state.LinkClosed {
+				t.Errorf("contact %s went before its customer", l.Remote)
+			}
+			return nil
+		})
+	})
 }
