@@ -109,6 +109,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.started = time.Now()
 	d.mu.Unlock()
 	d.opt.Notify("READY=1")
+	d.pushUnfinished()
 	stopWatch := d.watch(ctx)
 	defer stopWatch()
 	defer close(d.over)

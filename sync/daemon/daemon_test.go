@@ -565,3 +565,29 @@ func TestWatchdog(t *testing.T) {
 		close(hang)
 	})
 }
+
+// A daemon that was killed in the push after a pull goes on with it when it
+// starts, whatever its slots say (R16); one with nothing to push does not.
+func TestStartGoesOnWithAPush(t *testing.T) {
+	for _, due := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			until(t, "2026-11-16T00:40:00Z")
+			served := &slots{}
+			for _, key := range []string{"slot:qbench:pull", "slot:qbench:pull:full", "slot:salesforce:push"} {
+				_ = served.SetSlot(key, time.Now())
+			}
+			f := &fake{due: due}
+			_, stop := start(t, daemon.Options{
+				Setup: daemon.Setup{Runner: f, Systems: []daemon.System{source(t, time.UTC), target(t, time.UTC)}},
+				Slots: served, Logger: slog.New(slog.DiscardHandler),
+			})
+			until(t, "2026-11-16T00:41:00Z")
+			if n := len(f.seen("push", false)); (n == 1) != due {
+				t.Errorf("due %v: %d pushes at the start", due, n)
+			}
+			if err := stop(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}

@@ -47,7 +47,7 @@ func (d *Daemon) finish(ctx context.Context, res result) {
 		}
 	}
 	if j.flow == FlowPull && ctx.Err() == nil {
-		d.pushAfter(runner, after)
+		d.pushDue(runner, after, "after_pull")
 	}
 }
 
@@ -86,10 +86,23 @@ func (d *Daemon) retryFull(l *lane, j *job, err error, now time.Time) {
 	}
 }
 
-// pushAfter wishes a push of each system that has something to be pushed (R16).
+// pushUnfinished wishes at the start what a daemon that was killed did not get
+// round to: the pushes that follow a pull.
+func (d *Daemon) pushUnfinished() {
+	d.mu.Lock()
+	runner := d.setup.Runner
+	var systems []string
+	for _, name := range d.order {
+		systems = append(systems, d.lanes[name].sys.PushAfter...)
+	}
+	d.mu.Unlock()
+	d.pushDue(runner, systems, "catch_up")
+}
+
+// pushDue wishes a push of each system that has something to be pushed (R16).
 // Whether it has is told by its position in the state, so nothing is lost if
 // this is missed.
-func (d *Daemon) pushAfter(runner Runner, systems []string) {
+func (d *Daemon) pushDue(runner Runner, systems []string, trigger string) {
 	for _, name := range systems {
 		due, err := runner.Due(name)
 		if err != nil {
@@ -98,7 +111,7 @@ func (d *Daemon) pushAfter(runner Runner, systems []string) {
 		}
 		d.mu.Lock()
 		if l := d.lanes[name]; due && l != nil && l.sys.Push && !l.gone {
-			l.wish(&job{flow: FlowPush, trigger: "after_pull"})
+			l.wish(&job{flow: FlowPush, trigger: trigger})
 		}
 		d.mu.Unlock()
 	}
