@@ -224,7 +224,7 @@ func TestPlanningReadsNoClock(t *testing.T) {
 	}
 }
 
-// TestB9_TopLevel holds the top of the tree to what was agreed; sync is a
+// B9: TestB9_TopLevel holds the top of the tree to what was agreed; sync is a
 // place and not a package.
 func TestB9_TopLevel(t *testing.T) {
 	t.Parallel()
