@@ -165,46 +165,32 @@ func (p *puller) stillThere(ctx context.Context, links []state.Link) (map[string
 
 // closeLink closes one link. The hub record leaves scope with its last pulling
 // link; ids and digests stay, so that a return re-opens it (D8).
-func (r *run) closeLink(tx *state.Tx, hub state.HubID, why state.CloseReason) error {
-	route := r.routeFor(tx, hub)
-	if route == nil {
-		return nil
-	}
-	links := tx.Links(r.req.System, route.Object)
+func (p *puller) closeLink(tx *state.Tx, hub state.HubID, why state.CloseReason) error {
+	links := tx.Links(p.req.System, p.r.Object)
 	var l state.Link
 	if ok, err := links.Get(hub, &l); err != nil || !ok {
 		return err
 	}
-	l.State, l.Close, l.ClosedAt, l.Raw = state.LinkClosed, why, r.now().Unix(), 0
+	l.State, l.Close, l.ClosedAt, l.Raw = state.LinkClosed, why, p.now().Unix(), 0
 	if err := links.Put(&l); err != nil {
 		return err
 	}
 	if err := tx.Journal([]state.JournalEntry{{
-		Run: r.rec.ID, At: r.now().Unix(), Object: route.Hub.Name, Hub: hub, System: r.names.systems[r.req.System],
-		Remote: l.Remote, Reason: "left_scope", Config: r.opt.Config,
+		Run: p.rec.ID, At: p.now().Unix(), Object: p.r.Hub.Name, Hub: hub, System: p.names.systems[p.req.System],
+		Remote: l.Remote, Reason: "left_scope", Config: p.opt.Config,
 	}}); err != nil {
 		return err
 	}
-	if r.pulledElsewhere(tx, route, hub) {
+	if p.pulledElsewhere(tx, p.r, hub) {
 		return nil
 	}
-	h := tx.Hub(route.Hub.Name)
+	h := tx.Hub(p.r.Hub.Name)
 	var rec state.HubRecord
 	if ok, err := h.Get(hub, &rec); err != nil || !ok {
 		return err
 	}
 	rec.State = state.HubOut
 	return h.Put(&rec, nil)
-}
-
-// routeFor is the route of the object under way.
-func (r *run) routeFor(_ *state.Tx, _ state.HubID) *fieldmap.Route {
-	for _, route := range r.opt.Mapping.RoutesOf(r.req.System) {
-		if route.Object == r.obj.Object && (route.Direction == fieldmap.Pull) == (r.flow == "pull") {
-			return route
-		}
-	}
-	return nil
 }
 
 // pulledElsewhere reports whether another pull route still holds the record.
