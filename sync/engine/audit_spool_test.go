@@ -39,6 +39,14 @@ func TestSpooledUnderAnotherMapping(t *testing.T) {
 				t.Errorf("cut at commit %d: %v", n, a)
 			}
 		}
+		_ = w.store.View(func(tx *state.Tx) error {
+			return tx.EachJournal("account", 0, 0, func(j state.JournalEntry) error {
+				if j.Field != 0 {
+					t.Errorf("cut at commit %d: %s went from %q to %q, but nothing changed", n, w.store.Name(j.Field), j.Old.Text(), j.New.Text())
+				}
+				return nil
+			})
+		})
 		_ = w.store.Close()
 		if err == nil || t.Failed() {
 			return
