@@ -63,7 +63,6 @@ type OnMove uint8
 // The rules for a change of parent.
 const (
 	MoveWrite OnMove = iota
-	MoveAdd
 	MoveHold
 )
 

@@ -21,7 +21,7 @@ func unmappedNames() []string { return []string{"hold", "skip_field", "default"}
 
 func emptyNames() []string { return []string{"", "ignore", "clear"} }
 
-func moveNames() []string { return []string{"move", "add", "hold"} }
+func moveNames() []string { return []string{"move", "hold"} }
 
 func modeNames() []string { return []string{"", "match_only"} }
 

@@ -172,7 +172,7 @@ func TestRouteProblems(t *testing.T) {
 		},
 		"mode":        {func(c *config) { c.sfAccount().Mode = "matchonly" }, "did you mean match_only?", false},
 		"on_link":     {func(c *config) { c.sfAccount().OnLink = "mine" }, "allowed: source, fill_blank, keep", false},
-		"on_move":     {func(c *config) { c.sfAccount().OnMove = "drop" }, "allowed: move, add, hold", false},
+		"on_move":     {func(c *config) { c.sfAccount().OnMove = "drop" }, "allowed: move, hold", false},
 		"compare":     {func(c *config) { c.pushField(fieldmap.FieldSpec{Remote: "W", Hub: "website", Compare: "urls"}) }, "did you mean url? allowed: exact", false},
 		"create_from": {func(c *config) { c.sfAccount().CreateFrom = []string{"qbenchh"} }, "did you mean qbench?", false},
 		"R149: create needs what nobody fills": {

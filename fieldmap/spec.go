@@ -57,7 +57,7 @@ type ObjectSpec struct {
 	CreateFrom  []string    `koanf:"create_from"`  // system_of_record (default), any, or systems (D14)
 	CreateNeeds []string    `koanf:"create_needs"` // hub fields that a create waits for (R149, D4)
 	OnLink      string      `koanf:"on_link"`      // source, fill_blank, keep
-	OnMove      string      `koanf:"on_move"`      // move, add, hold
+	OnMove      string      `koanf:"on_move"`      // move or hold
 
 	Fields []FieldSpec `koanf:"fields"`
 	Line   int         `koanf:"-"`
