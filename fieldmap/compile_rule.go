@@ -202,5 +202,7 @@ func (c *compilation) editable(at place, r *Route, rule *Rule) {
 		c.fail(at, fmt.Sprintf("%s is a core field and cannot be editable", f.Name), "use a custom field") // R78, R93
 	case rule.Values != nil && !rule.Values.OneToOne():
 		c.fail(at, "a value map that is not one to one has no way back", "")
+	default:
+		c.warn(at, "editable is taken note of, but this version writes nothing back: the field is only read", "")
 	}
 }
