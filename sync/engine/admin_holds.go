@@ -123,6 +123,10 @@ func (e *Engine) RetryHolds(filter HoldFilter, recreate bool) (int, error) {
 			if err := e.forgetClosed(tx, r, h.Hub); err != nil {
 				return err
 			}
+			// What is made again has another id there.
+			if err := e.tellChildren(tx, r, h.Hub); err != nil {
+				return err
+			}
 		}
 		return e.freshLook(tx, r, h)
 	})

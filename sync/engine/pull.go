@@ -100,7 +100,12 @@ func (p *puller) loadPosition() error {
 // held.
 func (p *puller) savePosition() error {
 	p.pos.Listed, p.pos.Took, p.pos.Complete = p.began, p.now().Sub(p.began), true
-	p.pos.Fields = fingerprints(p.r)
+	fields := fingerprints(p.r)
+	if old, known := p.pos.Fields[filterName]; known && !p.req.Full {
+		// Only a run that could remove has reckoned with the filter (F7).
+		fields[filterName] = old
+	}
+	p.pos.Fields = fields
 	p.pos.Behind = nil
 	return p.opt.Store.Update(func(tx *state.Tx) error { return tx.SetPosition(p.req.System, p.r.Object, p.pos) })
 }

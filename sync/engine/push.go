@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -147,7 +149,8 @@ func (e *Engine) pushDue(tx *state.Tx, r *fieldmap.Route) bool {
 	if err != nil || !ok {
 		return true
 	}
-	if len(behindRules(r, pos, suspended(tx, r))) > 0 || e.opt.Store.Spool("push/"+r.Key()).Len(tx) > 0 {
+	if len(behindRules(r, pos, suspended(tx, r))) > 0 || pos.Fields[choiceName] != choiceFingerprint(r) ||
+		e.opt.Store.Spool("push/"+r.Key()).Len(tx) > 0 {
 		return true
 	}
 	open := false
@@ -175,6 +178,30 @@ func behindRules(r *fieldmap.Route, pos state.Position, resting map[int]bool) ma
 	return out
 }
 
+// choiceName is what a push position keeps the fingerprint of its choice under.
+const choiceName = "choice"
+
+// choiceFingerprint stands for what decides which records go to a target at
+// all: filter, match keys, and what may and can be created. A position reached
+// under another one says nothing of those that were left out.
+func choiceFingerprint(r *fieldmap.Route) uint64 {
+	h := fnv.New64a()
+	add := func(words ...string) {
+		for _, w := range words {
+			_, _ = h.Write([]byte(w + "\x00"))
+		}
+	}
+	add(r.Filter.Source(), r.ExternalID, strconv.FormatBool(r.MatchOnly))
+	add(r.CreateFrom...)
+	for _, f := range r.CreateNeeds {
+		add("needs", f.Name)
+	}
+	for _, k := range r.Match {
+		add("match", k.Remote, k.Hub.Name, k.Compare.String())
+	}
+	return h.Sum64()
+}
+
 // prepare loads what the stage needs to know.
 func (p *pusher) prepare() error {
 	return p.opt.Store.View(func(tx *state.Tx) error {
@@ -193,6 +220,10 @@ func (p *pusher) loadPosition() error {
 		p.pos, p.bound = pos, tx.Counter()
 		if ok {
 			p.behind = behindRules(p.r, pos, p.resting)
+		}
+		if pos.Fields[choiceName] != choiceFingerprint(p.r) {
+			// Who may go out is decided anew for everybody, as for a new target.
+			p.pos.Number = 0
 		}
 		return nil
 	})
@@ -216,6 +247,7 @@ func (p *pusher) rest(rules map[int]bool) {
 func (p *pusher) savePosition() error {
 	p.pos.Number = max(p.pos.Number, p.bound)
 	p.pos.Fields, p.pos.Behind, p.pos.Complete = fingerprints(p.r), nil, true
+	p.pos.Fields[choiceName] = choiceFingerprint(p.r)
 	for i := range p.resting {
 		delete(p.pos.Fields, ruleName(p.r.Fields[i]))
 		p.pos.Behind = append(p.pos.Behind, ruleName(p.r.Fields[i]))

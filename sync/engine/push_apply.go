@@ -25,8 +25,8 @@ func (p *pusher) applyChunk(ctx context.Context, ids []state.HubID) error {
 			if err != nil {
 				return err
 			}
-			if it == nil {
-				continue
+			if it == nil || !it.linked && it.rec.Number > p.bound {
+				continue // it changed after the first walk and was not looked up as it is now
 			}
 			idle, changed := p.sort(tx, it)
 			if idle {

@@ -369,7 +369,11 @@ func (p *pusher) confirm(ctx context.Context, items []*item, results []providers
 	var ids []state.Link
 	for i, it := range items {
 		if results[i].Err == nil && p.enforced(it) {
-			ids = append(ids, state.Link{Hub: it.id, Remote: it.link.Remote})
+			remote := it.link.Remote
+			if remote == "" {
+				remote = results[i].ID // it was made
+			}
+			ids = append(ids, state.Link{Hub: it.id, Remote: remote})
 		}
 	}
 	if len(ids) == 0 || p.spooling || p.sys.Getter == nil || p.opt.dry {

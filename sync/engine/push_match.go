@@ -519,7 +519,7 @@ func (p *pusher) meetField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule, t
 		OursOwned: rule.Hub.Owner != "" && p.sourceOf(&it.rec, n) == rule.Hub.Owner,
 	}
 	if lf := it.link.Field(p.names.rules[p.r][i]); lf != nil {
-		in.Seen, in.Told, in.Assumed, in.Tolerated = lf.Seen, lf.Told, lf.Assumed, lf.Note != 0 && lf.Told != 0
+		in.Seen, in.Told, in.Assumed, in.Tolerated = lf.Seen, lf.Told, lf.Assumed, lf.Note != 0 && plan.Reason(lf.Note) != plan.Skipped && lf.Told != 0
 	}
 	return plan.Decide(p.key, in), nil
 }

@@ -96,6 +96,9 @@ func (p *pusher) commitCreates(ctx context.Context, f *flight) error {
 	if o.stop != nil {
 		return o.stop
 	}
+	if err := p.confirm(ctx, f.items, f.results); err != nil {
+		return err
+	}
 	return p.adopt(ctx, o.there)
 }
 
