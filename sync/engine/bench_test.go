@@ -20,19 +20,22 @@ func scale(n int) int {
 	return n
 }
 
-// BenchmarkLoadAndCompare loads 1,000,000 customers through the engine and then
-// compares them again and again with nothing changed.
+// BenchmarkLoadAndCompare loads 1,000,000 customers through the engine, compares
+// them again and again with nothing changed, and then with each hundredth
+// edited.
 func BenchmarkLoadAndCompare(b *testing.B) {
 	rows := scale(1_000_000)
 	for b.Loop() {
 		dir := b.TempDir()
-		pages := writePages(b, filepath.Join(dir, "pages"), rows, nil)
-		saved := []string{pages.save(b)}
-		load := play(b, scene{Play: "load", Dir: dir, Pages: saved})
-		report(b, "load-", load)
-		compare := play(b, scene{Play: "compare", Dir: dir, Pages: saved})
-		report(b, "compare-", compare)
-		b.Logf("%d rows: load %v, compare %v", rows, load, compare)
+		s := scene{Dir: dir, Pages: []string{writePages(b, filepath.Join(dir, "pages"), rows, nil).save(b)}}
+		for _, s.Play = range []string{"load", "compare", "change"} {
+			if s.Play == "change" {
+				writePages(b, filepath.Join(dir, "pages"), rows, edits{{Every: 100, Mark: "x"}}).save(b)
+			}
+			got := play(b, s)
+			report(b, s.Play+"-", got)
+			b.Logf("%d rows, %s: %v", rows, s.Play, got)
+		}
 	}
 }
 
@@ -51,6 +54,18 @@ func playLoad(t *testing.T, s scene) figures {
 	got["written/packed"] = got["written/record"] * got["n"] / float64(st.packed("hub/", "link/", "change/", "key/", "remote/"))
 	got["B/link"] = st.linkBytes("link/qbench/customer")
 	return got
+}
+
+// playChange is a routine run that finds some records edited.
+func playChange(t *testing.T, s scene) figures {
+	pages := loadPages(t, s.Pages[0])
+	st := newStage(t, s.Dir, pages, "")
+	m := measure(st)
+	run := st.pull()
+	if want := pages.Rows / 100; run.Counts["changed"] != want || run.Counts["unchanged"] != pages.Rows-want {
+		t.Fatalf("%v, want %d changed", run.Counts, want)
+	}
+	return m.per(run.Counts["changed"])
 }
 
 // playCompare compares a listing with a state that holds the same.
