@@ -28,6 +28,7 @@ type puller struct {
 	again    []string // records that must be read again by id
 	listed   int
 	rawBuf   []byte
+	looked   []lookedUp
 	today    string
 }
 
@@ -191,29 +192,6 @@ func (p *puller) page(ctx context.Context, page *record.Page) error {
 type freshRecord struct {
 	index int
 	raw   record.Digest
-}
-
-// unsettled returns the records whose raw digest is not the settled one.
-func (p *puller) unsettled(recs []record.Record) ([]freshRecord, error) {
-	askAll := p.req.Full && len(p.costly) > 0
-	var fresh []freshRecord
-	err := p.opt.Store.View(func(tx *state.Tx) error {
-		links := tx.Links(p.req.System, p.r.Object)
-		for i := range recs {
-			var raw record.Digest
-			raw, p.rawBuf = p.key.Raw(p.r.Fingerprint, &recs[i], p.rawBuf)
-			hub, settled, st, ok := links.Peek(recs[i].ID)
-			if ok {
-				p.seen.set(uint64(hub))
-			}
-			if ok && settled == raw && st == state.LinkOpen && !askAll && (!p.req.Full || links.Sound(hub)) {
-				continue
-			}
-			fresh = append(fresh, freshRecord{i, raw})
-		}
-		return nil
-	})
-	return fresh, err
 }
 
 // completeRecords asks for the fields that need a call per record: of new and
