@@ -29,6 +29,7 @@ type puller struct {
 	listed   int
 	rawBuf   []byte
 	looked   []lookedUp
+	listing  listing
 	today    string
 }
 
@@ -81,6 +82,7 @@ func (p *puller) complete() bool {
 // it was settled under.
 func (p *puller) loadPosition() error {
 	return p.opt.Store.View(func(tx *state.Tx) error {
+		p.listing.before = tx.Listing(p.req.System, p.r.Object)
 		pos, ok, err := tx.Position(p.req.System, p.r.Object)
 		if err != nil || !ok {
 			return err
@@ -108,7 +110,14 @@ func (p *puller) savePosition() error {
 	}
 	p.pos.Fields = fields
 	p.pos.Behind = nil
-	return p.opt.Store.Update(func(tx *state.Tx) error { return tx.SetPosition(p.req.System, p.r.Object, p.pos) })
+	return p.opt.Store.Update(func(tx *state.Tx) error {
+		if !p.sys.Reader.Incremental(p.r.Object) {
+			if err := p.listing.keep(tx, p.req.System, p.r.Object); err != nil {
+				return err
+			}
+		}
+		return tx.SetPosition(p.req.System, p.r.Object, p.pos)
+	})
 }
 
 func fingerprints(r *fieldmap.Route) map[string]uint64 {
