@@ -101,7 +101,7 @@ func SampleRows(h HubRecord, l Link, j []JournalEntry, i []Intent) map[string][]
 	link, _ := packLink(nil, &l)
 	intents, _ := packIntents(nil, i)
 	return map[string][]byte{
-		"hub": hub, "link": link, "remote": packRemote(rowOf(&l)), "listing": packListing(Listing{300, []record.Digest{1}}), "intent": intents, "journal": packJournal(j),
+		"hub": hub, "link": link, "remote": packRemote(rowOf(&l)), "intent": intents, "journal": packJournal(j),
 		"planrow":  packPlanRow(nil, PlanRow{Digest: 1, Fields: []string{"name"}}),
 		"excluded": AppendString(append([]byte{packedVersion}, make([]byte, 8)...), "clause"),
 		"spool":    appendBytes(appendBytes([]byte{packedVersion}, []byte("key")), []byte("data")),
@@ -110,7 +110,7 @@ func SampleRows(h HubRecord, l Link, j []JournalEntry, i []Intent) map[string][]
 
 // Kinds returns the kinds of packed rows.
 func Kinds() []string {
-	return []string{"hub", "link", "remote", "listing", "intent", "journal", "planrow", "excluded", "spool"}
+	return []string{"hub", "link", "remote", "intent", "journal", "planrow", "excluded", "spool"}
 }
 
 // Decode takes a packed row of a kind apart.
@@ -123,9 +123,6 @@ func Decode(kind string, b []byte) error {
 		return unpackLink(b, &Link{})
 	case "remote":
 		_, err := unpackRemote(b)
-		return err
-	case "listing":
-		_, err := unpackListing(b)
 		return err
 	}
 	_, _ = entryAt(b, 1)

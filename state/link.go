@@ -36,7 +36,6 @@ func (l *Link) find(n Num) (int, bool) {
 // most one that is not closed.
 type Links struct {
 	tx      *Tx
-	of      linksOf
 	name    string
 	rows    *table // hub id → link
 	remotes *table // remote id → what the index knows of its link
@@ -44,7 +43,6 @@ type Links struct {
 	key     []byte // for look-ups
 
 	total, open *counter // cached
-	moved       bool     // something was written to the index
 }
 
 // linksOf names the links of one object of one system.
@@ -56,7 +54,7 @@ func (tx *Tx) Links(system, object string) *Links {
 	if l == nil {
 		name := bucketName("link", system, object)
 		l = &Links{
-			tx: tx, of: linksOf{system, object}, name: name,
+			tx: tx, name: name,
 			rows: tx.table("link", system, object), remotes: tx.table("remote", system, object).pack(0),
 			pending: map[string]remoteRow{},
 		}
@@ -227,7 +225,6 @@ func (l *Links) release(remote string, hub HubID) error {
 	if id, ok := l.ByRemote(remote); !ok || id != hub {
 		return nil
 	}
-	l.moved = true
 	delete(l.pending, remote)
 	return l.remotes.del([]byte(remote))
 }
@@ -264,9 +261,6 @@ func (l *Links) flush() error {
 	remotes := make([]string, 0, len(l.pending))
 	for r := range l.pending {
 		remotes = append(remotes, r)
-	}
-	if l.moved || len(remotes) > 0 {
-		l.revised().next()
 	}
 	slices.Sort(remotes)
 	if l.tx.merging && len(remotes) > 0 && l.remotes.endsBefore(remotes[0]) {

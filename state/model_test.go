@@ -118,7 +118,6 @@ func (mc *machine) reopen(rt *rapid.T) {
 // transaction does a few operations at once, and undoes some transactions.
 func (mc *machine) transaction(rt *rapid.T) {
 	was := mc.m.clone()
-	before := mc.index(rt)
 	undo := rapid.IntRange(0, 4).Draw(rt, "undo") == 0
 	err := mc.s.Update(func(tx *state.Tx) error {
 		for range rapid.IntRange(1, 8).Draw(rt, "ops") {
@@ -138,36 +137,6 @@ func (mc *machine) transaction(rt *rapid.T) {
 	if err != nil && (!undo || !errors.Is(err, errUndo)) {
 		rt.Fatal(err)
 	}
-	mc.lookRevision(rt, before)
-}
-
-// indexed is what the index of remote ids says, and the revision of the links.
-type indexed struct {
-	revision uint64
-	rows     map[string][3]uint64
-}
-
-func (mc *machine) index(rt *rapid.T) indexed {
-	in := indexed{rows: map[string][3]uint64{}}
-	check(rt, mc.s.View(func(tx *state.Tx) error {
-		l := tx.Links("sys/1", "Acc")
-		in.revision = l.Revision()
-		for _, remote := range remotes() {
-			if id, raw, st, ok := l.Peek(remote); ok {
-				in.rows[remote] = [3]uint64{uint64(id), uint64(raw), uint64(st)}
-			}
-		}
-		return nil
-	}))
-	return in
-}
-
-// lookRevision fails unless the revision tells a change of the index.
-func (mc *machine) lookRevision(rt *rapid.T, before indexed) {
-	now := mc.index(rt)
-	if now.revision < before.revision || now.revision == before.revision && !maps.Equal(now.rows, before.rows) {
-		rt.Fatalf("the index changed from %v to %v", before, now)
-	}
 }
 
 // merge spools operations and merges them in small chunks.
@@ -186,7 +155,6 @@ func (mc *machine) merge(rt *rapid.T) {
 		rt.Fatal(err)
 	}
 	var got [][]byte
-	before := mc.index(rt)
 	err = sp.Merge(rt.Context(), 7, func(tx *state.Tx, e state.Entry) error {
 		got = append(got, slices.Clone(e.Key))
 		mc.lookHub(rt, tx)
@@ -195,7 +163,6 @@ func (mc *machine) merge(rt *rapid.T) {
 	if err != nil {
 		rt.Fatal(err)
 	}
-	mc.lookRevision(rt, before)
 	slices.SortFunc(keys, slices.Compare)
 	if diff := cmp.Diff(keys, got, emptyAsNil); len(keys) > 0 && diff != "" {
 		rt.Fatalf("merged in another order: %s", diff)

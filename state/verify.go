@@ -159,8 +159,6 @@ func checkPacked(kind string) rowCheck {
 			if !json.Valid(payload) {
 				err = errShort
 			}
-		case "listing":
-			_, err = unpackListing(payload)
 		case "intent":
 			_, err = unpackIntents(payload)
 		case "journal":

@@ -28,8 +28,6 @@ type puller struct {
 	again    []string // records that must be read again by id
 	listed   int
 	rawBuf   []byte
-	looked   []lookedUp
-	listing  listing
 	today    string
 }
 
@@ -82,7 +80,6 @@ func (p *puller) complete() bool {
 // it was settled under.
 func (p *puller) loadPosition() error {
 	return p.opt.Store.View(func(tx *state.Tx) error {
-		p.listing.before = tx.Listing(p.req.System, p.r.Object)
 		pos, ok, err := tx.Position(p.req.System, p.r.Object)
 		if err != nil || !ok {
 			return err
@@ -110,14 +107,7 @@ func (p *puller) savePosition() error {
 	}
 	p.pos.Fields = fields
 	p.pos.Behind = nil
-	return p.opt.Store.Update(func(tx *state.Tx) error {
-		if !p.sys.Reader.Incremental(p.r.Object) {
-			if err := p.listing.keep(tx, p.req.System, p.r.Object); err != nil {
-				return err
-			}
-		}
-		return tx.SetPosition(p.req.System, p.r.Object, p.pos)
-	})
+	return p.opt.Store.Update(func(tx *state.Tx) error { return tx.SetPosition(p.req.System, p.r.Object, p.pos) })
 }
 
 func fingerprints(r *fieldmap.Route) map[string]uint64 {
@@ -201,6 +191,29 @@ func (p *puller) page(ctx context.Context, page *record.Page) error {
 type freshRecord struct {
 	index int
 	raw   record.Digest
+}
+
+// unsettled returns the records whose raw digest is not the settled one.
+func (p *puller) unsettled(recs []record.Record) ([]freshRecord, error) {
+	askAll := p.req.Full && len(p.costly) > 0
+	var fresh []freshRecord
+	err := p.opt.Store.View(func(tx *state.Tx) error {
+		links := tx.Links(p.req.System, p.r.Object)
+		for i := range recs {
+			var raw record.Digest
+			raw, p.rawBuf = p.key.Raw(p.r.Fingerprint, &recs[i], p.rawBuf)
+			hub, settled, st, ok := links.Peek(recs[i].ID)
+			if ok {
+				p.seen.set(uint64(hub))
+			}
+			if ok && settled == raw && st == state.LinkOpen && !askAll && (!p.req.Full || links.Sound(hub)) {
+				continue
+			}
+			fresh = append(fresh, freshRecord{i, raw})
+		}
+		return nil
+	})
+	return fresh, err
 }
 
 // completeRecords asks for the fields that need a call per record: of new and

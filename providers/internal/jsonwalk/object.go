@@ -15,7 +15,6 @@ type object struct {
 	// memo remembers what stood at each position of the last object: the records
 	// of a page mostly have the same members in the same order.
 	memo []memo
-	sure bool // no two names of the memo are the same
 }
 
 type node struct {
@@ -44,44 +43,6 @@ func newObject(fields []string) *object {
 		}
 	}
 	return o
-}
-
-// known reports whether the memo can stand for the proof that no two members
-// have one name.
-func (o *object) known() bool { return o.sure }
-
-// doubt forgets that, before a reading that may change the memo.
-func (o *object) doubt() {
-	o.sure = false
-	for i := range o.nodes {
-		if in := o.nodes[i].inner; in != nil {
-			in.doubt()
-		}
-	}
-}
-
-// learn looks whether the names of the memo differ, here and in the objects
-// inside.
-func (o *object) learn() {
-	seen := make(map[string]struct{}, len(o.memo))
-	for i := range o.memo {
-		// One name can be escaped in several ways.
-		if bytes.IndexByte(o.memo[i].quoted, '\\') < 0 {
-			seen[string(o.memo[i].quoted)] = struct{}{}
-		}
-	}
-	o.sure = len(seen) == len(o.memo)
-	for i := range o.nodes {
-		if in := o.nodes[i].inner; in != nil {
-			in.learn()
-		}
-	}
-}
-
-// expects reports whether the pos-th member's quoted name is that of the memo,
-// which differs from all others there.
-func (o *object) expects(pos int, quoted []byte) bool {
-	return o.sure && pos < len(o.memo) && bytes.Equal(o.memo[pos].quoted, quoted)
 }
 
 // addPath is add for a name inside an object, which may be dotted again.

@@ -33,12 +33,9 @@ type Walker struct {
 	rec   *object
 	page  Page
 
-	dec   *jsontext.Decoder
-	src   bytes.Buffer
-	body  []byte
-	fast  bool // see Walk
-	names [][]byte
-	slow  int // how many documents in a row the fast reading gave up on
+	dec  *jsontext.Decoder
+	src  bytes.Buffer
+	body []byte
 }
 
 // Page is what was kept of one document. It points into the document's bytes
@@ -77,48 +74,17 @@ func New(s Shape) *Walker {
 }
 
 // Walk reads one whole document. An error names the place and never a value.
-//
-// Most of the decoder's time goes into proving that no object has two members
-// of one name. Where the members of a record are those of the records before,
-// in the same order, that is proven already, and the decoder is told to leave
-// it. The first document, and any that holds something else, is read with the
-// decoder's own proof.
 func (w *Walker) Walk(body []byte) (*Page, error) {
-	if w.slow < maxSlow && w.rec.known() {
-		err := w.read(body, true)
-		if err == nil {
-			w.slow = 0
-			return &w.page, nil
-		}
-		w.slow++
-	}
-	w.rec.doubt()
-	if err := w.read(body, false); err != nil {
-		return nil, w.explain(err)
-	}
-	w.rec.learn()
-	return &w.page, nil
-}
-
-// maxSlow is how many documents are tried the fast way in vain before it is
-// given up.
-const maxSlow = 4
-
-// errIrregular says that the fast reading cannot prove what it must.
-var errIrregular = errors.New("not like the records before")
-
-func (w *Walker) read(body []byte, fast bool) error {
-	w.body, w.fast = body, fast
+	w.body = body
 	// The decoder reads a bytes.Buffer in place, without a copy.
 	w.src = *bytes.NewBuffer(body)
-	if fast {
-		w.dec.Reset(&w.src, jsontext.AllowDuplicateNames(true))
-	} else {
-		w.dec.Reset(&w.src)
-	}
+	w.dec.Reset(&w.src)
 	clear(w.page.Head)
 	w.page.rows, w.page.cells, w.page.Found = w.page.rows[:0], w.page.cells[:0], false
-	return w.document()
+	if err := w.document(); err != nil {
+		return nil, w.explain(err)
+	}
+	return &w.page, nil
 }
 
 func (w *Walker) document() error {
@@ -153,9 +119,6 @@ func (w *Walker) envelope() error {
 		name, err := w.dec.ReadValue()
 		if err != nil {
 			return err //nolint:wrapcheck // Walk explains it
-		}
-		if w.fast && !w.freshName(pos, name) {
-			return errIrregular
 		}
 		if string(name[1:len(name)-1]) == w.array && w.dec.PeekKind() == '[' {
 			err = w.records()
@@ -215,13 +178,10 @@ func (w *Walker) members(o *object, cells [][]byte) error {
 	if _, err := w.dec.ReadToken(); err != nil {
 		return err //nolint:wrapcheck // Walk explains it
 	}
-	for pos := 0; w.peek() != '}'; pos++ {
+	for pos := 0; w.dec.PeekKind() != '}'; pos++ {
 		name, err := w.dec.ReadValue()
 		if err != nil {
 			return err //nolint:wrapcheck // Walk explains it
-		}
-		if w.fast && !o.expects(pos, name) {
-			return errIrregular
 		}
 		if err := w.member(o.find(pos, name), cells); err != nil {
 			return err
@@ -233,7 +193,7 @@ func (w *Walker) members(o *object, cells [][]byte) error {
 
 // member reads one value and keeps it where the node says.
 func (w *Walker) member(n *node, cells [][]byte) error {
-	if n == nil || n.inner == nil || w.peek() != '{' {
+	if n == nil || n.inner == nil || w.dec.PeekKind() != '{' {
 		raw, err := w.value()
 		if err != nil || n == nil {
 			return err
@@ -259,19 +219,6 @@ func keep(n *node, cells [][]byte, raw []byte) {
 	}
 }
 
-// peek returns the first byte of what comes next. Whether it may stand there,
-// the decoder says when it reads it.
-func (w *Walker) peek() byte {
-	for _, c := range w.body[w.dec.InputOffset():] {
-		switch c {
-		case ' ', '\t', '\r', '\n', ',', ':':
-		default:
-			return c
-		}
-	}
-	return 0
-}
-
 // start is the offset of the value that was peeked at.
 func (w *Walker) start() int64 {
 	at := w.dec.InputOffset()
@@ -283,7 +230,7 @@ func (w *Walker) start() int64 {
 
 // value reads any value and returns its literal.
 func (w *Walker) value() ([]byte, error) {
-	if next := w.peek(); next != '{' && next != '[' {
+	if kind := w.dec.PeekKind(); kind != '{' && kind != '[' {
 		v, err := w.dec.ReadValue()
 		if err != nil {
 			return nil, err //nolint:wrapcheck // Walk explains it
@@ -299,47 +246,16 @@ func (w *Walker) value() ([]byte, error) {
 		switch now := w.dec.StackDepth(); {
 		case now == depth:
 			end := w.dec.InputOffset()
-			return w.nested(w.body[start:end:end])
+			return w.body[start:end:end], nil
 		case now > MaxDepth:
 			return nil, errDeep()
 		}
 	}
 }
 
-// nested returns a literal that may hold objects.
-func (w *Walker) nested(raw []byte) ([]byte, error) {
-	if w.fast && bytes.IndexByte(raw, '{') >= 0 && !jsontext.Value(raw).IsValid() {
-		return nil, errIrregular
-	}
-	return raw, nil
-}
-
-// freshName reports whether the name of the pos-th member of the document is
-// surely not one of those before.
-func (w *Walker) freshName(pos int, quoted []byte) bool {
-	if pos == 0 {
-		w.names = w.names[:0]
-	}
-	if pos >= maxNames || bytes.IndexByte(quoted, '\\') >= 0 {
-		return false
-	}
-	for _, name := range w.names {
-		if bytes.Equal(name, quoted) {
-			return false
-		}
-	}
-	// The bytes are the document's: they stay.
-	end := w.dec.InputOffset()
-	w.names = append(w.names, w.body[end-int64(len(quoted)):end])
-	return true
-}
-
-// maxNames is how many members of a document are compared one by one.
-const maxNames = 32
-
 // elements reads w.body as an array.
 func (w *Walker) elements() ([][]byte, bool) {
-	w.src, w.fast = *bytes.NewBuffer(w.body), false
+	w.src = *bytes.NewBuffer(w.body)
 	w.dec.Reset(&w.src)
 	if _, err := w.dec.ReadToken(); err != nil {
 		return nil, false
