@@ -7,6 +7,7 @@ package providers
 import (
 	"context"
 	"iter"
+	"time"
 
 	"crmsyncd/fieldmap/record"
 )
@@ -130,6 +131,7 @@ type Schema struct {
 // SchemaField is one field of a system's object.
 type SchemaField struct {
 	Name        string
+	ID          string        // the system's own id of it, where a field can be renamed
 	Type        string        // the system's own word
 	Types       []record.Type // hub types whose values fit
 	Length      int           // in characters; 0 when unlimited or unknown
@@ -159,4 +161,47 @@ type Fixer interface {
 	// nil when one is there already, and an error of kind Rejected when what is
 	// there cannot serve, or when it is no such property that is asked for.
 	Fix(ctx context.Context, object string, field record.Field, why string) error
+}
+
+// ChildReader reads the records that belong to given parents. A parent that
+// enters the scope brings children that did not change themselves.
+type ChildReader interface {
+	// ReadChildren yields the records of q.Object whose field parent names one of
+	// ids. Since and Full of the query say nothing here.
+	ReadChildren(ctx context.Context, q Query, parent string, ids []string) iter.Seq2[record.Page, error]
+}
+
+// Eventer tells what listings never show: that records were deleted or merged,
+// and when which field changed.
+type Eventer interface {
+	// Events yields what happened since a cursor, at least once each. An empty
+	// cursor asks for nothing but where to begin.
+	Events(ctx context.Context, since record.Cursor) iter.Seq2[EventPage, error]
+}
+
+// EventPage is one durable step of the events.
+type EventPage struct {
+	Events []Event
+	Next   record.Cursor
+}
+
+// EventKind says what happened to a record.
+type EventKind uint8
+
+// The kinds of event.
+const (
+	EventUpdated EventKind = iota // fields changed; also a creation
+	EventDeleted
+	EventMerged // into another record, which has its children now
+)
+
+// Event is one thing that happened to one record.
+type Event struct {
+	At     time.Time
+	Kind   EventKind
+	Object string
+	ID     string
+	Into   string   // of a merge: the record that remains
+	Fields []string // of an update: what changed, in the words of the listings
+	Own    bool     // our own credential did it
 }

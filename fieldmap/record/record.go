@@ -37,6 +37,15 @@ type Page struct {
 	Next    Cursor // where a later read may go on; empty where a listing cannot be resumed
 	Last    bool   // the listing is complete: the last page was reached and counts agree
 	Total   int    // how many records the whole listing has, 0 when unknown
+	// ReadAt is when the page was asked for; zero where that was when the reader
+	// was asked for it.
+	ReadAt time.Time
+	// Ignored counts records of kinds that are never taken, such as e-mails
+	// among tasks.
+	Ignored int
+	// Gone names the fields asked for that the system no longer has. Their Raw is
+	// nil in every record: unreadable, never blank.
+	Gone []string
 }
 
 // Cursor says how far a listing was read. It is made and read only by the
