@@ -47,6 +47,9 @@ func (c *compilation) owner(h *HubObject, f *HubField, pullers []string) {
 	}
 	wins := c.wins[f]
 	switch {
+	case f.Computed != nil && wins != "":
+		c.fail(at.at("wins"), fmt.Sprintf("%s is computed, so nobody else can win", f.Name), "leave wins out")
+		return
 	case wins == "newer" || wins == "hold":
 		f.Policy = wins
 	case wins != "":
@@ -99,6 +102,7 @@ func (c *compilation) checkRoute(r *Route) {
 	}
 	c.checkMapped(at, r)
 	c.checkReferences(r)
+	c.checkFilter(r)
 	if r.Direction == Push {
 		c.checkPush(at, r)
 	} else if len(r.Match) == 0 && r.System != r.Hub.SystemOfRecord {
@@ -139,7 +143,7 @@ func (c *compilation) checkMapped(at place, r *Route) {
 // checkReferences asks for the route through which a reference is translated.
 func (c *compilation) checkReferences(r *Route) {
 	for _, rule := range r.Fields {
-		if rule.Hub.Type != record.Reference {
+		if rule.Hub.Type != record.Reference || rule.RefKey != nil {
 			continue
 		}
 		to := func(o *Route) bool { return o.System == r.System && o.Hub.Name == rule.Hub.RefTo }
@@ -196,7 +200,7 @@ func (c *compilation) filled(f *HubField) bool {
 	if system, daemon := c.hub.filledByDaemon(f.Name); daemon {
 		return system != ""
 	}
-	return len(c.pullers(f)) > 0
+	return f.Computed != nil || len(c.pullers(f)) > 0
 }
 
 // checkFilled looks for pushes that have nothing to say.

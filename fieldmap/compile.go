@@ -26,6 +26,7 @@ type compilation struct {
 	problems []Problem
 
 	subs   map[string]subSchema // by hub object
+	worked map[*HubField]ComputedSpec
 	wins   map[*HubField]string // what the admin wrote
 	at     map[*Route]place
 	ruleAt map[*Rule]place
@@ -40,7 +41,7 @@ func Compile(hub HubSpec, routes []RouteSpec, opt Options) (*Mapping, []Problem)
 	c := &compilation{
 		hub: hub, opt: opt,
 		m:    &Mapping{Hub: map[string]*HubObject{}, CRM: hub.CRM, Billing: hub.Billing, Support: hub.Support},
-		subs: map[string]subSchema{}, wins: map[*HubField]string{},
+		subs: map[string]subSchema{}, wins: map[*HubField]string{}, worked: map[*HubField]ComputedSpec{},
 		at:     map[*Route]place{},
 		ruleAt: map[*Rule]place{}, hubAts: map[*HubField]place{},
 		hubAt: place{file: cmp.Or(opt.HubFile, "hub.yaml")},
@@ -57,6 +58,7 @@ func Compile(hub HubSpec, routes []RouteSpec, opt Options) (*Mapping, []Problem)
 	for _, r := range c.m.Routes {
 		c.finish(r)
 	}
+	c.checkComputed()
 	c.checkObjects()
 	return c.m, c.problems
 }

@@ -35,6 +35,7 @@ func (c *compilation) compileHub() {
 	for _, name := range ObjectNames() {
 		c.m.Hub[name] = c.hubObject(name, c.hub.Objects[name])
 	}
+	c.computeds()
 }
 
 func (c *compilation) hubObject(name string, spec HubObjectSpec) *HubObject {
@@ -154,6 +155,9 @@ func (c *compilation) hubField(at place, h *HubObject, spec HubFieldSpec) {
 	c.hubAts[f] = at
 	if spec.Wins != "" {
 		c.wins[f] = spec.Wins
+	}
+	if spec.Computed != nil {
+		c.worked[f] = *spec.Computed
 	}
 }
 

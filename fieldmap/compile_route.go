@@ -45,6 +45,7 @@ func (c *compilation) route(at place, system string, spec ObjectSpec) *Route {
 			r.Fields = append(r.Fields, rule)
 		}
 	}
+	c.parent(at, r, spec.Parent)
 	c.matchKeys(at, r, spec)
 	c.filter(at.at("filter"), r, spec.Filter)
 	c.creation(at, r, spec)
@@ -91,6 +92,9 @@ func (c *compilation) matchKeys(at place, r *Route, spec ObjectSpec) {
 		}
 		if field == nil || key.Remote == "" {
 			continue
+		}
+		if field.Computed != nil {
+			c.fail(at.at("hub"), field.Name+" is computed, and what is worked out tells no record apart", "match by an id")
 		}
 		field.Key = true
 		form := word[Form](c, at.at("compare"), key.Compare, formNames())

@@ -181,6 +181,10 @@ func (c *compilation) allowed(at place, r *Route, rule *Rule) {
 		c.fail(at, fmt.Sprintf("%s is filled by the daemon and cannot be pulled", f.Name),
 			"name the system as crm, billing or support in hub.yaml") // D17
 	}
+	if f.Computed != nil && r.Direction == Pull && !rule.Editable {
+		c.fail(at, fmt.Sprintf("%s is computed and cannot be pulled as well", f.Name),
+			"leave out this mapping, or computed: in hub.yaml")
+	}
 	if rule.Editable {
 		c.editable(at.at("editable"), r, rule)
 	}
@@ -192,6 +196,9 @@ func (c *compilation) editable(at place, r *Route, rule *Rule) {
 	switch {
 	case r.Direction == Push:
 		c.fail(at, "editable is a word for pulled fields", "a push route uses write")
+	case f.Computed != nil:
+		c.fail(at, fmt.Sprintf("%s is computed from %s records and can never be editable", f.Name, f.Computed.From.Name),
+			"only a field that stands for one remote field has a way back") // R76
 	case f.Object == Opportunity || f.Object == User:
 		c.fail(at, fmt.Sprintf("%s is never written back", f.Object), "leave editable out") // R109, R115
 	case rule.Repair != "":

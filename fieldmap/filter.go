@@ -32,8 +32,9 @@ func (f *Fault) Error() string {
 }
 
 // Filter decides whether a record is in scope. It is a typed expression over
-// fields; it knows no clock, no state and no other record, so that the same
-// record on the same day always gets the same answer.
+// fields; it knows no clock and no state, so that the same record on the same
+// day always gets the same answer. The one thing it may ask about others is
+// exists_in("system"): whether that system has a record of the same hub record.
 //
 // Fields stand as they are (status), with a path (custom.Sync,
 // custom["Renewal Date"]) or by any name (field("Any Name")). Dates and
@@ -45,6 +46,17 @@ type Filter struct {
 	program *vm.Program
 	fields  []string
 	types   map[string]record.Type
+	systems []string // those that exists_in names
+	today   calendar
+}
+
+// Scope is what a filter may ask beyond the record itself.
+type Scope struct {
+	// Today is the date in the configured zone, as 2006-01-02.
+	Today string
+	// ExistsIn reports whether a system that the filter names has a record of
+	// the same hub record. No system has one where it is nil.
+	ExistsIn func(system string) bool
 }
 
 // FilterFields says which fields a filter may look at. Where Open is set other
@@ -71,14 +83,29 @@ func (f *Filter) Source() string {
 	return f.source
 }
 
+// Systems returns the systems that the filter names in exists_in, in order;
+// none for nil.
+func (f *Filter) Systems() []string {
+	if f == nil {
+		return nil
+	}
+	return f.systems
+}
+
+// UsesToday reports whether the answer may change with the calendar alone.
+func (f *Filter) UsesToday() bool { return f != nil && f.today.used }
+
 // Match reports whether a record is in scope. A nil filter takes everything. A
 // field that was not read is an error: what is not known excludes nothing.
-func (f *Filter) Match(get func(name string) record.Value, today string) (bool, error) {
+func (f *Filter) Match(get func(name string) record.Value, in Scope) (bool, error) {
 	if f == nil {
 		return true, nil
 	}
-	env := make(map[string]any, len(f.fields)+1)
-	env[todayName] = today
+	env := make(map[string]any, len(f.fields)+len(f.systems)+1)
+	env[todayName] = in.Today
+	for _, system := range f.systems {
+		env[presence(system)] = in.ExistsIn != nil && in.ExistsIn(system)
+	}
 	for _, name := range f.fields {
 		v := get(name)
 		if !v.Known() {
@@ -92,11 +119,11 @@ func (f *Filter) Match(get func(name string) record.Value, today string) (bool, 
 		// The library's error shows the values it stumbled over.
 		return false, fmt.Errorf("filter: %q cannot be worked out for this record", f.source)
 	}
-	in, ok := out.(bool)
+	takes, ok := out.(bool)
 	if !ok {
 		return false, fmt.Errorf("filter: %q is neither true nor false", f.source)
 	}
-	return in, nil
+	return takes, nil
 }
 
 // native returns the value as the expression sees it: nil for a blank, but an

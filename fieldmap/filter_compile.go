@@ -3,6 +3,7 @@ package fieldmap
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -46,13 +47,19 @@ func CompileFilter(source string, fields FilterFields) (*Filter, []*Fault) {
 	if err != nil {
 		return nil, []*Fault{filterFault(err)}
 	}
-	ast.Walk(&tree.Node, pathVisitor{})
-	names := nameVisitor{fields: fields, types: map[string]record.Type{}}
+	presences := map[*ast.IdentifierNode]string{}
+	ast.Walk(&tree.Node, pathVisitor{presences})
+	names := nameVisitor{fields: fields, types: map[string]record.Type{}, presences: presences}
 	ast.Walk(&tree.Node, &names)
 	if len(names.faults) > 0 {
 		return nil, names.faults
 	}
-	f := &Filter{source: source, types: names.types, fields: names.sorted()}
+	days := todayVisitor{types: names.types, compared: map[*ast.IdentifierNode]bool{}}
+	ast.Walk(&tree.Node, &days)
+	f := &Filter{
+		source: source, types: names.types, fields: names.sorted(),
+		systems: slices.Compact(slices.Sorted(maps.Values(presences))), today: days.calendar(),
+	}
 	if err := f.build(tree); err != nil {
 		return nil, []*Fault{filterFault(err)}
 	}
@@ -65,6 +72,9 @@ func (f *Filter) build(tree *parser.Tree) error {
 	for name, t := range f.types {
 		env[variable(name)] = sample(t)
 		types[variable(name)] = t
+	}
+	for _, system := range f.systems {
+		env[presence(system)] = false
 	}
 	ast.Walk(&tree.Node, variableVisitor{f.types})
 	// The types are checked against a record without blanks; what is compiled
@@ -115,11 +125,14 @@ func filterFault(err error) *Fault {
 	return &Fault{Message: "filter: " + message}
 }
 
-// pathVisitor turns each way to name a field into one name.
-type pathVisitor struct{}
+// pathVisitor turns each way to name a field into one name, and each question
+// for another system into a variable, which it notes.
+type pathVisitor struct {
+	presences map[*ast.IdentifierNode]string
+}
 
 // Visit works from the leaves up, so a path grows member by member.
-func (pathVisitor) Visit(node *ast.Node) {
+func (v pathVisitor) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.MemberNode:
 		base, isName := n.Node.(*ast.IdentifierNode)
@@ -129,14 +142,28 @@ func (pathVisitor) Visit(node *ast.Node) {
 		}
 	case *ast.CallNode:
 		callee, isName := n.Callee.(*ast.IdentifierNode)
-		if !isName || callee.Value != "field" || len(n.Arguments) != 1 {
+		if !isName || len(n.Arguments) != 1 {
 			return
 		}
-		if name, isText := n.Arguments[0].(*ast.StringNode); isText {
+		name, isText := n.Arguments[0].(*ast.StringNode)
+		switch {
+		case !isText:
+		case callee.Value == "field":
 			ast.Patch(node, &ast.IdentifierNode{Value: name.Value})
+		case callee.Value == existsIn:
+			asked := &ast.IdentifierNode{Value: presence(name.Value)}
+			v.presences[asked] = name.Value
+			ast.Patch(node, asked)
 		}
 	}
 }
+
+// existsIn is the name of the one function that asks about another system.
+const existsIn = "exists_in"
+
+// presence returns the name under which the machine knows whether a system has
+// the record. Like that of a field it holds a space, and never the same one.
+func presence(system string) string { return "system " + system }
 
 // variable returns the name under which the machine knows a field: one that
 // no function of the library has, as count and first do.
@@ -156,16 +183,19 @@ func (v variableVisitor) Visit(node *ast.Node) {
 
 // nameVisitor collects the fields that a filter names.
 type nameVisitor struct {
-	fields FilterFields
-	types  map[string]record.Type
-	faults []*Fault
+	fields    FilterFields
+	types     map[string]record.Type
+	presences map[*ast.IdentifierNode]string
+	faults    []*Fault
 }
 
 // Visit notes a field or a fault.
 func (v *nameVisitor) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.IdentifierNode:
-		v.name(n.Value)
+		if _, asked := v.presences[n]; !asked {
+			v.name(n.Value)
+		}
 	case *ast.CallNode:
 		v.call(n)
 	case *ast.ChainNode, *ast.MemberNode, *ast.SliceNode:
@@ -186,8 +216,10 @@ func (v *nameVisitor) call(n *ast.CallNode) {
 		fault.Hint = "the current date is given as today"
 	case "field":
 		fault = &Fault{Message: `filter: field takes one name in quotes, as in field("Any Name")`}
+	case existsIn:
+		fault = &Fault{Message: `filter: exists_in takes the name of one system in quotes, as in exists_in("salesforce")`}
 	default:
-		fault.Hint = didYouMean(name, filterFunctions())
+		fault.Hint = didYouMean(name, append(filterFunctions(), existsIn))
 	}
 	// The callee was taken for a field on the way up.
 	delete(v.types, name)

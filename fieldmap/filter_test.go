@@ -75,11 +75,11 @@ func TestFilter(t *testing.T) {
 			if len(faults) > 0 {
 				t.Fatal(faults[0])
 			}
-			got, err := f.Match(func(name string) record.Value { return record.Of(row[name]) }, today)
+			got, err := f.Match(func(name string) record.Value { return record.Of(row[name]) }, fieldmap.Scope{Today: today})
 			if err != nil || got != want.set {
 				t.Errorf("set: got %v, %v; want %v", got, err, want.set)
 			}
-			got, err = f.Match(func(string) record.Value { return record.NullValue() }, today)
+			got, err = f.Match(func(string) record.Value { return record.NullValue() }, fieldmap.Scope{Today: today})
 			if err != nil || got != want.blank {
 				t.Errorf("blank: got %v, %v; want %v", got, err, want.blank)
 			}
@@ -142,14 +142,14 @@ func TestF19_FilterUnread(t *testing.T) {
 		t.Fatal(faults[0])
 	}
 	for _, v := range []record.Value{{}, record.UnreadableValue(), record.Of("secret")} {
-		in, err := f.Match(func(string) record.Value { return v }, today)
+		in, err := f.Match(func(string) record.Value { return v }, fieldmap.Scope{Today: today})
 		if err == nil || in {
 			t.Errorf("%v: %v, no error", v, in)
 		} else if strings.Contains(err.Error(), "secret") {
 			t.Errorf("the error shows the value: %v", err)
 		}
 	}
-	if in, err := f.Match(func(string) record.Value { return record.Of("6") }, today); !in || err != nil {
+	if in, err := f.Match(func(string) record.Value { return record.Of("6") }, fieldmap.Scope{Today: today}); !in || err != nil {
 		t.Errorf("6: %v, %v", in, err)
 	}
 }
@@ -157,7 +157,7 @@ func TestF19_FilterUnread(t *testing.T) {
 func TestNilFilter(t *testing.T) {
 	t.Parallel()
 	var f *fieldmap.Filter
-	in, err := f.Match(nil, today)
+	in, err := f.Match(nil, fieldmap.Scope{Today: today})
 	if !in || err != nil || f.Source() != "" || f.Fields() != nil {
 		t.Errorf("a nil filter takes everything: %v, %v", in, err)
 	}
@@ -208,11 +208,11 @@ func TestFilterIsTotal(t *testing.T) {
 			values[name] = v
 		}
 		get := func(name string) record.Value { return values[name] }
-		first, err := f.Match(get, today)
+		first, err := f.Match(get, fieldmap.Scope{Today: today})
 		if err != nil {
 			t.Fatalf("%s: %v", source, err)
 		}
-		if again, _ := f.Match(get, today); again != first {
+		if again, _ := f.Match(get, fieldmap.Scope{Today: today}); again != first {
 			t.Fatalf("%s: two answers", source)
 		}
 	})
@@ -237,7 +237,7 @@ func FuzzFilter(f *testing.F) {
 			t.Fatalf("%q: fields out of order", source)
 		}
 		for _, v := range []record.Value{record.NullValue(), record.Of(text)} {
-			in, err := filter.Match(func(string) record.Value { return v }, today)
+			in, err := filter.Match(func(string) record.Value { return v }, fieldmap.Scope{Today: today})
 			if err != nil && in {
 				t.Fatalf("%q: in scope beside an error", source)
 			}

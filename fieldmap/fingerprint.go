@@ -39,6 +39,9 @@ func (c *compilation) ruleFingerprint(rule *Rule) uint64 {
 			f.add("value", entry[0], entry[1])
 		}
 	}
+	if rule.RefKey != nil {
+		f.add("key", rule.RefKey.Name)
+	}
 	if rule.Hub.Type == record.Date || rule.Hub.Type == record.Datetime {
 		f.add("zone", c.opt.Zone.String())
 	}

@@ -113,6 +113,9 @@ type HubField struct {
 	Key      bool     // some route uses it as a match key, so it is indexed
 	Identity bool     // it is the object's identity field
 	Sub      bool     // part of an address or phone sub-object
+	// Computed says how the field is worked out from other records; nil for
+	// fields that systems fill.
+	Computed *Computed
 }
 
 // Route is one object of one system and one hub object.
@@ -162,6 +165,10 @@ type Rule struct {
 	OnEmpty    OnEmpty
 	Editable   bool
 	Repair     string // whole_number or nothing: an explicit repair, never a silent one (R11)
+	// RefKey is the hub field of the referred record that the remote value holds
+	// (R83). It is nil for an ordinary reference, which holds a record id of the
+	// same system.
+	RefKey *HubField
 	// Owned reports whether this route's system is the field's owner.
 	Owned bool
 	// Fingerprint covers source path, type, compare form and its version, value

@@ -36,6 +36,18 @@ type HubFieldSpec struct {
 	Wins     string   `koanf:"wins"`   // a system, newer or hold
 	Class    string   `koanf:"class"`  // usage: can never be pushed (R86)
 	Scale    *int     `koanf:"scale"`  // digits behind the point of a decimal
+
+	Computed *ComputedSpec `koanf:"computed"` // worked out from other records, never pulled
+}
+
+// ComputedSpec says how a field is worked out from the records that belong to
+// its own (R71).
+type ComputedSpec struct {
+	From     string `koanf:"from"`      // the hub object whose records are looked at
+	Where    string `koanf:"where"`     // an expression over its fields; empty takes all
+	Sort     string `koanf:"sort"`      // a field, -field for the other way round
+	Pick     string `koanf:"pick"`      // max(f) min(f) first(f) last(f) sum(f) count()
+	WhenNone string `koanf:"when_none"` // clear, keep or a value (R75)
 }
 
 // RouteSpec is one file of routes: how one system's objects connect.
@@ -59,9 +71,17 @@ type ObjectSpec struct {
 	OnLink      string      `koanf:"on_link"`      // source, fill_blank, keep
 	OnMove      string      `koanf:"on_move"`      // move or hold
 
+	Parent *ParentSpec `koanf:"parent"` // pull: which field names the parent (R83)
+
 	Fields []FieldSpec `koanf:"fields"`
 	Line   int         `koanf:"-"`
 	File   string      `koanf:"-"`
+}
+
+// ParentSpec says where a record names its parent by one of the parent's keys.
+type ParentSpec struct {
+	From string `koanf:"from"` // the remote field of the child
+	Key  string `koanf:"key"`  // the hub field of the parent that it holds; the object's id by default
 }
 
 // MatchSpec is one match key (D1).
