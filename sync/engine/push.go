@@ -455,7 +455,7 @@ func (p *pusher) inScope(it *item) (bool, error) {
 		}
 		return record.Value{}
 	}
-	ok, err := p.r.Filter.Match(get, p.today)
+	ok, err := p.r.Filter.Match(get, fieldmap.Scope{Today: p.today})
 	if err != nil {
 		return false, fmt.Errorf("filter of %s: %w", p.r.Key(), err)
 	}

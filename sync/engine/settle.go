@@ -124,7 +124,7 @@ func (s *settling) inScope() (bool, error) {
 	if s.p.r.Filter == nil {
 		return true, nil
 	}
-	ok, err := s.p.r.Filter.Match(s.value, s.p.today)
+	ok, err := s.p.r.Filter.Match(s.value, fieldmap.Scope{Today: s.p.today})
 	if err != nil {
 		return false, fmt.Errorf("filter of %s: %w", s.p.r.Key(), err)
 	}
