@@ -116,7 +116,7 @@ func (b *builder) system(path, name string, s systemSpec) System {
 	}
 	out := System{
 		Name: name, Provider: s.Provider, APIVersion: s.APIVersion,
-		BaseURL:      b.baseURL(path+".base_url", s.BaseURL),
+		BaseURL:      b.baseURL(path+".base_url", s.BaseURL, p.baseURL),
 		API:          cmp.Or(s.API, p.api),
 		ContactsFrom: cmp.Or(s.ContactsFrom, p.contactsFrom),
 		UpdatedField: p.updatedField, PageSize: cmp.Or(s.PageSize, p.pageSize), PerMinute: cmp.Or(s.PerMinute, p.perMinute),
@@ -182,7 +182,11 @@ func (b *builder) text(path string, s setting) string {
 		return s.Text
 	}
 	v, ok := b.opt.LookupEnv(s.Env)
-	if !ok || v == "" {
+	switch {
+	case ok && v != "":
+	case s.Default != "":
+		return s.Default
+	default:
 		b.add(path, "the environment has no "+s.Env, "set it, or write the value here")
 		return ""
 	}
@@ -190,9 +194,12 @@ func (b *builder) text(path string, s setting) string {
 }
 
 // baseURL takes https everywhere, and http on this machine.
-func (b *builder) baseURL(path string, s setting) string {
+func (b *builder) baseURL(path string, s setting, fallback string) string {
 	before := len(b.problems)
 	text := b.text(path, s)
+	if s == (setting{}) {
+		text = fallback
+	}
 	if len(b.problems) > before {
 		return ""
 	}

@@ -64,7 +64,7 @@ type System struct {
 
 // Auth is how a system is opened. Which fields are needed depends on Flow.
 type Auth struct {
-	Flow         string // client_credentials, refresh_token, jwt or token
+	Flow         string // client_credentials, refresh_token, jwt, token or api_key
 	ClientID     string
 	Secret       Secret
 	RefreshToken Secret
@@ -72,6 +72,7 @@ type Auth struct {
 	PrivateKey   Secret
 	Audience     string
 	Token        Secret
+	APIKey       Secret
 }
 
 // Schedule says when a system, or one object of it, runs. Each is a cron line

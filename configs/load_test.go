@@ -35,8 +35,8 @@ func TestShippedFilesCompile(t *testing.T) {
 			t.Error(p.Error())
 		}
 	}
-	if len(m.Routes) != 6 {
-		t.Errorf("%d routes, want 6", len(m.Routes))
+	if len(m.Routes) != 11 {
+		t.Errorf("%d routes, want 11", len(m.Routes))
 	}
 }
 
@@ -97,16 +97,16 @@ func TestShippedFilesCarryEveryField(t *testing.T) {
 	}
 }
 
-// TestShippedRoutesGoOneWay proves that what is shipped reads QBench and writes
-// Salesforce and nothing else (R136, R144), and that a pull from a push-only
-// system is refused (D16).
+// TestShippedRoutesGoOneWay proves that what is shipped reads QBench and Close,
+// writes Salesforce and HubSpot and nothing else (R136, R144), and that a pull
+// from a push-only system is refused (D16).
 func TestShippedRoutesGoOneWay(t *testing.T) {
 	t.Parallel()
 	files := shipped(t)
 	cfg := load(t, files)
 	for _, r := range cfg.Routes {
 		for _, o := range r.Objects {
-			if (r.System == "qbench") != (o.Direction == "pull") {
+			if (r.System == "qbench" || r.System == "close") != (o.Direction == "pull") {
 				t.Errorf("%s/%s: %s", r.System, o.Object, o.Direction)
 			}
 			for _, f := range o.Fields {

@@ -24,14 +24,21 @@ type provider struct {
 	maxPage      int
 	perMinute    int
 	routine      string
+	baseURL      string // for vendors that have one address for everybody
 }
 
-// flowToken is a fixed bearer token, for simulators and short tests.
-const flowToken = "token"
+// flowToken is a fixed bearer token, for simulators and short tests; flowAPIKey
+// is a key that a person made.
+const (
+	flowToken  = "token"
+	flowAPIKey = "api_key"
+)
 
 // knownProviders holds the defaults that the vendors' limits give. QBench takes
 // 300 calls a minute and 50 records a page.
 // https://junctionconcepts.zendesk.com/hc/en-us/articles/360030760992, last checked 2026-11-22
+// Close is one address for everybody, opened by a key or by OAuth.
+// https://developer.close.com/topics/authentication/, last checked 2026-11-22
 func knownProviders() map[string]provider {
 	return map[string]provider{
 		"qbench": {
@@ -65,6 +72,15 @@ func knownProviders() map[string]provider {
 			defaultFlow: flowToken,
 			routine:     "*/15 * * * *",
 		},
+		"closeio": {
+			flows: map[string][]string{
+				flowAPIKey:      {flowAPIKey},
+				"refresh_token": {"client_id", "secret", "refresh_token"},
+			},
+			defaultFlow: flowAPIKey,
+			routine:     "*/15 * * * *",
+			baseURL:     "https://api.close.com",
+		},
 	}
 }
 
@@ -90,6 +106,7 @@ func (b *builder) auth(path string, s authSpec, p provider) Auth {
 		Audience: b.text(path+".audience", s.Audience),
 		Secret:   b.secret(path+".secret", s.Secret), RefreshToken: b.secret(path+".refresh_token", s.RefreshToken),
 		PrivateKey: b.secret(path+".private_key", s.PrivateKey), Token: b.secret(path+".token", s.Token),
+		APIKey: b.secret(path+".api_key", s.APIKey),
 	}
 	if p.flows == nil {
 		return a
@@ -98,13 +115,14 @@ func (b *builder) auth(path string, s authSpec, p provider) Auth {
 		"client_id": s.ClientID != setting{}, "username": s.Username != setting{},
 		"secret": a.Secret.IsSet(), "refresh_token": a.RefreshToken.IsSet(),
 		"private_key": a.PrivateKey.IsSet(), "token": a.Token.IsSet(),
+		flowAPIKey: a.APIKey.IsSet(),
 	}
 	if a.Flow == "" {
 		a.Flow = impliedFlow(given, p.defaultFlow)
 	}
 	needs, ok := p.flows[a.Flow]
 	if !ok && s.Flow == "" {
-		b.add(path, "this provider is not opened by a "+a.Flow, "use one of: "+strings.Join(slices.Sorted(maps.Keys(p.flows)), ", "))
+		b.add(path, "this provider is not opened by a "+strings.ReplaceAll(a.Flow, "_", " "), "use one of: "+strings.Join(slices.Sorted(maps.Keys(p.flows)), ", "))
 		return a
 	}
 	if !ok {
@@ -113,6 +131,9 @@ func (b *builder) auth(path string, s authSpec, p provider) Auth {
 	}
 	if a.Flow == flowToken && (given["secret"] || given["refresh_token"] || given["private_key"]) {
 		b.add(path, "a fixed token and another way to log in", "keep one of them")
+	}
+	if a.Flow == flowAPIKey && (given["client_id"] || given["secret"] || given["refresh_token"]) {
+		b.add(path, "an API key and another way to log in", "keep one of them")
 	}
 	if missing := slices.DeleteFunc(slices.Clone(needs), func(k string) bool { return given[k] }); len(missing) > 0 {
 		b.add(path, "missing: "+strings.Join(missing, ", "), fmt.Sprintf("flow %s needs %s", a.Flow, strings.Join(needs, ", ")))
@@ -125,6 +146,8 @@ func impliedFlow(given map[string]bool, fallback string) string {
 	switch {
 	case given["token"]:
 		return flowToken
+	case given[flowAPIKey]:
+		return flowAPIKey
 	case given["refresh_token"]:
 		return "refresh_token"
 	case given["private_key"]:

@@ -134,7 +134,7 @@ func TestCheckSecretsNamesTheLine(t *testing.T) {
 	t.Parallel()
 	cfg := load(t, shipped(t))
 	problems := cfg.CheckSecrets()
-	if len(problems) != 3 {
+	if len(problems) != 4 {
 		t.Fatalf("%d problems, want one for each credential: %v", len(problems), problems)
 	}
 	lines := strings.Split(string(shipped(t)["crmsyncd.yaml"].Data), "\n")

@@ -46,6 +46,7 @@ type authSpec struct {
 	PrivateKey   secretSpec `koanf:"private_key"`
 	Audience     setting    `koanf:"audience"`
 	Token        secretSpec `koanf:"token"`
+	APIKey       secretSpec `koanf:"api_key"`
 }
 
 type budgetSpec struct {
@@ -92,11 +93,13 @@ func (h *hubFile) spec() fieldmap.HubSpec {
 	return s
 }
 
-// setting is a text, or {env: NAME} for a text from the environment. It is for
-// what differs between machines and is no secret.
+// setting is a text, or {env: NAME} for a text from the environment, with a
+// default where it may lack one. It is for what differs between machines and is
+// no secret.
 type setting struct {
-	Text string `koanf:"text"`
-	Env  string `koanf:"env"`
+	Text    string `koanf:"text"`
+	Env     string `koanf:"env"`
+	Default string `koanf:"default"`
 }
 
 // secretSpec says where a secret lies. There is no way to write one down.

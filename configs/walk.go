@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -127,7 +128,7 @@ func (w *walker) setting(n *yaml.Node, path string, line int) {
 		w.scalar(n, kindText, path, line)
 		return
 	}
-	w.oneOf(n, path, "a text, or {env: NAME}", "env")
+	w.oneOf(n, path, "a text, or {env: NAME}", []string{"env"}, "default")
 }
 
 // secret takes a place and never a value.
@@ -137,19 +138,20 @@ func (w *walker) secret(n *yaml.Node, path string, line int) {
 		w.add(line, path, "a secret never stands in the file", mend)
 		return
 	}
-	w.oneOf(n, path, mend, "file", "credential", "env")
+	w.oneOf(n, path, mend, []string{"file", "credential", "env"})
 }
 
-// oneOf takes a mapping with exactly one of the names, and a text for it.
-func (w *walker) oneOf(n *yaml.Node, path, mend string, names ...string) {
+// oneOf takes a mapping with exactly one of the names, and a text for it; the
+// optional names may stand beside it.
+func (w *walker) oneOf(n *yaml.Node, path, mend string, names []string, optional ...string) {
 	before, found := len(w.problems), 0
 	keys := &shape{kind: kindObject, keys: map[string]*shape{}}
-	for _, name := range names {
+	for _, name := range append(slices.Clone(names), optional...) {
 		keys.keys[name] = &shape{kind: kindText}
 	}
 	w.mapping(n, keys, path, n.Line, 0)
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if keys.keys[n.Content[i].Value] != nil {
+		if slices.Contains(names, n.Content[i].Value) {
 			found++
 		}
 		if n.Content[i+1].Kind == yaml.ScalarNode && n.Content[i+1].Value == "" && len(w.problems) == before {

@@ -61,6 +61,7 @@ func (c *compilation) owner(h *HubObject, f *HubField, pullers []string) {
 		f.Owner = pullers[0]
 	case slices.Contains(pullers, h.SystemOfRecord):
 		f.Owner = h.SystemOfRecord
+	case h.SystemOfRecord == "": // which is reported once, for the object
 	case len(pullers) > 1 && f.Policy == "":
 		c.fail(at, fmt.Sprintf("%s.%s has no owner: %s fill it and none is the system of record",
 			h.Name, f.Name, strings.Join(pullers, " and ")), "add wins: to the field")
