@@ -16,6 +16,12 @@ func (tx *Tx) Exclude(system, object, remote string, e Excluded) error {
 	t, n := tx.excluded(system, object)
 	payload := binary.LittleEndian.AppendUint64(append(tx.scratch[:0], packedVersion), uint64(e.Digest))
 	payload = AppendString(payload, e.Clause)
+	if len(e.Keys) > 0 {
+		payload = append(payload, byte(bit(e.Held)))
+	}
+	for _, k := range e.Keys {
+		payload = binary.LittleEndian.AppendUint64(payload, uint64(k))
+	}
 	old, ok, err := t.get([]byte(remote))
 	if ok && err == nil && string(old) == string(payload) {
 		return nil
@@ -43,9 +49,31 @@ func (tx *Tx) ExcludedRow(system, object, remote string) (Excluded, bool) {
 	return Excluded{}, false
 }
 
+// EachExcluded calls fn for each record of an object that a filter keeps out.
+func (tx *Tx) EachExcluded(system, object string, fn func(remote string, e Excluded) error) error {
+	t, _ := tx.excluded(system, object)
+	return t.walk(nil, nil, func(key, payload []byte, damage error) error {
+		if damage != nil {
+			return damage
+		}
+		e, err := unpackExcluded(payload)
+		if err != nil {
+			return t.damage(key, err.Error())
+		}
+		return fn(string(key), e)
+	})
+}
+
 func unpackExcluded(b []byte) (Excluded, error) {
 	r := newReader(b)
 	e := Excluded{Digest: record.Digest(r.fixed()), Clause: r.string()}
+	if !r.bad && r.pos < len(r.b) {
+		flag := r.byte()
+		e.Held, r.bad = flag == 1, r.bad || flag > 1 || r.pos == len(r.b)
+	}
+	for !r.bad && r.pos < len(r.b) {
+		e.Keys = append(e.Keys, record.Digest(r.fixed()))
+	}
 	return e, r.end()
 }
 

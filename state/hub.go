@@ -34,6 +34,17 @@ func (r *HubRecord) Set(f Num, v record.Value, source Num, at int64, rule Num) b
 	return true
 }
 
+// Attribute notes that the value of field f is also that of another source,
+// and reports whether that is new.
+func (r *HubRecord) Attribute(f, source Num) bool {
+	i, ok := r.find(f)
+	if !ok || r.Values[i].Source == source {
+		return false
+	}
+	r.Values[i].Source = source
+	return true
+}
+
 func (r *HubRecord) find(f Num) (int, bool) {
 	return slices.BinarySearchFunc(r.Values, f, func(v HubValue, f Num) int { return int(v.Field) - int(f) })
 }

@@ -110,6 +110,7 @@ type Intent struct {
 	External string
 	At       int64
 	Sent     []LinkField // the field states that the link gets when the create is confirmed
+	Part     uint16      // where PutIntents put it within its batch, for SentIntent
 }
 
 // Hold is something left alone until an event or a person ends it.
@@ -177,12 +178,32 @@ type Position struct {
 	Listed   time.Time
 	Took     time.Duration
 	Complete bool
+	// Pass is the reading of everything for rules that are behind, while it goes
+	// on in the background.
+	Pass *PullPass `json:",omitempty"`
+	// Looked is the change number up to which filters that ask about other
+	// systems were looked at again.
+	Looked uint64 `json:",omitempty"`
+}
+
+// PullPass is how far a reading of everything is that fills what is behind.
+type PullPass struct {
+	Cursor record.Cursor
+	Began  time.Time
+	Rules  map[string]uint64 // what it is for: rule name → fingerprint
+	Done   int
+	Total  int
 }
 
 // Excluded says which clause keeps a remote record out.
 type Excluded struct {
 	Clause string
 	Digest record.Digest
+	// Keys are the digests of the record's match keys, in the order of the route,
+	// where the filter asks whether another system holds it; 0 for a blank key.
+	// Held is what the answer was.
+	Keys []record.Digest
+	Held bool
 }
 
 // Plan is a kept plan that waits for a person.

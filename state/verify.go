@@ -143,6 +143,8 @@ func checker(tx *Tx, name string) rowCheck {
 		return checkLink(side("remote"))
 	case "remote":
 		return checkRemote(side("link"))
+	case "intent":
+		return checkIntent
 	case "hold":
 		return checkHold(tx)
 	case "event":
@@ -160,7 +162,7 @@ func checkPacked(kind string) rowCheck {
 				err = errShort
 			}
 		case "intent":
-			_, err = unpackIntents(payload)
+			_, _, err = unpackIntents(payload)
 		case "journal":
 			_, err = unpackJournal(1, payload)
 		case "excluded":
@@ -171,7 +173,15 @@ func checkPacked(kind string) rowCheck {
 			err = eachEntry(payload, func(int, []byte) {})
 		case "count":
 			_, _, err = ReadUvarint(payload)
-		case "fact", "name", "config", "remotekey":
+		case "child":
+			if len(key) != 16 {
+				err = errShort
+			}
+		case "flip":
+			if len(key) != dayLen+8 {
+				err = errShort
+			}
+		case "fact", "name", "config", "answered", "remotekey", "wake":
 		default:
 			err = errors.New("a bucket that this version does not know")
 		}
@@ -361,7 +371,7 @@ func (v *verifier) last(tx *Tx, kind, of string) uint64 {
 	case "id":
 		return tx.table("hub/" + of).lastKey()
 	case "intent":
-		return tx.table("intent/" + of).lastKey()
+		return tx.table("intent/" + of).lastBatch()
 	case "run":
 		return tx.runs().lastKey()
 	}

@@ -43,6 +43,8 @@ type System struct {
 	Completer providers.Completer
 	Grouper   providers.Grouper
 	Chooser   providers.KeyChooser
+	Children  providers.ChildReader
+	Events    providers.Eventer
 	WritesOff bool // decide and report only
 }
 
@@ -57,6 +59,8 @@ func NewSystem(name string, p providers.Provider) *System {
 	s.Completer, _ = p.(providers.Completer)
 	s.Grouper, _ = p.(providers.Grouper)
 	s.Chooser, _ = p.(providers.KeyChooser)
+	s.Children, _ = p.(providers.ChildReader)
+	s.Events, _ = p.(providers.Eventer)
 	return s
 }
 
@@ -120,7 +124,10 @@ type Request struct {
 	System  string
 	Full    bool
 	Objects []string // none means all; names of the system's objects
-	Trigger string   // schedule, catch_up, signal, command, after_pull
+	Trigger string   // schedule, catch_up, signal, command, after_pull, back_fill
+	// Backfill reads everything of the objects that are behind, for the rules
+	// that are new or changed. See Behind.
+	Backfill bool
 	// GiveWay is called between the pages of a full run, with nothing open: a
 	// routine run of the same system that is due goes first there.
 	GiveWay func(context.Context)
@@ -163,6 +170,7 @@ func New(opt Options) (*Engine, error) {
 	if err := e.names.load(opt.Store, opt.Mapping); err != nil {
 		return nil, fmt.Errorf("number the fields: %w", err)
 	}
+	e.names.loadJoins(opt.Mapping, opt.Systems)
 	return e, nil
 }
 
@@ -202,6 +210,13 @@ func (e *Engine) Due(system string) (bool, error) {
 // Pull reads the system's objects, parents first, and settles them in the hub.
 // The returned run is recorded in the state whatever happens.
 func (e *Engine) Pull(ctx context.Context, req Request) (state.Run, error) {
+	if req.Backfill {
+		behind, err := e.Behind(req.System)
+		if err != nil || len(behind) == 0 {
+			return state.Run{}, err
+		}
+		req.Objects = behind
+	}
 	return e.pass(ctx, "pull", req, pullObject)
 }
 

@@ -65,21 +65,25 @@ func (s *settling) keyValue(key fieldmap.MatchKey) record.Value {
 // hubHits returns the hub records whose value of the key is equal by the key's
 // form; the index only suggests.
 func (s *settling) hubHits(key fieldmap.MatchKey, want record.Value) ([]state.HubID, error) {
+	return s.hubHitsOf(s.hub, s.p.r.Hub, key, want)
+}
+
+func (s *settling) hubHitsOf(hub *state.Hub, object *fieldmap.HubObject, key fieldmap.MatchKey, want record.Value) ([]state.HubID, error) {
 	ik, ok := s.p.indexKey(indexName{key.Hub, key.Compare}, want)
 	if !ok {
 		return nil, nil
 	}
-	ids, err := s.hub.Find(ik)
+	ids, err := hub.Find(ik)
 	if err != nil {
 		return nil, err
 	}
 	var hits []state.HubID
 	var rec state.HubRecord
 	for _, id := range ids {
-		if ok, err := s.hub.Get(id, &rec); err != nil || !ok || rec.State == state.HubAlias {
+		if ok, err := hub.Get(id, &rec); err != nil || !ok || rec.State == state.HubAlias {
 			continue
 		}
-		if key.Compare.Equal(rec.Get(s.p.names.fields[s.p.r.Hub][key.Hub.Index]), want) {
+		if key.Compare.Equal(rec.Get(s.p.names.fields[object][key.Hub.Index]), want) {
 			hits = append(hits, id)
 		}
 	}
@@ -112,11 +116,11 @@ func (s *settling) verdicts() ([]plan.Verdict, bool) {
 		if fault != nil {
 			if fault.record {
 				s.holds = nil
-				s.hold("", fault.reason, fault.detail)
+				s.holdFor(fault, "")
 				return nil, false
 			}
 			if fault.reason != "" {
-				s.hold(rule.Hub.Name, fault.reason, fault.detail)
+				s.holdFor(fault, rule.Hub.Name)
 			}
 			continue
 		}
@@ -167,7 +171,8 @@ func (s *settling) field(i int, rule *fieldmap.Rule, lf state.LinkField, hub rec
 		Rule: rule, Direction: fieldmap.Pull, OnLink: p.r.OnLink,
 		Theirs: s.o.values[i].value, TheirsHub: hub, Ours: ours, OursRemote: ours,
 		Seen: lf.Seen, Told: lf.Told, Assumed: lf.Assumed, Tolerated: lf.Note != 0, Lost: s.lost || lf.Seen == lostDigest, RuleChanged: p.changed[i],
-		OursOwned: rule.Hub.Owner != "" && p.sourceOf(&s.rec, n) == rule.Hub.Owner,
+		OursOwned:  rule.Hub.Owner != "" && p.sourceOf(&s.rec, n) == rule.Hub.Owner,
+		OursTheirs: !rule.Owned && p.sourceOf(&s.rec, n) == p.req.System,
 	}
 }
 
@@ -184,7 +189,15 @@ func (e *Engine) sourceOf(rec *state.HubRecord, field state.Num) string {
 // fault is why a value cannot be carried over.
 type fault struct {
 	reason, detail string
-	record         bool // the whole record waits, not the field alone
+	candidates     []string
+	event          string // what ends it
+	record         bool   // the whole record waits, not the field alone
+}
+
+// holdFor holds what a fault is about until the event that ends it.
+func (s *settling) holdFor(f *fault, field string) {
+	s.hold(field, f.reason, f.detail, f.candidates...)
+	s.holds[len(s.holds)-1].Event = f.event
 }
 
 // translate brings their value into the hub's form: through the value map, and
@@ -203,69 +216,51 @@ func (s *settling) translate(rule *fieldmap.Rule, v record.Value) (record.Value,
 	return v, &fault{reason: HoldUnmapped, detail: fmt.Sprintf("%s: %q is in no line of the value map or the picklist", rule.Remote.Name, v.Text())}
 }
 
-// reference turns the id of their record into a hub id.
-func (s *settling) reference(rule *fieldmap.Rule, v record.Value) (record.Value, *fault) {
-	ids := v.Elems()
-	if len(ids) == 0 {
-		return v, nil
-	}
-	if len(ids) > 1 && isParent(rule) {
-		reason := HoldAmbiguous
-		if rule.Hub.Object == "contact" {
-			reason = HoldManyCustomers
-		}
-		return v, &fault{reason: reason, detail: "linked to " + strings.Join(ids, ", "), record: true}
-	}
-	if route := s.p.routeOf(rule.Hub.RefTo); route != nil {
-		links := s.tx.Links(route.System, route.Object)
-		if id, _, st, ok := links.Peek(ids[0]); ok && st != state.LinkClosed {
-			return record.Of(id.String()), nil
-		}
-	}
-	return v, &fault{reason: HoldParentUnknown, detail: rule.Remote.Name + " names " + ids[0] + ", which the hub does not hold"}
-}
-
-// identity looks whether the record says that it is another one now: its id,
-// or a key of a record that nothing else is linked to, changed (DESIGN 4.1).
-// moved reports that the link went to another hub record; ok is false when the
-// record must wait for a person.
+// identity looks whether the record says that it is another one now (DESIGN
+// 4.1). A record that has its hub record to itself is matched again whenever a
+// key changes or another record takes the key. moved reports that the link went
+// to another hub record; ok is false when the record must wait for a person.
 func (s *settling) identity(verdicts []plan.Verdict) (moved, ok bool, err error) {
 	if s.isNew || s.met {
 		return false, true, nil
 	}
 	key, changed := s.changedKey(verdicts)
-	if !changed {
+	if !changed && s.p.r.Hub.SystemOfRecord == s.p.req.System {
 		return false, true, nil
 	}
-	if others := s.otherLinks(); len(others) > 0 {
-		if key.Hub == s.p.r.Hub.ID {
+	if others := s.p.linksBeside(s.tx, s.p.r, s.rec.ID); len(others) > 0 {
+		if changed && key.Hub == s.p.r.Hub.ID {
 			s.holds = nil
 			s.hold("", HoldIdentity, key.Hub.Name+" changed, but the record is linked with "+strings.Join(others, ", ")+" under the old one")
 			return false, false, nil
 		}
 		return false, true, nil
 	}
-	hits, err := s.hubHits(key, s.keyValue(key))
-	if err != nil {
-		return false, false, err
+	keys := s.p.r.Match
+	if changed {
+		keys = append([]fieldmap.MatchKey{key}, keys...)
 	}
-	hits = withoutID(hits, s.rec.ID)
-	switch {
-	case len(hits) == 0:
-		return false, true, nil
-	case len(hits) > 1:
-		s.holds = nil
-		s.hold("", HoldAmbiguous, "several hub records have this "+key.Hub.Name, hubNames(s.p.r.Hub.Name, hits)...)
-		return false, false, nil
+	for _, key := range keys {
+		hits, err := s.hubHits(key, s.keyValue(key))
+		if err != nil {
+			return false, false, err
+		}
+		switch hits = withoutID(hits, s.rec.ID); {
+		case len(hits) == 1:
+			return s.move(hits[0])
+		case len(hits) > 1:
+			s.holds = nil
+			s.hold("", HoldAmbiguous, "several hub records have this "+key.Hub.Name, hubNames(s.p.r.Hub.Name, hits)...)
+			return false, false, nil
+		}
 	}
-	return s.move(hits[0])
+	return false, true, nil
 }
 
-// changedKey returns the first identity or match key that the record is about
-// to change.
+// changedKey returns the first identity or match key that the record changed.
 func (s *settling) changedKey(verdicts []plan.Verdict) (fieldmap.MatchKey, bool) {
 	for i, rule := range s.p.r.Fields {
-		if verdicts[i].Kind != plan.Take || rule.Hub != s.p.r.Hub.ID {
+		if rule.Hub != s.p.r.Hub.ID || !s.spoke(i, verdicts[i]) {
 			continue
 		}
 		if s.rec.Get(s.p.names.fields[s.p.r.Hub][rule.Hub.Index]).IsSet() {
@@ -274,7 +269,7 @@ func (s *settling) changedKey(verdicts []plan.Verdict) (fieldmap.MatchKey, bool)
 	}
 	for _, key := range s.p.r.Match {
 		for i, rule := range s.p.r.Fields {
-			if rule.Hub == key.Hub && verdicts[i].Kind == plan.Take {
+			if rule.Hub == key.Hub && s.spoke(i, verdicts[i]) {
 				return key, true
 			}
 		}
@@ -282,15 +277,26 @@ func (s *settling) changedKey(verdicts []plan.Verdict) (fieldmap.MatchKey, bool)
 	return fieldmap.MatchKey{}, false
 }
 
-// otherLinks names the hub record's open links with other objects.
-func (s *settling) otherLinks() []string {
+// spoke reports whether the record has another value of a field now than it
+// had, whoever owns the field.
+func (s *settling) spoke(i int, v plan.Verdict) bool {
+	if v.Kind == plan.Take {
+		return true
+	}
+	lf := s.fieldState(s.p.names.rules[s.p.r][i])
+	return v.Kind == plan.Tolerate && v.Reason == plan.Drift && lf.Seen != 0 && lf.Seen != v.Seen
+}
+
+// linksBeside names the hub record's open links with other objects than that
+// of a route.
+func (e *Engine) linksBeside(tx *state.Tx, route *fieldmap.Route, id state.HubID) []string {
 	var out []string
 	var l state.Link
-	for _, r := range s.p.opt.Mapping.Routes {
-		if r.Hub != s.p.r.Hub || r.Key() == s.p.r.Key() {
+	for _, r := range e.opt.Mapping.Routes {
+		if r.Hub != route.Hub || r.Key() == route.Key() {
 			continue
 		}
-		if ok, err := s.tx.Links(r.System, r.Object).Get(s.rec.ID, &l); ok && (err != nil || l.State != state.LinkClosed) {
+		if ok, err := tx.Links(r.System, r.Object).Get(id, &l); ok && (err != nil || l.State != state.LinkClosed) {
 			out = append(out, r.Key()+" "+l.Remote)
 		}
 	}

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"crmsyncd/fieldmap"
 	"crmsyncd/state"
 )
@@ -14,6 +16,12 @@ type names struct {
 	forms    map[*fieldmap.HubObject][]indexName // every indexed key of an object
 	systems  map[string]state.Num
 	external state.Num // the field state of our id in a target
+	computed state.Num // the source of a value that was worked out
+	// named are the hub fields by which references name records of an object.
+	named map[*fieldmap.HubObject][]*fieldmap.HubField
+	// joins are the routes whose records may turn out to be the same as those of
+	// a route, and are noted when they do: routes that list only what changed.
+	joins map[*fieldmap.Route][]*fieldmap.Route
 }
 
 // indexName is one match-key index: a hub field in one comparable form.
@@ -40,6 +48,7 @@ func (n *names) load(st *state.Store, m *fieldmap.Mapping) error {
 			}
 		}
 	}
+	n.loadNamed(m)
 	for _, r := range m.Routes {
 		if n.rules[r], err = st.Nums(ruleNames(r)...); err != nil {
 			return err
@@ -56,7 +65,10 @@ func (n *names) load(st *state.Store, m *fieldmap.Mapping) error {
 			return err
 		}
 	}
-	n.external, err = one(st.Nums("r:external_id"))
+	if n.external, err = one(st.Nums("r:external_id")); err != nil {
+		return err
+	}
+	n.computed, err = one(st.Nums("s:computed"))
 	return err
 }
 
@@ -101,3 +113,36 @@ func ruleNames(r *fieldmap.Route) []string {
 }
 
 func ruleName(f *fieldmap.Rule) string { return "r:" + f.Hub.Name + ">" + f.Remote.Name }
+
+// loadNamed indexes the fields by which references name records.
+func (n *names) loadNamed(m *fieldmap.Mapping) {
+	n.named = map[*fieldmap.HubObject][]*fieldmap.HubField{}
+	for _, r := range m.Routes {
+		for _, rule := range r.Fields {
+			if rule.RefKey == nil {
+				continue
+			}
+			to := m.Object(rule.Hub.RefTo)
+			n.addForm(to, rule.RefKey, fieldmap.Exact)
+			if !slices.Contains(n.named[to], rule.RefKey) {
+				n.named[to] = append(n.named[to], rule.RefKey)
+			}
+		}
+	}
+}
+
+// loadJoins finds, for each pull route, the others whose records may be the
+// same.
+func (n *names) loadJoins(m *fieldmap.Mapping, systems map[string]*System) {
+	n.joins = map[*fieldmap.Route][]*fieldmap.Route{}
+	for _, r := range m.Routes {
+		for _, other := range m.Routes {
+			if r.Direction != fieldmap.Pull || other.Direction != fieldmap.Pull || r.Hub != other.Hub || r.System == other.System || len(other.Match) == 0 {
+				continue
+			}
+			if sys := systems[other.System]; sys != nil && sys.Reader != nil && sys.Reader.Incremental(other.Object) {
+				n.joins[r] = append(n.joins[r], other)
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"crmsyncd/fieldmap"
@@ -15,33 +16,43 @@ import (
 // puller reads one object of one system and settles it in the hub.
 type puller struct {
 	*run
-	r        *fieldmap.Route
-	fields   []record.Field
-	costly   []int        // elements of fields that need a call per record
-	changed  map[int]bool // rules whose fingerprint is not the one last settled
-	pos      state.Position
-	readAt   time.Time // when the page under way was asked for
-	began    time.Time // when the pass began
-	seen     bitset    // hub ids whose record the listing brought
-	straight int       // observations settled without the spool so far
-	spool    *state.Spool
-	again    []string // records that must be read again by id
-	listed   int
-	rawBuf   []byte
-	today    string
+	r         *fieldmap.Route
+	fields    []record.Field
+	costly    []int     // elements of fields that need a call per record
+	standing            // where the route stands
+	readAt    time.Time // when the page under way was asked for
+	began     time.Time // when the pass began
+	seen      bitset    // hub ids whose record the listing brought
+	straight  int       // observations settled without the spool so far
+	spool     *state.Spool
+	late      *state.Spool // records that name a parent that is not there yet
+	final     bool         // parents that are not there now will not come in this run
+	again     []string     // records that must be read again by id
+	byID      bool         // what is settled was read by id, not listed
+	listed    int
+	rawBuf    []byte
+	today     string
+	suspended map[int]bool // rules whose remote field is gone (F19)
+	children  []*fieldmap.Route
 }
 
-// pullObject is one pull of one object.
-func pullObject(ctx context.Context, r *run, route *fieldmap.Route) error {
+func newPuller(r *run, route *fieldmap.Route) *puller {
+	st := r.opt.Store
 	p := &puller{
-		run: r, r: route, fields: route.ReadFields(), began: r.now(), changed: map[int]bool{},
-		spool: r.opt.Store.Spool("pull/" + route.Key()), today: r.today(),
+		run: r, r: route, fields: route.ReadFields(), began: r.now(),
+		spool: st.Spool("pull/" + route.Key()), late: st.Spool("late/" + route.Key()), today: r.today(),
 	}
 	for i, f := range p.fields {
 		if r.sys.Completer != nil && r.sys.Completer.Costly(route.Object, f) {
 			p.costly = append(p.costly, i)
 		}
 	}
+	return p
+}
+
+// pullObject is one pull of one object.
+func pullObject(ctx context.Context, r *run, route *fieldmap.Route) error {
+	p := newPuller(r, route)
 	if r.sys.Reader == nil {
 		return providers.Errorf(providers.Broken, "read "+route.Object, "%s cannot be read from", r.req.System)
 	}
@@ -51,97 +62,32 @@ func pullObject(ctx context.Context, r *run, route *fieldmap.Route) error {
 	if err := p.mergeSpool(ctx); err != nil {
 		return err
 	}
-	if err := p.loadPosition(); err != nil {
+	if err := p.loadStanding(); err != nil {
 		return err
 	}
-	if err := p.list(ctx); err != nil {
-		return err
+	for _, step := range []func(context.Context) error{p.lookAgain, p.list, p.mergeSpool, p.readWoken, p.settleLate, p.readAgain} {
+		if err := step(ctx); err != nil {
+			return err
+		}
 	}
-	if err := p.mergeSpool(ctx); err != nil {
-		return err
-	}
-	if err := p.readAgain(ctx); err != nil {
-		return err
-	}
-	if p.complete() && r.req.Full {
+	if p.req.Full {
 		if err := p.remove(ctx); err != nil {
 			return err
 		}
 	}
-	return p.savePosition()
-}
-
-// complete reports whether the listing was of everything.
-func (p *puller) complete() bool {
-	return p.req.Full || len(p.changed) > 0 || !p.sys.Reader.Incremental(p.r.Object)
-}
-
-// loadPosition reads where the route stands and which rules are not the ones
-// it was settled under.
-func (p *puller) loadPosition() error {
-	return p.opt.Store.View(func(tx *state.Tx) error {
-		pos, ok, err := tx.Position(p.req.System, p.r.Object)
-		if err != nil || !ok {
-			return err
-		}
-		p.pos = pos
-		for i, rule := range p.r.Fields {
-			if fp, known := pos.Fields[ruleName(rule)]; known && fp != rule.Fingerprint {
-				p.changed[i] = true
-			} else if !known {
-				p.changed[i] = true
-			}
-		}
-		return nil
-	})
-}
-
-// savePosition remembers the listing, after everything in it is settled or
-// held.
-func (p *puller) savePosition() error {
-	p.pos.Listed, p.pos.Took, p.pos.Complete = p.began, p.now().Sub(p.began), true
-	fields := fingerprints(p.r)
-	if old, known := p.pos.Fields[filterName]; known && !p.req.Full {
-		// Only a run that could remove has reckoned with the filter (F7).
-		fields[filterName] = old
+	if err := p.evaluate(ctx); err != nil {
+		return err
 	}
-	p.pos.Fields = fields
-	p.pos.Behind = nil
-	return p.opt.Store.Update(func(tx *state.Tx) error { return tx.SetPosition(p.req.System, p.r.Object, p.pos) })
-}
-
-func fingerprints(r *fieldmap.Route) map[string]uint64 {
-	out := map[string]uint64{filterName: filterFingerprint(r)}
-	for _, rule := range r.Fields {
-		out[ruleName(rule)] = rule.Fingerprint
-	}
-	return out
+	return p.save()
 }
 
 // list walks the listing page by page. Each page is durable before the next is
 // asked for.
 func (p *puller) list(ctx context.Context) error {
-	q := providers.Query{Object: p.r.Object, Fields: p.fields, Since: p.pos.Cursor, Full: p.req.Full}
-	if p.complete() {
-		q.Since = ""
-	}
-	last := false
-	p.readAt = p.now()
-	for page, err := range p.sys.Reader.Read(ctx, q) {
-		if err != nil {
-			return fmt.Errorf("read %s: %w", p.r.Object, err)
-		}
-		if err := p.page(ctx, &page); err != nil {
-			return err
-		}
-		last = page.Last
-		p.listed += len(page.Records)
-		p.progress(p.r.Object, "read", p.listed, page.Total)
-		if err := ctx.Err(); err != nil && !last {
-			return err
-		}
-		p.giveWay(ctx)
-		p.readAt = p.now()
+	q := providers.Query{Object: p.r.Object, Fields: p.fields, Since: p.cursor, Full: p.req.Full}
+	last, err := p.walk(ctx, p.sys.Reader.Read(ctx, q), true)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", p.r.Object, err)
 	}
 	if !last {
 		return providers.Errorf(providers.Transient, "read "+p.r.Object, "the listing ended before its last page")
@@ -149,10 +95,39 @@ func (p *puller) list(ctx context.Context) error {
 	return p.refuseEmpty()
 }
 
+// walk settles page after page and reports whether the last one was reached.
+// Only a listing that moves the position gives way between its pages.
+func (p *puller) walk(ctx context.Context, pages iter.Seq2[record.Page, error], moves bool) (last bool, err error) {
+	p.readAt = p.now()
+	for page, err := range pages {
+		if err != nil {
+			return false, err
+		}
+		if !moves {
+			page.Next = ""
+		}
+		if err := p.page(ctx, &page); err != nil {
+			return false, err
+		}
+		last = page.Last
+		if moves {
+			p.end = page.Next
+			p.listed += len(page.Records)
+			p.progress(p.r.Object, "read", p.listed, page.Total)
+			p.giveWay(ctx)
+		}
+		if err := ctx.Err(); err != nil && !last {
+			return false, err
+		}
+		p.readAt = p.now()
+	}
+	return last, nil
+}
+
 // refuseEmpty stops a route whose system suddenly has nothing: far more often a
 // fault than the truth (F6).
 func (p *puller) refuseEmpty() error {
-	if p.listed > 0 || !p.complete() {
+	if p.listed > 0 || !p.everything() {
 		return nil
 	}
 	open := 0
@@ -171,6 +146,14 @@ func (p *puller) refuseEmpty() error {
 // page settles one page: what did not change is left alone, the rest becomes
 // observations.
 func (p *puller) page(ctx context.Context, page *record.Page) error {
+	if len(page.Gone) > 0 {
+		if err := p.gone(ctx, page.Gone); err != nil {
+			return err
+		}
+	}
+	if !page.ReadAt.IsZero() {
+		p.readAt = page.ReadAt
+	}
 	fresh, err := p.unsettled(page.Records)
 	if err != nil {
 		return err
@@ -184,7 +167,14 @@ func (p *puller) page(ctx context.Context, page *record.Page) error {
 	}
 	p.count("read", len(page.Records))
 	p.count("unchanged", len(page.Records)-len(fresh))
-	return p.take(obs, page.Next)
+	p.count("ignored", page.Ignored)
+	if err := p.take(obs, page.Next, page.Total); err != nil {
+		return err
+	}
+	if len(p.again) >= removeBatch {
+		return p.readAgain(ctx)
+	}
+	return nil
 }
 
 // freshRecord is a record of a page that has to be looked at.
@@ -207,6 +197,10 @@ func (p *puller) unsettled(recs []record.Record) ([]freshRecord, error) {
 				p.seen.set(uint64(hub))
 			}
 			if ok && settled == raw && st == state.LinkOpen && !askAll && (!p.req.Full || links.Sound(hub)) {
+				continue
+			}
+			if !ok && p.stillExcluded(tx, recs[i].ID, raw) {
+				p.count("excluded", 1)
 				continue
 			}
 			fresh = append(fresh, freshRecord{i, raw})
@@ -239,29 +233,33 @@ func (p *puller) completeRecords(ctx context.Context, recs []record.Record, fres
 }
 
 // take makes observations durable: straight into the rows while they are few,
-// through the spool when they are many. The cursor moves with them.
-func (p *puller) take(obs []observation, next record.Cursor) error {
+// through the spool when they are many. The cursor moves with them, unless a
+// record of before has yet to be read again.
+func (p *puller) take(obs []observation, next record.Cursor, total int) error {
 	p.straight += len(obs)
-	if len(obs) == 0 && next == p.pos.Cursor {
+	if len(obs) == 0 && !p.moves(next) {
 		return nil
 	}
 	return p.opt.Store.Update(func(tx *state.Tx) error {
 		tx.OneOfMany()
-		if next != "" && next != p.pos.Cursor {
-			p.pos.Cursor = next
-			if err := tx.SetPosition(p.req.System, p.r.Object, p.pos); err != nil {
+		spools := p.straight > p.opt.Spool
+		if spools {
+			if err := p.spool.Append(tx, spoolEntries(obs)); err != nil {
 				return err
 			}
 		}
-		if p.straight > p.opt.Spool {
-			return p.spool.Append(tx, spoolEntries(obs))
-		}
 		for i := range obs {
+			if spools {
+				break
+			}
 			if err := p.settle(tx, &obs[i]); err != nil {
 				return fmt.Errorf("settle %s/%s: %w", p.r.Key(), obs[i].remote, err)
 			}
 		}
-		return nil
+		if !p.moves(next) {
+			return nil
+		}
+		return p.moveTo(tx, next, total)
 	})
 }
 
@@ -299,12 +297,12 @@ func (p *puller) mergeSpool(ctx context.Context) error {
 	}
 	// The rows were read under other rules, or are damaged: everything is read
 	// again from the start.
+	p.dropped = true
 	return p.opt.Store.Update(func(tx *state.Tx) error {
 		if err := p.spool.Drop(tx); err != nil {
 			return err
 		}
-		p.pos = state.Position{}
-		return tx.SetPosition(p.req.System, p.r.Object, p.pos)
+		return tx.SetPosition(p.req.System, p.r.Object, state.Position{})
 	})
 }
 
@@ -322,11 +320,19 @@ func (p *puller) readAgain(ctx context.Context) error {
 	if len(ids) == 0 || p.sys.Getter == nil {
 		return nil
 	}
+	return p.readByID(ctx, ids, nil)
+}
+
+// readByID reads records by id and settles them; done runs in the same
+// transaction.
+func (p *puller) readByID(ctx context.Context, ids []string, done func(*state.Tx) error) error {
 	p.readAt = p.now()
 	recs, _, err := p.sys.Getter.Get(ctx, p.r.Object, p.fields, ids)
 	if err != nil {
-		return fmt.Errorf("read %s again: %w", p.r.Object, err)
+		return fmt.Errorf("read %s by id: %w", p.r.Object, err)
 	}
+	p.byID = true
+	defer func() { p.byID = false }()
 	return p.opt.Store.Update(func(tx *state.Tx) error {
 		for i := range recs {
 			var raw record.Digest
@@ -336,7 +342,10 @@ func (p *puller) readAgain(ctx context.Context) error {
 				return err
 			}
 		}
-		return nil
+		if done == nil {
+			return nil
+		}
+		return done(tx)
 	})
 }
 

@@ -71,6 +71,8 @@ type item struct {
 	wait     bool             // the whole record waits
 	setExt   bool             // our id is part of this write
 	taken    *providers.Error // why a create was refused as a repeat
+	intent   uint64           // the batch of intents of its create
+	part     uint16           // where its intent is in there
 }
 
 // pushObject is one push of one object.

@@ -3,7 +3,9 @@ package engine
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"math"
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
@@ -17,10 +19,18 @@ type answer struct {
 	hub     state.HubID
 	remote  string
 	created bool
-	at      int64 // unix ms
+	at      int64  // unix ms
+	batch   uint64 // of the intent that says the fields; 0 where they stand here
+	part    uint16 // of that intent
 	fields  []state.LinkField
 	sent    []sentValue // journaled for an update; a create is one entry
 }
+
+// What the flag of a spooled answer says.
+const (
+	answerCreated = 1 << iota
+	answerRefers  // to an intent
+)
 
 // sentValue is one field that went out.
 type sentValue struct {
@@ -30,7 +40,12 @@ type sentValue struct {
 }
 
 func (p *pusher) answer(it *item, remote string, created bool) answer {
-	a := answer{hub: it.id, remote: remote, created: created, at: unixMilli(p.now()), fields: p.fieldStates(it)}
+	a := answer{hub: it.id, remote: remote, created: created, at: unixMilli(p.now())}
+	if created && p.spooling {
+		a.batch, a.part = it.intent, it.part
+		return a
+	}
+	a.fields = p.fieldStates(it)
 	if created {
 		return a
 	}
@@ -46,10 +61,17 @@ func (a *answer) append(b []byte) (_ []byte, err error) {
 	b = state.AppendString(b, a.remote)
 	flag := byte(0)
 	if a.created {
-		flag = 1
+		flag |= answerCreated
+	}
+	if a.batch != 0 {
+		flag |= answerRefers
 	}
 	b = append(b, flag)
 	b = binary.AppendVarint(b, a.at)
+	if a.batch != 0 {
+		b = binary.AppendUvarint(b, a.batch)
+		return binary.AppendUvarint(b, uint64(a.part)), nil
+	}
 	if b, err = state.AppendLinkFields(b, a.fields); err != nil {
 		return nil, err
 	}
@@ -73,12 +95,17 @@ func readAnswer(key, b []byte, a *answer) (err error) {
 	if len(b) == 0 {
 		return errShort
 	}
-	a.created, b = b[0] == 1, b[1:]
-	at, n := binary.Varint(b)
-	if n <= 0 {
+	flag := b[0]
+	a.created = flag&answerCreated != 0
+	at, n := binary.Varint(b[1:])
+	if n <= 0 || flag >= answerRefers<<1 {
 		return errShort
 	}
-	a.at, b = at, b[n:]
+	a.at, b = at, b[1+n:]
+	a.batch, a.part, a.fields, a.sent = 0, 0, a.fields[:0], a.sent[:0]
+	if flag&answerRefers != 0 {
+		return a.readPlace(b)
+	}
 	if a.fields, b, err = state.ReadLinkFields(b, a.fields[:0]); err != nil {
 		return err
 	}
@@ -87,7 +114,6 @@ func readAnswer(key, b []byte, a *answer) (err error) {
 		return errShort
 	}
 	b = b[n:]
-	a.sent = a.sent[:0]
 	for range count {
 		num, n := binary.Uvarint(b)
 		if n <= 0 || len(b) < n+1 {
@@ -99,6 +125,19 @@ func readAnswer(key, b []byte, a *answer) (err error) {
 		}
 		a.sent = append(a.sent, s)
 	}
+	return nil
+}
+
+// readPlace reads which intent says the fields.
+func (a *answer) readPlace(b []byte) (err error) {
+	if a.batch, b, err = state.ReadUvarint(b); err != nil {
+		return err
+	}
+	part, rest, err := state.ReadUvarint(b)
+	if err != nil || part > math.MaxUint16 || len(rest) > 0 || a.batch == 0 {
+		return errShort
+	}
+	a.part = uint16(part)
 	return nil
 }
 
@@ -153,17 +192,53 @@ func (p *pusher) mergeAnswers(ctx context.Context) error {
 		if err := readAnswer(en.Key, en.Data, &a); err != nil {
 			return err
 		}
+		if err := p.recall(tx, &a); err != nil {
+			return err
+		}
 		return p.applyAnswer(tx, &a)
 	})
 	if lostEntries(err) {
-		// The records are there; without links they are found again by our id.
+		// The records are there: they are found again by our id.
 		p.log.Error("answers are damaged in the state; the records are looked up again", "system", p.req.System, "object", p.r.Object, "err", err)
-		return p.opt.Store.Update(func(tx *state.Tx) error { return p.spool.Drop(tx) })
+		return p.opt.Store.Update(func(tx *state.Tx) error {
+			return errors.Join(tx.ReopenIntents(p.req.System, p.r.Object), p.spool.Drop(tx))
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("merge what was written to %s: %w", p.r.Object, err)
 	}
-	return nil
+	return p.dropAnswered()
+}
+
+// recall fetches what a create was sent from its intent. Where that is damaged,
+// the link knows no digest, and the record is read before anything else is
+// written to it.
+func (p *pusher) recall(tx *state.Tx, a *answer) (err error) {
+	if a.batch == 0 {
+		return nil
+	}
+	a.fields, err = tx.SentIntent(p.req.System, p.r.Object, a.batch, a.part, a.hub, a.fields)
+	if !errors.Is(err, state.ErrDamaged) {
+		return err
+	}
+	p.log.Error("what a record was made with is damaged in the state; it is read again", "system", p.req.System, "object", p.r.Object, "hub", a.hub, "err", err)
+	return tx.Hub(p.r.Hub.Name).Touch(a.hub)
+}
+
+// dropAnswered removes the intents that merged answers referred to.
+func (p *pusher) dropAnswered() error {
+	left := false
+	err := p.opt.Store.View(func(tx *state.Tx) error {
+		left = tx.HasAnswered(p.req.System, p.r.Object)
+		return nil
+	})
+	if err != nil || !left {
+		return err
+	}
+	return p.opt.Store.Update(func(tx *state.Tx) error {
+		tx.OneOfMany()
+		return tx.DropAnswered(p.req.System, p.r.Object)
+	})
 }
 
 // applyAnswer moves the link to what was confirmed. told becomes the digest of

@@ -65,13 +65,22 @@ func (p *pusher) outcome(items []*item, results []providers.Result, creating boo
 	return o
 }
 
+// closeIntents closes a batch of intents. In a large stage the answers refer to
+// it, so that what was sent is not stored twice.
+func (p *pusher) closeIntents(tx *state.Tx, batch uint64, answers []answer) error {
+	if p.spooling && len(answers) > 0 {
+		return tx.AnswerIntents(p.req.System, p.r.Object, batch)
+	}
+	return tx.CloseIntents(p.req.System, p.r.Object, batch)
+}
+
 // commitCreates keeps the answers to a batch of creates.
 func (p *pusher) commitCreates(ctx context.Context, f *flight) error {
 	o := p.outcome(f.items, f.results, true)
 	var doubt uint64
 	err := p.opt.Store.Update(func(tx *state.Tx) (err error) {
 		tx.OneOfMany()
-		if err := tx.CloseIntents(p.req.System, p.r.Object, f.intents); err != nil {
+		if err := p.closeIntents(tx, f.intents, o.answers); err != nil {
 			return err
 		}
 		if len(o.doubtful) > 0 {

@@ -133,6 +133,9 @@ func (p *pusher) prepareCreates(_ context.Context, f *flight) error {
 	return p.opt.Store.Update(func(tx *state.Tx) (err error) {
 		tx.OneOfMany()
 		f.intents, err = tx.PutIntents(p.req.System, p.r.Object, in)
+		for i, it := range f.items {
+			it.intent, it.part = f.intents, in[i].Part
+		}
 		return err
 	})
 }

@@ -175,12 +175,17 @@ func (p *puller) closeLink(tx *state.Tx, hub state.HubID, why state.CloseReason)
 	if err := links.Put(&l); err != nil {
 		return err
 	}
-	if err := tx.Journal([]state.JournalEntry{{
-		Run: p.rec.ID, At: p.now().Unix(), Object: p.r.Hub.Name, Hub: hub, System: p.names.systems[p.req.System],
-		Remote: l.Remote, Reason: "left_scope", Config: p.opt.Config,
-	}}); err != nil {
+	if err := tx.Journal([]state.JournalEntry{p.entryOf(hub, l.Remote, "left_scope")}); err != nil {
 		return err
 	}
+	if err := p.left(tx, hub); err != nil {
+		return err
+	}
+	return p.outOfScope(tx, hub)
+}
+
+// outOfScope lets a hub record leave scope with its last pulling link.
+func (p *puller) outOfScope(tx *state.Tx, hub state.HubID) error {
 	if p.pulledElsewhere(tx, p.r, hub) {
 		return nil
 	}

@@ -57,7 +57,13 @@ func (e *Engine) pass(ctx context.Context, flow string, req Request,
 		return r.rec, fmt.Errorf("record the run: %w", err)
 	}
 	before := sys.Provider.Usage().Calls
-	err := r.objects(ctx, one)
+	err := r.reckonDue(ctx)
+	if err == nil {
+		err = r.events(ctx)
+	}
+	if err == nil {
+		err = r.objects(ctx, one)
+	}
 	r.finish(before, err)
 	if perr := e.opt.Store.Update(func(tx *state.Tx) error { return tx.PutRun(r.rec) }); perr != nil {
 		err = errors.Join(err, fmt.Errorf("record the run: %w", perr))

@@ -44,6 +44,9 @@ type settling struct {
 	isNew   bool // the hub record is about to be made
 	met     bool // the link is about to be made
 	lost    bool
+	owned   bool          // the owner of a field said the same as another system before it
+	late    bool          // it names a parent by a key that may come later in this run
+	parents []state.HubID // whose computed fields looked at the record before
 	holds   []state.Hold
 	entries []state.JournalEntry
 }
@@ -56,9 +59,12 @@ func (p *puller) settle(tx *state.Tx, o *observation) error {
 		return err
 	}
 	if linked && s.tooOld() {
-		p.again = append(p.again, o.remote)
+		if !p.byID { // else the next full run settles it
+			p.again = append(p.again, o.remote)
+		}
 		return nil
 	}
+	s.parents = p.parentsOf(&s.rec)
 	in, err := s.inScope()
 	if err != nil {
 		return err
@@ -74,7 +80,10 @@ func (p *puller) settle(tx *state.Tx, o *observation) error {
 			return s.close(err)
 		}
 	}
-	return s.close(s.decide())
+	if err := s.close(s.decide()); err != nil || !s.late {
+		return err
+	}
+	return p.postpone(tx, o)
 }
 
 // find loads the link and the hub record of the observation.
@@ -114,70 +123,6 @@ func (s *settling) value(remote string) record.Value {
 		return record.Value{}
 	}
 	return s.o.values[i].value
-}
-
-// inScope applies the route's filter.
-func (s *settling) inScope() (bool, error) {
-	if s.parentExcluded() {
-		return false, nil
-	}
-	if s.p.r.Filter == nil {
-		return true, nil
-	}
-	ok, err := s.p.r.Filter.Match(s.value, fieldmap.Scope{Today: s.p.today})
-	if err != nil {
-		return false, fmt.Errorf("filter of %s: %w", s.p.r.Key(), err)
-	}
-	return ok, nil
-}
-
-// parentExcluded reports whether the record belongs to one that the filter of
-// its own route excludes: children share its state.
-func (s *settling) parentExcluded() bool {
-	for i, rule := range s.p.r.Fields {
-		if !isParent(rule) {
-			continue
-		}
-		route := s.p.routeOf(rule.Hub.RefTo)
-		elems := s.o.values[i].value.Elems()
-		if route == nil || len(elems) != 1 {
-			continue
-		}
-		if _, ok := s.tx.ExcludedRow(route.System, route.Object, elems[0]); ok {
-			return true
-		}
-	}
-	return false
-}
-
-// leave marks a linked record that fails its filter. Nothing is taken from it
-// or written to it until it returns, or a full run closes its link (R127, R128).
-// Its row among the excluded ones speaks for its children.
-func (s *settling) leave() error {
-	if s.link.State == state.LinkOpen {
-		s.link.State, s.link.Raw = state.LinkLeaving, 0
-		s.p.count("leaving", 1)
-		if err := s.links.Put(&s.link); err != nil {
-			return err
-		}
-	}
-	return s.excludedRow()
-}
-
-// exclude leaves out a record that was never in.
-func (s *settling) exclude() error {
-	s.p.count("excluded", 1)
-	return s.excludedRow()
-}
-
-// excludedRow leaves a small row, so that a question about the record can be
-// answered.
-func (s *settling) excludedRow() error {
-	if s.p.r.Filter == nil {
-		return nil // its parent's row speaks for it
-	}
-	return s.tx.Exclude(s.p.req.System, s.p.r.Object, s.o.remote,
-		state.Excluded{Clause: s.p.r.Filter.Source(), Digest: s.o.raw})
 }
 
 // isParent reports whether the record cannot be without the one that this
@@ -223,7 +168,9 @@ func (s *settling) close(err error) error {
 			return err
 		}
 	}
-	s.p.count("held", held)
+	if !s.late {
+		s.p.count("held", held)
+	}
 	for _, h := range s.tx.HoldsOf(s.p.req.System, s.p.r.Object, 0, s.o.remote) {
 		if !standing[h.Key()] {
 			if err := s.tx.DeleteHold(h.Key()); err != nil {
@@ -261,7 +208,7 @@ func (s *settling) decide() error {
 // settled, for it spares looking at the record again.
 func (s *settling) write(changed bool) error {
 	p := s.p
-	returned := s.link.State != state.LinkOpen
+	returned := s.link.State != state.LinkOpen && !s.isNew
 	if s.isNew {
 		id, err := s.hub.NextID()
 		if err != nil {
@@ -285,10 +232,10 @@ func (s *settling) write(changed bool) error {
 		p.count("new", 1)
 	case changed:
 		p.count("changed", 1)
-	default:
+	case !p.final:
 		p.count("unchanged", 1)
 	}
-	if changed || s.isNew || s.met || returned || s.rec.State != state.HubActive {
+	if changed || s.owned || s.isNew || s.met || returned || s.rec.State != state.HubActive {
 		s.rec.State = state.HubActive
 		if err := s.hub.Put(&s.rec, p.indexKeys(p.r.Hub, &s.rec)); err != nil {
 			return err
@@ -297,10 +244,7 @@ func (s *settling) write(changed bool) error {
 	if err := s.links.Put(&s.link); err != nil {
 		return err
 	}
-	if _, ok := s.tx.ExcludedRow(p.req.System, p.r.Object, s.o.remote); ok {
-		return s.tx.Include(p.req.System, p.r.Object, s.o.remote)
-	}
-	return nil
+	return s.announce(changed, returned)
 }
 
 // lostDigest stands for a digest that is not known. No value has it but by a
@@ -332,6 +276,9 @@ func (s *settling) apply(verdicts []plan.Verdict) (changed bool) {
 			}
 		}
 		s.link.Set(state.LinkField{Field: rules[i], Seen: v.Seen, Told: v.Told, Note: note})
+		if v.Kind == plan.Agree && rule.Owned {
+			s.owned = s.rec.Attribute(fields[rule.Hub.Index], source) || s.owned
+		}
 		if v.Kind != plan.Take {
 			continue
 		}

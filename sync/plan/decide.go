@@ -161,8 +161,9 @@ func (s *sides) pulledBy(why Reason) Verdict {
 		return s.tolerate(BlankIgnored)
 	// Where an owner decides, a lone change by another would be taken by no
 	// other, so the sides could never agree again: it is drift. A blank that the
-	// owner left is its word too.
-	case !s.Rule.Owned && h.Owner != "" && h.Policy == "" && (s.Ours.IsSet() || s.OursOwned):
+	// owner left is its word too. A value that the owner never had its say about
+	// follows the system that gave it.
+	case !s.Rule.Owned && h.Owner != "" && h.Policy == "" && !s.OursTheirs && (s.Ours.IsSet() || s.OursOwned):
 		return s.tolerate(Drift)
 	}
 	return s.take(why)

@@ -95,6 +95,7 @@ type Field struct {
 	RuleChanged bool          // the rule is not the one that the link was last reckoned with
 	Tolerated   bool          // the sides differ and it is settled that they may
 	OursOwned   bool          // the hub's value came from the field's owner
+	OursTheirs  bool          // the hub's value came from this system, and the owner never said the same
 	Creating    bool          // the record is about to be made in their system
 	Found       bool          // the record was found there, not made by us (D21)
 }

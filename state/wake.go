@@ -1,0 +1,64 @@
+package state
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+)
+
+// WakeKind says how a record is to be read out of turn.
+type WakeKind byte
+
+// The kinds of waking. Their letters are stored.
+const (
+	WakeRecord WakeKind = 'r' // the record of this remote id
+	WakeParent WakeKind = 'p' // the records that belong to the parent of this remote id
+)
+
+func (tx *Tx) wakes(system, object string) *table { return tx.table("wake", system, object) }
+
+func wakeKey(kind WakeKind, remote string) []byte { return append([]byte{byte(kind)}, remote...) }
+
+// Wake notes that the next pull of an object is to read records that did not
+// change themselves.
+func (tx *Tx) Wake(system, object string, kind WakeKind, remote string) error {
+	at := binary.AppendVarint(nil, tx.s.now().UnixMilli())
+	return tx.wakes(system, object).put(wakeKey(kind, remote), at)
+}
+
+// Wakes returns the first remote ids that were noted, at most limit of them;
+// all where limit is 0.
+func (tx *Tx) Wakes(system, object string, kind WakeKind, limit int) ([]string, error) {
+	var out []string
+	err := tx.wakes(system, object).walk(nil, []byte{byte(kind)}, func(key, _ []byte, _ error) error {
+		if limit > 0 && len(out) == limit {
+			return ErrStop
+		}
+		out = append(out, string(key[1:]))
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what is to be read again of %s/%s: %w", system, object, err)
+	}
+	return out, nil
+}
+
+// Unwake forgets a note.
+func (tx *Tx) Unwake(system, object string, kind WakeKind, remote string) error {
+	return tx.wakes(system, object).del(wakeKey(kind, remote))
+}
+
+// UnwakeBefore forgets the notes of a kind that were made before a time: what
+// they name was read since.
+func (tx *Tx) UnwakeBefore(system, object string, kind WakeKind, before time.Time) error {
+	t := tx.wakes(system, object)
+	return t.walk(nil, []byte{byte(kind)}, func(key, payload []byte, damage error) error {
+		if at, _ := binary.Varint(payload); damage != nil || at >= before.UnixMilli() {
+			return nil
+		}
+		return t.del(key)
+	})
+}
+
+// UnwakeAll forgets all notes of one object.
+func (tx *Tx) UnwakeAll(system, object string) error { return tx.wakes(system, object).drop() }

@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/fieldmap/record"
+	"crmsyncd/providers"
+	"crmsyncd/state"
+)
+
+// eventsObject stands for the events in a run, beside its objects.
+const eventsObject = "events"
+
+// events reads what no listing shows: that records were deleted or merged. It
+// comes first, so that the listings find the links as they are now. A system
+// that refuses to tell costs the run nothing: a full run finds what is missing.
+func (r *run) events(ctx context.Context) error {
+	if r.sys.Events == nil || r.flow != "pull" || r.req.Backfill {
+		return nil
+	}
+	if err := r.preflight(ctx); err != nil {
+		return nil //nolint:nilerr // the objects say so themselves
+	}
+	key := "events:" + r.req.System
+	var since record.Cursor
+	_ = r.opt.Store.View(func(tx *state.Tx) error { since = record.Cursor(tx.Meta(key)); return nil })
+	r.rec.Objects = append(r.rec.Objects, state.RunObject{Object: eventsObject, Counts: map[string]int{}, Status: StatusDone})
+	r.obj = &r.rec.Objects[len(r.rec.Objects)-1]
+	for page, err := range r.sys.Events.Events(ctx, since) {
+		if err == nil {
+			err = r.opt.Store.Update(func(tx *state.Tx) error { return r.takeEvents(tx, key, &page) })
+		}
+		if err == nil {
+			continue
+		}
+		if reachesSystem(err) {
+			return fmt.Errorf("read the events of %s: %w", r.req.System, err)
+		}
+		r.obj.Status, r.obj.Note = StatusFailed, err.Error()
+		r.log.Warn("events not read; deletes and merges are noticed by the next full run", "system", r.req.System, "err", err)
+		break
+	}
+	if len(r.obj.Counts) == 0 && r.obj.Status == StatusDone {
+		r.rec.Objects = r.rec.Objects[:len(r.rec.Objects)-1]
+	}
+	return nil
+}
+
+// takeEvents settles one page of events and remembers how far they were read.
+func (r *run) takeEvents(tx *state.Tx, key string, page *providers.EventPage) error {
+	for i := range page.Events {
+		ev := &page.Events[i]
+		route := r.opt.Mapping.Route(r.req.System, ev.Object)
+		if route == nil || route.Direction != fieldmap.Pull || ev.Kind == providers.EventUpdated {
+			continue
+		}
+		p := newPuller(r, route)
+		p.children = p.loadedChildren(tx)
+		if err := p.event(tx, ev); err != nil {
+			return fmt.Errorf("%s %s: %w", route.Key(), ev.ID, err)
+		}
+	}
+	if page.Next == "" {
+		return nil
+	}
+	return tx.SetMeta(key, []byte(page.Next))
+}
+
+// event settles that a record was deleted or merged.
+func (p *puller) event(tx *state.Tx, ev *providers.Event) error {
+	links := tx.Links(p.req.System, p.r.Object)
+	id, ok := links.ByRemote(ev.ID)
+	if !ok {
+		return nil
+	}
+	var l state.Link
+	if found, err := links.Get(id, &l); err != nil || !found || l.State == state.LinkClosed {
+		return nil //nolint:nilerr // a damaged link is settled when its record is read
+	}
+	if ev.Kind == providers.EventMerged && ev.Into != "" {
+		return p.merged(tx, l, ev.Into)
+	}
+	return p.leave(tx, &l)
+}
+
+// merged settles that a record was merged into another one. The link moves
+// there; if that is linked already, the loser's is closed and its hub record
+// held, for hub records are never merged (F11).
+func (p *puller) merged(tx *state.Tx, l state.Link, into string) error {
+	links := tx.Links(p.req.System, p.r.Object)
+	if err := p.wakeChildren(tx, into); err != nil {
+		return err
+	}
+	var other state.Link
+	winner, ok := links.ByRemote(into)
+	if ok {
+		if found, err := links.Get(winner, &other); err == nil && found && other.State == state.LinkClosed {
+			if err := links.Delete(winner); err != nil {
+				return err
+			}
+			ok = false
+		}
+	}
+	if ok {
+		return p.mergedAway(tx, l, winner, into)
+	}
+	if err := links.Delete(l.Hub); err != nil {
+		return err
+	}
+	from := l.Remote
+	l.Remote, l.Version, l.Raw, l.State = into, 0, 0, state.LinkOpen
+	for i := range l.Fields {
+		l.Fields[i].Seen, l.Fields[i].Told, l.Fields[i].Note = lostDigest, lostDigest, 0
+	}
+	if err := links.Put(&l); err != nil {
+		return err
+	}
+	p.count("moved", 1)
+	if err := tx.Wake(p.req.System, p.r.Object, state.WakeRecord, into); err != nil {
+		return err
+	}
+	return tx.Journal([]state.JournalEntry{p.entryOf(l.Hub, from, "merged_into "+into)})
+}
+
+// mergedAway closes the link of a record whose successor is linked elsewhere.
+func (p *puller) mergedAway(tx *state.Tx, l state.Link, winner state.HubID, into string) error {
+	l.State, l.Close, l.ClosedAt, l.Raw, l.Successor = state.LinkClosed, state.ClosedMerged, p.now().Unix(), 0, into
+	if err := tx.Links(p.req.System, p.r.Object).Put(&l); err != nil {
+		return err
+	}
+	p.count("merged", 1)
+	err := tx.PutHold(state.Hold{
+		System: p.req.System, Object: p.r.Object, Hub: l.Hub, Reason: HoldMerged,
+		Detail:     fmt.Sprintf("%s was merged into %s, which is %s/%s", l.Remote, into, p.r.Hub.Name, winner),
+		Candidates: hubNames(p.r.Hub.Name, []state.HubID{l.Hub, winner}), Run: p.rec.ID, Since: p.now(), Last: p.now(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := tx.Journal([]state.JournalEntry{p.entryOf(l.Hub, l.Remote, HoldMerged)}); err != nil {
+		return err
+	}
+	return p.outOfScope(tx, l.Hub)
+}
+
+func (p *puller) entryOf(hub state.HubID, remote, reason string) state.JournalEntry {
+	return state.JournalEntry{
+		Run: p.rec.ID, At: p.now().Unix(), Object: p.r.Hub.Name, Hub: hub, System: p.names.systems[p.req.System],
+		Remote: remote, Reason: reason, Config: p.opt.Config,
+	}
+}

@@ -1,0 +1,205 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/fieldmap/record"
+	"crmsyncd/providers"
+	"crmsyncd/state"
+)
+
+// A listing of what changed leaves out records whose verdict changes though
+// they do not: a child whose parent entered the scope, a record held until
+// another one appears, a filter that asks about another system. Whatever makes
+// such a change notes the record, in the same transaction, and the object's next
+// pull reads it by id (D5, R121).
+
+// manyParents is how many parents may enter before reading all children is
+// cheaper than asking for each parent's.
+const manyParents = 500
+
+// loadedChildren returns the routes of this system whose records belong to
+// those of this route and are already listed by what changed. The first load of
+// the others brings everything anyway.
+func (p *puller) loadedChildren(tx *state.Tx) []*fieldmap.Route {
+	var out []*fieldmap.Route
+	for _, route := range p.opt.Mapping.RoutesOf(p.req.System) {
+		if route.Direction != fieldmap.Pull || p.sys.Reader == nil || !p.sys.Reader.Incremental(route.Object) {
+			continue
+		}
+		if rule := parentRule(route); rule == nil || rule.Hub.RefTo != p.r.Hub.Name {
+			continue
+		}
+		if pos, ok, err := tx.Position(route.System, route.Object); ok && err == nil && (pos.Complete || pos.Cursor != "") {
+			out = append(out, route)
+		}
+	}
+	return out
+}
+
+// parentRule returns the rule whose field names the record's parent, nil if the
+// route has none.
+func parentRule(r *fieldmap.Route) *fieldmap.Rule {
+	for _, rule := range r.Fields {
+		if isParent(rule) {
+			return rule
+		}
+	}
+	return nil
+}
+
+// wakeChildren notes that the children of a parent are to be read: it entered
+// the scope.
+func (p *puller) wakeChildren(tx *state.Tx, remote string) error {
+	for _, child := range p.children {
+		if err := tx.Wake(child.System, child.Object, state.WakeParent, remote); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// knownEvent is what a record waits for that names another one of its system.
+func knownEvent(system, object, remote string) string {
+	return "known " + system + "/" + object + "/" + remote
+}
+
+// keyEvent is what a record waits for that names another one by a key.
+func (e *Engine) keyEvent(f *fieldmap.HubField, v record.Value) string {
+	return fmt.Sprintf("key %s/%s/%x", f.Object, f.Name, uint64(e.key.Value(f.Type, v)))
+}
+
+// tell notes the pulled records that wait for an event.
+func (e *Engine) tell(tx *state.Tx, event string) error {
+	for _, h := range tx.HoldsFor(event) {
+		if h.Remote == "" {
+			continue
+		}
+		if err := tx.Wake(h.System, h.Object, state.WakeRecord, h.Remote); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readWoken reads what was noted since the last pull.
+func (p *puller) readWoken(ctx context.Context) error {
+	if !p.incremental() {
+		return p.forgetWoken() // the listing brought it
+	}
+	if p.req.Full {
+		if err := p.opt.Store.Update(func(tx *state.Tx) error {
+			return tx.UnwakeBefore(p.req.System, p.r.Object, state.WakeParent, p.began)
+		}); err != nil {
+			return err
+		}
+	}
+	if err := p.readChildren(ctx); err != nil {
+		return err
+	}
+	if p.sys.Getter == nil {
+		return nil
+	}
+	for {
+		ids, err := p.woken(state.WakeRecord, removeBatch)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		if err := p.readByID(ctx, ids, p.unwake(state.WakeRecord, ids)); err != nil {
+			return err
+		}
+	}
+}
+
+// forgetWoken drops all notes.
+func (p *puller) forgetWoken() error {
+	for _, kind := range []state.WakeKind{state.WakeRecord, state.WakeParent} {
+		ids, err := p.woken(kind, 1)
+		if err != nil {
+			return err
+		}
+		if len(ids) > 0 {
+			return p.opt.Store.Update(func(tx *state.Tx) error { return tx.UnwakeAll(p.req.System, p.r.Object) })
+		}
+	}
+	return nil
+}
+
+func (p *puller) woken(kind state.WakeKind, limit int) (ids []string, err error) {
+	err = p.opt.Store.View(func(tx *state.Tx) error {
+		ids, err = tx.Wakes(p.req.System, p.r.Object, kind, limit)
+		return err
+	})
+	return ids, err
+}
+
+func (p *puller) unwake(kind state.WakeKind, ids []string) func(*state.Tx) error {
+	return func(tx *state.Tx) error {
+		for _, id := range ids {
+			if err := tx.Unwake(p.req.System, p.r.Object, kind, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// readChildren reads the records of parents that entered the scope: by parent,
+// or all of them where the parents are many.
+func (p *puller) readChildren(ctx context.Context) error {
+	parents, err := p.woken(state.WakeParent, manyParents+1)
+	if err != nil || len(parents) == 0 {
+		return err
+	}
+	q := providers.Query{Object: p.r.Object, Fields: p.fields}
+	pages := p.sys.Reader.Read(ctx, q)
+	if rule := parentRule(p.r); len(parents) <= manyParents && p.sys.Children != nil && rule != nil {
+		pages = p.sys.Children.ReadChildren(ctx, q, rule.Remote.Name, parents)
+	} else if parents, err = p.woken(state.WakeParent, 0); err != nil {
+		return err
+	}
+	last, err := p.walk(ctx, pages, false)
+	if err != nil {
+		return fmt.Errorf("read %s of parents that entered: %w", p.r.Object, err)
+	}
+	if !last {
+		return providers.Errorf(providers.Transient, "read "+p.r.Object, "the listing ended before its last page")
+	}
+	if err := p.mergeSpool(ctx); err != nil {
+		return err
+	}
+	p.count("entered", len(parents))
+	return p.opt.Store.Update(p.unwake(state.WakeParent, parents))
+}
+
+// settleLate settles once more the records that named a parent by a key before
+// it was there. Those whose parent did not come wait for it.
+func (p *puller) settleLate(ctx context.Context) error {
+	p.final = true
+	defer func() { p.final = false }()
+	var o observation
+	err := p.late.Merge(ctx, 0, func(tx *state.Tx, en state.Entry) error {
+		if err := readObservation(en.Key, en.Data, &o); err != nil {
+			return err
+		}
+		if o.fingerprint != p.r.Fingerprint {
+			return nil // it waits for its parent's event, or for the pass of the changed rule
+		}
+		return p.settle(tx, &o)
+	})
+	if lostEntries(err) {
+		p.log.Error("records that wait for their parent are damaged in the state; they are read again when it comes", "system", p.req.System, "object", p.r.Object, "err", err)
+		return p.opt.Store.Update(p.late.Drop)
+	}
+	if err != nil {
+		return fmt.Errorf("settle what came before its parent of %s: %w", p.r.Object, err)
+	}
+	return nil
+}
+
+// postpone keeps a record for settleLate.
+func (p *puller) postpone(tx *state.Tx, o *observation) error {
+	return p.late.Append(tx, []state.Entry{{Key: []byte(o.remote), Data: o.append(nil)}})
+}

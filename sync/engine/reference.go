@@ -1,0 +1,135 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/fieldmap/record"
+	"crmsyncd/state"
+)
+
+// reference turns what names another record of their system into a hub id.
+func (s *settling) reference(rule *fieldmap.Rule, v record.Value) (record.Value, *fault) {
+	if rule.RefKey != nil {
+		return s.referenceByKey(rule, v)
+	}
+	ids := v.Elems()
+	if len(ids) == 0 {
+		return v, nil
+	}
+	if len(ids) > 1 && isParent(rule) {
+		reason := HoldAmbiguous
+		if rule.Hub.Object == "contact" {
+			reason = HoldManyCustomers
+		}
+		return v, &fault{reason: reason, detail: "linked to " + strings.Join(ids, ", "), record: true}
+	}
+	unknown := &fault{reason: HoldParentUnknown, detail: rule.Remote.Name + " names " + ids[0] + ", which the hub does not hold", record: isParent(rule)}
+	route := s.p.routeOf(rule.Hub.RefTo)
+	if route == nil {
+		return v, unknown
+	}
+	links := s.tx.Links(route.System, route.Object)
+	id, _, st, ok := links.Peek(ids[0])
+	// A user who left stays the one that records name (R111).
+	if ok && (st != state.LinkClosed || route.Hub.Name == fieldmap.User) {
+		return record.Of(id.String()), nil
+	}
+	if route.Hub.Name == fieldmap.User {
+		return s.placeholder(route, ids[0])
+	}
+	unknown.event = knownEvent(route.System, route.Object, ids[0])
+	return v, unknown
+}
+
+// placeholder makes a hub user for one that nobody knows, so that the reference
+// does not break (R113). If the user is read after all, it gets its values.
+func (s *settling) placeholder(route *fieldmap.Route, remote string) (record.Value, *fault) {
+	p := s.p
+	broken := func(err error) (record.Value, *fault) {
+		return record.Value{}, &fault{reason: HoldBadValue, detail: "make a placeholder for user " + remote + ": " + err.Error()}
+	}
+	users := s.tx.Hub(route.Hub.Name)
+	id, err := users.NextID()
+	if err != nil {
+		return broken(err)
+	}
+	rec := state.HubRecord{ID: id, State: state.HubActive}
+	if f := route.Hub.Field(fieldmap.Name); f != nil {
+		rec.Set(p.names.fields[route.Hub][f.Index], record.Of("unknown user "+remote), p.names.systems[p.req.System], p.now().Unix(), 0)
+	}
+	if err := users.Put(&rec, p.indexKeys(route.Hub, &rec)); err != nil {
+		return broken(err)
+	}
+	if err := s.tx.Links(route.System, route.Object).Put(&state.Link{Hub: id, Remote: remote, Origin: state.OriginFound}); err != nil {
+		return broken(err)
+	}
+	p.count("placeholders", 1)
+	s.entries = append(s.entries, state.JournalEntry{
+		Run: p.rec.ID, At: p.now().Unix(), Object: route.Hub.Name, Hub: id, System: p.names.systems[p.req.System],
+		Remote: remote, Reason: "placeholder", Config: p.opt.Config,
+	})
+	return record.Of(id.String()), nil
+}
+
+// longestChain bounds how far up parents are followed.
+const longestChain = 64
+
+// referenceByKey finds the record that their value names by a key: the account
+// whose account_id stands in a field of the child (R83).
+func (s *settling) referenceByKey(rule *fieldmap.Rule, v record.Value) (record.Value, *fault) {
+	if !v.IsSet() {
+		return v, nil
+	}
+	hits, err := s.hubHitsOf(s.tx.Hub(rule.Hub.RefTo), s.p.opt.Mapping.Object(rule.Hub.RefTo), fieldmap.MatchKey{Hub: rule.RefKey}, v)
+	switch {
+	case err != nil:
+		return v, &fault{reason: HoldBadValue, detail: "look the parent up: " + err.Error()}
+	case len(hits) > 1:
+		return v, &fault{
+			reason: HoldAmbiguous, detail: "several hub records have the " + rule.RefKey.Name + " that " + rule.Remote.Name + " names",
+			candidates: hubNames(rule.Hub.RefTo, hits), event: s.p.keyEvent(rule.RefKey, v),
+		}
+	case len(hits) == 0:
+		s.late = !s.p.final
+		return v, &fault{
+			reason: HoldParentUnknown, detail: rule.Remote.Name + " names a " + rule.RefKey.Name + " that the hub does not hold",
+			event: s.p.keyEvent(rule.RefKey, v),
+		}
+	}
+	if chain := s.cycle(rule, hits[0]); chain != nil {
+		return v, &fault{
+			reason: HoldBadValue, candidates: hubNames(rule.Hub.RefTo, chain),
+			detail: fmt.Sprintf("%s would make the record its own ancestor: %s", rule.Remote.Name, strings.Join(hubNames(rule.Hub.RefTo, chain), " → ")),
+		}
+	}
+	return record.Of(hits[0].String()), nil
+}
+
+// cycle returns the chain from the record over its new parent back to itself,
+// nil where there is none. A chain too long to follow counts as one.
+func (s *settling) cycle(rule *fieldmap.Rule, parent state.HubID) []state.HubID {
+	if s.isNew || rule.Hub.RefTo != s.p.r.Hub.Name {
+		return nil
+	}
+	field := s.p.names.fields[s.p.r.Hub][rule.Hub.Index]
+	chain := []state.HubID{s.rec.ID}
+	var rec state.HubRecord
+	for id := parent; len(chain) <= longestChain; {
+		chain = append(chain, id)
+		if id == s.rec.ID {
+			return chain
+		}
+		if ok, err := s.hub.Get(id, &rec); !ok || err != nil {
+			return nil
+		}
+		next, err := state.ParseHubID(rec.Get(field).Text())
+		if err != nil {
+			return nil
+		}
+		id = next
+	}
+	return slices.Clip(chain)
+}
