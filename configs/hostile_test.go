@@ -66,7 +66,7 @@ func manyKeys(n int) string {
 func TestHostileFilesAreRefusedSoon(t *testing.T) {
 	t.Parallel()
 	for name, text := range hostile() {
-		for _, file := range []string{"crmsyncd.yaml", "hub.yaml", "routes/qbench.yaml"} {
+		for _, file := range []string{"crmsyncd.yaml", "hub.yaml", "routes/qbench.yaml", "routes/close.yaml"} {
 			t.Run(name+" as "+file, func(t *testing.T) {
 				files := shipped(t)
 				files[file] = &fstest.MapFile{Data: []byte(text)}

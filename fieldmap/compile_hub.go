@@ -243,6 +243,10 @@ func (c *compilation) fieldValues(at place, f *HubField, spec HubFieldSpec) {
 		c.fail(at.at("values"), fmt.Sprintf("values are for picklists, and %s is of type %s", f.Name, f.Type), "")
 		return
 	}
+	if f.Object == Task && f.Core {
+		c.fail(at.at("values"), "the values of task.status are open and closed", "map each system's own with values: in its route") // D10
+		return
+	}
 	f.Values = nil
 	for _, text := range spec.Values {
 		v, err := record.Canonical(record.Text, text)

@@ -374,3 +374,50 @@ func TestR73_NothingFlipsBefore(t *testing.T) {
 		}
 	})
 }
+
+// FuzzComputed: whatever an admin writes ends in a rule or in problems; a rule
+// gives one answer whatever the order, and keeps it until its next flip.
+func FuzzComputed(f *testing.F) {
+	f.Add("start_date < today && end_date >= today", "", "max(end_date)", "keep", "2026-11-22", "2026-12-01")
+	f.Add("", "-end_date", "first(start_date)", "2026-01-01", "9999-12-31", "0001-01-01")
+	f.Add(`today == "2026-11-25" ? end_date != nil : true`, "name", "last(end_date)", "clear", "", "2026-11-24")
+	f.Add("any([1], today > signed)", "", "min( end_date )", "0", "2026-02-29", "x")
+	f.Fuzz(func(t *testing.T, where, sort, pick, whenNone, start, end string) {
+		c := withOpportunities()
+		c.field(fieldmap.HubFieldSpec{Name: "result", Type: "date", Computed: &fieldmap.ComputedSpec{
+			From: "opportunity", Where: where, Sort: sort, Pick: pick, WhenNone: whenNone,
+		}})
+		m, problems := c.compile()
+		if fieldmap.Failed(problems) {
+			return
+		}
+		rule := m.Object("account").Field("result").Computed
+		date := func(text string) string {
+			v, err := record.Canonical(record.Date, text)
+			if err != nil {
+				return ""
+			}
+			return v.Text()
+		}
+		rows := children(term(date(start), date(end)), term(date(end), date(start)), map[string]string{"name": "x"})
+		turned := []fieldmap.Child{rows[2], rows[0], rows[1]}
+		want, keep, err := rule.Eval(rows, today)
+		next := rule.NextFlip(rows, today)
+		if next != "" && next <= today {
+			t.Fatalf("the next flip is on %s", next)
+		}
+		if other, _, _ := rule.Eval(turned, today); err == nil && other != want {
+			t.Fatalf("another order, another result: %q and %q", want.Text(), other.Text())
+		}
+		for n := range 40 {
+			day := time.Date(2026, 11, 22+n, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
+			if next != "" && day >= next {
+				return
+			}
+			got, kept, failed := rule.Eval(rows, day)
+			if got != want || kept != keep || (failed == nil) != (err == nil) {
+				t.Fatalf("on %s: %q, was %q; next flip %q", day, got.Text(), want.Text(), next)
+			}
+		}
+	})
+}

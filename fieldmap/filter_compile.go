@@ -60,13 +60,13 @@ func CompileFilter(source string, fields FilterFields) (*Filter, []*Fault) {
 		source: source, types: names.types, fields: names.sorted(),
 		systems: slices.Compact(slices.Sorted(maps.Values(presences))), today: days.calendar(),
 	}
-	if err := f.build(tree); err != nil {
+	if err := f.build(tree, presences); err != nil {
 		return nil, []*Fault{filterFault(err)}
 	}
 	return f, nil
 }
 
-func (f *Filter) build(tree *parser.Tree) error {
+func (f *Filter) build(tree *parser.Tree, presences map[*ast.IdentifierNode]string) error {
 	env := map[string]any{todayName: ""}
 	types := map[string]record.Type{}
 	for name, t := range f.types {
@@ -76,7 +76,7 @@ func (f *Filter) build(tree *parser.Tree) error {
 	for _, system := range f.systems {
 		env[presence(system)] = false
 	}
-	ast.Walk(&tree.Node, variableVisitor{f.types})
+	ast.Walk(&tree.Node, variableVisitor{f.types, presences})
 	// The types are checked against a record without blanks; what is compiled
 	// knows no types, or the machine would fail at the first blank.
 	ast.Walk(&tree.Node, truthVisitor{types})
@@ -170,14 +170,20 @@ func presence(system string) string { return "system " + system }
 func variable(field string) string { return "field " + field }
 
 // variableVisitor gives fields the names that the machine knows.
-type variableVisitor struct{ types map[string]record.Type }
+type variableVisitor struct {
+	types     map[string]record.Type
+	presences map[*ast.IdentifierNode]string
+}
 
 // Visit renames one field.
 func (v variableVisitor) Visit(node *ast.Node) {
-	if n, ok := (*node).(*ast.IdentifierNode); ok {
-		if _, field := v.types[n.Value]; field {
-			n.Value = variable(n.Value)
-		}
+	n, ok := (*node).(*ast.IdentifierNode)
+	if !ok {
+		return
+	}
+	_, asked := v.presences[n]
+	if _, field := v.types[n.Value]; field && !asked {
+		n.Value = variable(n.Value)
 	}
 }
 

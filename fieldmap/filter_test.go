@@ -222,6 +222,7 @@ func FuzzFilter(f *testing.F) {
 	for _, source := range []string{
 		`name == "x"`, `custom["a b"] < today`, `any(tags, # == "b")`, `field("x") in ["a"]`, `!active ? 1 < 2 : false`,
 		`1..100000000 == tags`, `count(tags, # != name) > 1`, `name?.x`, `let x = 1; x`, `-count ** 99 > amount`,
+		`exists_in("x") && !exists_in('')`, `exists_in(name)`, `today > start && any(tags, today < "2026-11-22")`,
 	} {
 		f.Add(source, "x")
 	}
@@ -237,7 +238,14 @@ func FuzzFilter(f *testing.F) {
 			t.Fatalf("%q: fields out of order", source)
 		}
 		for _, v := range []record.Value{record.NullValue(), record.Of(text)} {
-			in, err := filter.Match(func(string) record.Value { return v }, fieldmap.Scope{Today: today})
+			in, err := filter.Match(func(string) record.Value { return v }, fieldmap.Scope{
+				Today: today, ExistsIn: func(system string) bool {
+					if !slices.Contains(filter.Systems(), system) {
+						t.Fatalf("%q: asks for a system that it does not name", source)
+					}
+					return len(system)%2 == 0
+				},
+			})
 			if err != nil && in {
 				t.Fatalf("%q: in scope beside an error", source)
 			}
