@@ -96,7 +96,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.runCommand(), a.checkCommand(), a.planCommand(), a.acceptCommand(), a.statusCommand(), a.runsCommand(),
 		a.heldCommand(), a.linkCommand(), a.unlinkCommand(), a.getCommand(), a.exportCommand(), a.stateCommand(),
-		a.reloadCommand(), a.versionCommand(),
+		a.reloadCommand(), a.resyncCommand(), a.versionCommand(),
 	)
 	return root
 }

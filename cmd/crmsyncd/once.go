@@ -169,6 +169,7 @@ func (l *loaded) routeNames() []string {
 // others from their turn.
 func pass(ctx context.Context, e *engine.Engine, steps []step, full bool) (onceResult, error) {
 	runs, errs := make([]state.Run, len(steps)), make([]error, len(steps))
+	var fills []state.Run
 	var pushes sync.WaitGroup
 	for i, s := range steps {
 		if ctx.Err() != nil {
@@ -177,6 +178,9 @@ func pass(ctx context.Context, e *engine.Engine, steps []step, full bool) (onceR
 		req := engine.Request{System: s.system, Full: full, Objects: s.objects, Trigger: "command"}
 		if s.flow == daemon.FlowPull {
 			runs[i], errs[i] = e.Pull(ctx, req)
+			if fill, err := backfill(ctx, e, s, errs[i]); fill.ID != 0 {
+				fills, errs[i] = append(fills, fill), errors.Join(errs[i], err)
+			}
 			continue
 		}
 		pushes.Go(func() { runs[i], errs[i] = e.Push(ctx, req) })
@@ -184,6 +188,9 @@ func pass(ctx context.Context, e *engine.Engine, steps []step, full bool) (onceR
 	pushes.Wait()
 	var res onceResult
 	var failed []error
+	for _, fill := range fills {
+		res.Runs = append(res.Runs, daemon.ViewRun(fill))
+	}
 	for i, s := range steps {
 		if runs[i].System != "" {
 			res.Runs = append(res.Runs, daemon.ViewRun(runs[i]))
@@ -193,6 +200,15 @@ func pass(ctx context.Context, e *engine.Engine, steps []step, full bool) (onceR
 		}
 	}
 	return res, errors.Join(failed...)
+}
+
+// backfill fills what is behind for new or changed fields, after a pull that
+// ended well; the daemon does the same in the background.
+func backfill(ctx context.Context, e *engine.Engine, s step, pulled error) (state.Run, error) {
+	if pulled != nil {
+		return state.Run{}, nil
+	}
+	return e.Pull(ctx, engine.Request{System: s.system, Backfill: true, Trigger: "back_fill"})
 }
 
 // runError is why a run did not end well. Its text is the first reason alone;

@@ -70,6 +70,7 @@ func (a *app) printStatus(st daemon.Status) {
 	}
 	a.gap()
 	a.printSystems(st.Systems)
+	a.printBehind(st.Systems)
 	a.printNext(st.Systems)
 }
 
@@ -101,6 +102,24 @@ func (a *app) printSystems(systems []daemon.SystemStatus) {
 	g.print(a.out, a.color())
 }
 
+// printBehind says which fields are being filled in the background.
+func (a *app) printBehind(systems []daemon.SystemStatus) {
+	g := newGrid("fills in", "object", "fields", "since", "records read").numbers(4)
+	for _, s := range systems {
+		for _, b := range s.Behind {
+			since, read := when(b.Began), strconv.Itoa(b.Read)
+			if b.Began.IsZero() {
+				since, read = "begins after the next pull", ""
+			}
+			if b.Total > 0 {
+				read += fmt.Sprintf(" of %d", b.Total)
+			}
+			g.add(s.Name, b.Object, strings.Join(b.Fields, ", "), since, read)
+		}
+	}
+	a.section(g)
+}
+
 func nowText(s daemon.SystemStatus, flow string) string {
 	switch {
 	case s.Waiting != nil && s.Waiting.Flow == flow && s.Running != nil && s.Running.Flow == flow:
@@ -109,6 +128,8 @@ func nowText(s daemon.SystemStatus, flow string) string {
 		return "full run, gives way"
 	case s.Running != nil && s.Running.Flow == flow && s.Running.Full:
 		return "full run"
+	case s.Running != nil && s.Running.Flow == flow && s.Running.Fills:
+		return "fills new fields"
 	case s.Running != nil && s.Running.Flow == flow:
 		return "running"
 	case flow == daemon.FlowPush && s.PushDue:

@@ -40,6 +40,7 @@ func ops() map[string]op {
 		"runs":    opRuns,
 		"run":     opRun,
 		"request": opRequest,
+		"resync":  opResync,
 		"reload":  opReload,
 		"held":    opHeld,
 		"retry":   opRetry,
@@ -128,6 +129,33 @@ func opRequest(_ context.Context, a *API, args json.RawMessage, _ *sender) (any,
 		w.Trigger = "command"
 	}
 	return w, a.Daemon.Request(w)
+}
+
+// ResyncArgs asks for a part to be gone over again. Nothing set is everything.
+type ResyncArgs struct {
+	System string `json:"system,omitempty"`
+	Object string `json:"object,omitempty"`
+	ID     string `json:"id,omitempty"` // of one record, in the system
+}
+
+func opResync(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, error) {
+	var in ResyncArgs
+	if err := readArgs(args, &in); err != nil {
+		return nil, err
+	}
+	if a.Daemon == nil {
+		return nil, usage("no daemon is running")
+	}
+	w := Wish{System: in.System, Full: in.ID == "", Trigger: "resync"}
+	if in.Object != "" {
+		w.Objects = []string{in.Object}
+	}
+	if in.ID != "" {
+		if err := a.engine().Resync(in.System, in.Object, in.ID); err != nil {
+			return nil, err
+		}
+	}
+	return in, a.Daemon.Request(w)
 }
 
 func opReload(ctx context.Context, a *API, _ json.RawMessage, _ *sender) (any, error) {

@@ -64,7 +64,10 @@ type Daemon struct {
 
 	reloading sync.Mutex // one reload at a time
 
+	turns sync.WaitGroup // a turn of the calendar under way
+
 	mu         sync.Mutex
+	turned     time.Time // when the calendar was last looked at
 	setup      Setup
 	lanes      map[string]*lane
 	order      []string
@@ -129,6 +132,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 			now := time.Now().Round(0)
 			d.fire(now)
 			d.dispatch(ctx, now)
+			d.turn(ctx, now)
 			timer.Reset(d.sleep(now))
 		}
 	}
@@ -157,7 +161,41 @@ func (d *Daemon) drain(ctx context.Context) error {
 			return ErrDrain
 		}
 	}
+	d.turns.Wait()
 	return nil
+}
+
+// turn looks every minute for what the calendar changes, whatever the schedules
+// are (R73). It only touches the hub, so it keeps no run waiting.
+func (d *Daemon) turn(ctx context.Context, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if now.Sub(d.turned) < longestSleep && !now.Before(d.turned) {
+		return
+	}
+	d.turned = now
+	runner := d.setup.Runner
+	var targets []string
+	for _, name := range d.order {
+		if l := d.lanes[name]; l != nil && l.sys.Push {
+			targets = append(targets, name)
+		}
+	}
+	d.turns.Go(func() {
+		defer func() {
+			if p := recover(); p != nil {
+				d.logPanic("hub", "turn", p)
+			}
+		}()
+		changed, err := runner.Turn(ctx)
+		if err != nil && ctx.Err() == nil {
+			d.log.Error("computed fields not worked out", "err", err)
+		}
+		if changed {
+			d.pushDue(runner, targets, "calendar")
+			d.wake()
+		}
+	})
 }
 
 // Setup returns what is in place now.

@@ -39,6 +39,10 @@ type fake struct {
 	take func(flow string, req engine.Request) time.Duration
 	end  func(flow string, req engine.Request, n int) error // may panic
 	due  bool
+
+	behind      []string
+	turns       []time.Time
+	turnChanges bool
 }
 
 func (f *fake) run(ctx context.Context, flow string, req engine.Request) (state.Run, error) {
@@ -78,6 +82,21 @@ func (f *fake) Pull(ctx context.Context, req engine.Request) (state.Run, error) 
 
 func (f *fake) Push(ctx context.Context, req engine.Request) (state.Run, error) {
 	return f.run(ctx, "push", req)
+}
+
+func (f *fake) Behind(string) ([]string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.behind, nil
+}
+
+func (f *fake) Turn(context.Context) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.turns = append(f.turns, time.Now())
+	changed := f.turnChanges
+	f.turnChanges = false
+	return changed, nil
 }
 
 func (f *fake) Due(string) (bool, error) {

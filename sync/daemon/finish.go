@@ -31,7 +31,7 @@ func (d *Daemon) finish(ctx context.Context, res result) {
 	l.last[j.flow] = out
 	interrupted := res.err != nil && ctx.Err() != nil
 	served := map[string]time.Time{}
-	if !interrupted {
+	if !interrupted && !j.backfill {
 		served = l.serve(j, now)
 		d.retryFull(l, j, res.err, now)
 	}
@@ -48,6 +48,27 @@ func (d *Daemon) finish(ctx context.Context, res result) {
 	}
 	if j.flow == FlowPull && ctx.Err() == nil {
 		d.pushDue(runner, after, "after_pull")
+		d.fillBehind(runner, l, j)
+	}
+}
+
+// fillBehind wishes a back-fill pass after a routine pull of a system that is
+// behind for some rule (R122, R124). One that failed is wished again after the
+// next.
+func (d *Daemon) fillBehind(runner Runner, l *lane, j *job) {
+	if j.long() {
+		return
+	}
+	behind, err := runner.Behind(l.sys.Name)
+	if err != nil {
+		d.log.Error("behind not told", "system", l.sys.Name, "err", err)
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	fill := &job{flow: FlowPull, backfill: true, trigger: "back_fill"}
+	if len(behind) > 0 && !l.gone && !l.underWay(fill.key()) {
+		l.wish(fill)
 	}
 }
 

@@ -49,11 +49,11 @@ func (d *Daemon) goesFirst(l *lane, outer *job, now time.Time) *job {
 }
 
 // givesWayTo reports whether a wish goes before this run: any routine run goes
-// before a full one. A routine push stands aside only in a back-fill pass, and
+// before a full one and before a back-fill pass. A routine push stands aside only in its own back-fill, and
 // only for a pull, for a push would begin with the same pass.
 func (j *job) givesWayTo(o *job) bool {
-	if o.full {
+	if o.long() {
 		return false
 	}
-	return j.full || (j.flow == FlowPush && o.flow == FlowPull)
+	return j.long() || (j.flow == FlowPush && o.flow == FlowPull)
 }

@@ -202,3 +202,69 @@ func TestFullRunEnds(t *testing.T) {
 		}
 	})
 }
+
+// A system that is behind for a new field is filled in the background: the
+// pass begins after the next routine pull, is not begun twice, and serves no
+// slot. R122, R124.
+func TestBehindIsFilledInTheBackground(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{behind: []string{"lead"}}
+		f.end = func(_ string, req engine.Request, _ int) error {
+			if req.Backfill {
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				f.behind = nil
+			}
+			return nil
+		}
+		f.take = func(_ string, req engine.Request) time.Duration {
+			if req.Backfill {
+				return 90 * time.Minute
+			}
+			return time.Second
+		}
+		_, stop := start(t, daemon.Options{Setup: daemon.Setup{Runner: f, Systems: []daemon.System{both(t)}}, Slots: &slots{}})
+		time.Sleep(3*time.Hour + time.Minute)
+		stop()
+		var fills, routine int
+		for _, c := range f.seen("pull", false) {
+			if !c.req.Backfill {
+				routine++
+				continue
+			}
+			if fills++; routine == 0 || c.req.GiveWay == nil {
+				t.Errorf("the pass began at %s after %d pulls; gives way: %t", c.at.Format("15:04"), routine, c.req.GiveWay != nil)
+			}
+		}
+		if fills != 1 || routine < 3 {
+			t.Errorf("%d passes and %d routine pulls, want 1 and at least 3", fills, routine)
+		}
+	})
+}
+
+// What the calendar changes is worked out within a minute of midnight, whatever
+// the schedules are, and pushed. R73, D7.
+func TestD7_TheCalendarTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		sys := both(t)
+		sys.Slots = nil
+		_, stop := start(t, daemon.Options{Setup: daemon.Setup{Runner: f, Systems: []daemon.System{sys}}, Slots: &slots{}})
+		time.Sleep(10*time.Minute + time.Second)
+		if n := len(f.seen("push", false)); n != 0 {
+			t.Errorf("%d pushes though nothing changed", n)
+		}
+		f.mu.Lock()
+		looks := len(f.turns)
+		f.turnChanges, f.due = true, true
+		f.mu.Unlock()
+		if looks < 10 {
+			t.Errorf("looked %d times in ten minutes", looks)
+		}
+		time.Sleep(time.Minute + time.Second)
+		stop()
+		if got := f.seen("push", false); len(got) != 1 || got[0].req.Trigger != "calendar" {
+			t.Errorf("pushes: %v", got)
+		}
+	})
+}

@@ -32,6 +32,7 @@ type slotState struct {
 type job struct {
 	flow      string
 	full      bool
+	backfill  bool
 	objects   []string
 	trigger   string
 	wished    time.Time
@@ -44,7 +45,15 @@ func jobKey(flow string, full bool, objects []string) string {
 	return slotKind(flow, full) + ":" + strings.Join(objects, ",")
 }
 
-func (j *job) key() string { return jobKey(j.flow, j.full, j.objects) }
+func (j *job) key() string {
+	if j.backfill {
+		return jobKey(j.flow+":back_fill", false, nil)
+	}
+	return jobKey(j.flow, j.full, j.objects)
+}
+
+// long reports whether the run is one that routine runs go before.
+func (j *job) long() bool { return j.full || j.backfill }
 
 // outcome is how a run ended.
 type outcome struct {
@@ -194,9 +203,9 @@ func anyJob(*job) bool { return true }
 func (j *job) rank(now time.Time) int {
 	r := 2
 	switch {
-	case j.full && !j.wished.Add(patience).After(now) && !j.notBefore.Add(patience).After(now):
+	case j.long() && !j.wished.Add(patience).After(now) && !j.notBefore.Add(patience).After(now):
 		r = 0
-	case j.full:
+	case j.long():
 		r = 4
 	}
 	if j.flow == FlowPush {
@@ -252,7 +261,7 @@ func (d *Daemon) carryOut(ctx context.Context, r Runner, l *lane, system string,
 				res.panic = d.logPanic(system, j.flow, p)
 			}
 		}()
-		req := engine.Request{System: system, Full: j.full, Objects: j.objects, Trigger: j.trigger, GiveWay: giveWay}
+		req := engine.Request{System: system, Full: j.full, Backfill: j.backfill, Objects: j.objects, Trigger: j.trigger, GiveWay: giveWay}
 		if j.flow == FlowPull {
 			res.run, res.err = r.Pull(ctx, req)
 		} else {

@@ -24,6 +24,12 @@ type Runner interface {
 	Push(ctx context.Context, req engine.Request) (state.Run, error)
 	// Due reports whether a push of the system has anything to do.
 	Due(system string) (bool, error)
+	// Behind returns the objects of the system that everything must be read of
+	// once, in the background, for rules that are new or changed.
+	Behind(system string) ([]string, error)
+	// Turn works out what changes with the calendar alone, and reports whether it
+	// changed anything.
+	Turn(ctx context.Context) (bool, error)
 }
 
 // Setup is what a reload exchanges: the engine and what it is to do when.

@@ -172,12 +172,24 @@ type SystemStatus struct {
 	Links     map[string]int     `json:"links,omitempty"` // open ones, by object
 	PushDue   bool               `json:"push_due,omitempty"`
 	Listing   map[string]float64 `json:"listing_seconds,omitempty"` // what the last complete listing took
+	Behind    []BehindView       `json:"behind,omitempty"`
+}
+
+// BehindView is an object that is read in full in the background, because of
+// fields that are new or changed.
+type BehindView struct {
+	Object string    `json:"object"`
+	Fields []string  `json:"fields"`          // hub fields; "filter" stands for the filter
+	Began  time.Time `json:"began,omitzero"`  // zero before the pass
+	Read   int       `json:"read,omitempty"`  // records so far
+	Total  int       `json:"total,omitempty"` // of so many, where the system tells
 }
 
 // RunningView is a run under way.
 type RunningView struct {
 	Flow    string    `json:"flow"`
 	Full    bool      `json:"full,omitempty"`
+	Fills   bool      `json:"back_fill,omitempty"`
 	Trigger string    `json:"trigger"`
 	Since   time.Time `json:"since"`
 }
@@ -226,6 +238,9 @@ func opStatus(_ context.Context, a *API, _ json.RawMessage, _ *sender) (any, err
 		return nil, err
 	}
 	for i := range st.Systems {
+		if st.Systems[i].Pull {
+			st.Systems[i].Behind, _ = behind(e, st.Systems[i].Name) // shown where it can be told
+		}
 		if st.Systems[i].Push {
 			st.Systems[i].PushDue, _ = e.Due(st.Systems[i].Name) // a system that cannot be told is not due
 		}
@@ -233,6 +248,15 @@ func opStatus(_ context.Context, a *API, _ json.RawMessage, _ *sender) (any, err
 	a.live(&st)
 	st.judge()
 	return st, nil
+}
+
+func behind(e *engine.Engine, system string) ([]BehindView, error) {
+	passes, err := e.BehindPasses(system)
+	var out []BehindView
+	for _, p := range passes {
+		out = append(out, BehindView{Object: p.Object, Fields: p.Fields, Began: p.Began, Read: p.Read, Total: p.Total})
+	}
+	return out, err
 }
 
 func systemStatus(tx *state.Tx, e *engine.Engine, sys System, runs []state.Run) (SystemStatus, error) {
@@ -306,7 +330,7 @@ func viewRunning(j *job) *RunningView {
 	if j == nil {
 		return nil
 	}
-	return &RunningView{Flow: j.flow, Full: j.full, Trigger: j.trigger, Since: j.started.UTC()}
+	return &RunningView{Flow: j.flow, Full: j.full, Fills: j.backfill, Trigger: j.trigger, Since: j.started.UTC()}
 }
 
 // nextWithoutDaemon tells when runs would be due if a daemon were running.

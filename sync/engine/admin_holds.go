@@ -136,6 +136,9 @@ func (e *Engine) RetryHolds(filter HoldFilter, recreate bool) (int, error) {
 // freshLook makes the next run decide the record again: a push by a new number,
 // a pull by forgetting what its raw bytes were.
 func (e *Engine) freshLook(tx *state.Tx, r *fieldmap.Route, h state.Hold) error {
+	if err := e.wakeHeld(tx, r, h.Remote); err != nil {
+		return err
+	}
 	links := tx.Links(r.System, r.Object)
 	hub := h.Hub
 	if hub == 0 && h.Remote != "" {
@@ -152,6 +155,15 @@ func (e *Engine) freshLook(tx *state.Tx, r *fieldmap.Route, h state.Hold) error 
 		}
 	}
 	return tx.Hub(r.Hub.Name).Touch(hub)
+}
+
+// wakeHeld has a record of a pull route read again, for a listing of what
+// changed would leave it out.
+func (e *Engine) wakeHeld(tx *state.Tx, r *fieldmap.Route, remote string) error {
+	if r.Direction != fieldmap.Pull || remote == "" {
+		return nil
+	}
+	return tx.Wake(r.System, r.Object, state.WakeRecord, remote)
 }
 
 // forgetClosed removes a closed link, so that its record counts as new there.

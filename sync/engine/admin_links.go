@@ -107,6 +107,9 @@ func (e *Engine) Link(system, object string, hub state.HubID, remote string) err
 		if err := e.tellChildren(tx, r, hub); err != nil {
 			return err
 		}
+		if err := e.wakeHeld(tx, r, remote); err != nil {
+			return err
+		}
 		return tx.Hub(r.Hub.Name).Touch(hub)
 	})
 }

@@ -74,7 +74,7 @@ func (r *run) preflight(ctx context.Context) error {
 	mark := checked{At: r.now(), Config: config}
 	for _, f := range findings {
 		if f.rule != "" {
-			r.log.Error("a field is gone and rests until it is back", "system", f.System, "object", f.Object, "field", f.Field)
+			r.log.Error("a field is gone and rests until it is back", "system", f.System, "object", f.Object, "field", f.Field, "mend", f.Mend)
 			mark.Suspended = append(mark.Suspended, suspendedName(f.Object, f.rule))
 			continue
 		}
@@ -118,7 +118,10 @@ func (r *run) forgetChecks() error {
 // mayBeMissed reports whether records can go out without a field: it is no key,
 // and nothing waits for it.
 func mayBeMissed(r *fieldmap.Route, rule *fieldmap.Rule) bool {
-	if r.Direction != fieldmap.Push || rule.Hub.Required || isContactEmail(rule.Hub) || isParent(rule) || slices.Contains(r.CreateNeeds, rule.Hub) {
+	if rule.Hub.Required || isContactEmail(rule.Hub) || isParent(rule) || slices.Contains(r.CreateNeeds, rule.Hub) {
+		return false
+	}
+	if r.Direction == fieldmap.Pull && (rule.Hub == r.Hub.ID || slices.Contains(r.Filter.Fields(), rule.Remote.Name)) {
 		return false
 	}
 	return !slices.ContainsFunc(r.Match, func(k fieldmap.MatchKey) bool { return k.Remote == rule.Remote.Name })
@@ -203,12 +206,54 @@ func (e *Engine) schemaFindings(ctx context.Context, sys *System, routes []*fiel
 		if err != nil {
 			return nil, fmt.Errorf("describe %s: %w", r.Key(), err)
 		}
-		out = append(out, routeFindings(r, schema)...)
+		found := routeFindings(r, schema)
+		if err := e.explainRenames(r, schema, found); err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
 		if err := e.picklistsChanged(sys.Name, r, schema); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// explainRenames says of a field that is gone what it is called now, where the
+// system gives fields ids of their own, and remembers the ids of those that are
+// there.
+func (e *Engine) explainRenames(r *fieldmap.Route, schema providers.Schema, found []Finding) error {
+	key := "fields:" + r.Key()
+	known := map[string]string{} // name → the system's id of the field
+	_ = e.opt.Store.View(func(tx *state.Tx) error {
+		_ = json.Unmarshal(tx.Meta(key), &known) // not readable: nothing can be explained
+		return nil
+	})
+	names := map[string]string{}
+	for name, f := range schema.Fields {
+		if f.ID != "" {
+			names[f.ID] = name
+		}
+	}
+	for i, f := range found {
+		if id := known[f.Field]; id != "" && names[id] != "" && names[id] != f.Field {
+			found[i].Message += fmt.Sprintf(": it is called %q now", names[id])
+			found[i].Mend = fmt.Sprintf("write %q in %s", names[id], r.File)
+		}
+	}
+	changed := false
+	for _, f := range r.ReadFields() {
+		if id := schema.Fields[f.Name].ID; id != "" && known[f.Name] != id {
+			known[f.Name], changed = id, true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	text, err := json.Marshal(known)
+	if err != nil {
+		return err
+	}
+	return e.opt.Store.Update(func(tx *state.Tx) error { return tx.SetMeta(key, text) })
 }
 
 // picklistsChanged lets the records held on a route be tried again when the

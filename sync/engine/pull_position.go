@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"time"
 
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
@@ -212,14 +213,33 @@ func (p *puller) settled(pos *state.Position) {
 	pos.Listed, pos.Took, pos.Complete, pos.Behind = p.began, p.now().Sub(p.began), true, nil
 }
 
-// Behind reports whether some object of the system has rules that everything
-// must be read for once, in the background (R124).
+// BehindPass is an object with fields that are behind, and how far the pass is
+// that fills them.
+type BehindPass struct {
+	Object      string
+	Fields      []string // of the hub; "filter" for the filter
+	Began       time.Time
+	Read, Total int
+}
+
+// Behind returns the objects of the system with rules that everything must be
+// read for once, in the background (R124).
 func (e *Engine) Behind(system string) ([]string, error) {
+	passes, err := e.BehindPasses(system)
+	var out []string
+	for _, p := range passes {
+		out = append(out, p.Object)
+	}
+	return out, err
+}
+
+// BehindPasses tells what is behind, and how far it is.
+func (e *Engine) BehindPasses(system string) ([]BehindPass, error) {
 	sys := e.opt.Systems[system]
 	if sys == nil || sys.Reader == nil {
 		return nil, nil
 	}
-	var out []string
+	var out []BehindPass
 	for _, route := range e.opt.Mapping.RoutesOf(system) {
 		if route.Direction != fieldmap.Pull || !sys.Reader.Incremental(route.Object) {
 			continue
@@ -229,10 +249,26 @@ func (e *Engine) Behind(system string) ([]string, error) {
 			return nil, err
 		}
 		if p.pos.Complete && len(p.behind) > 0 {
-			out = append(out, route.Object)
+			out = append(out, p.behindPass())
 		}
 	}
 	return out, nil
+}
+
+func (p *puller) behindPass() BehindPass {
+	b := BehindPass{Object: p.r.Object}
+	for _, rule := range p.r.Fields {
+		if _, ok := p.behind[ruleName(rule)]; ok {
+			b.Fields = append(b.Fields, rule.Hub.Name)
+		}
+	}
+	if _, ok := p.behind[filterRead]; ok {
+		b.Fields = append(b.Fields, filterName)
+	}
+	if pass := p.pos.Pass; pass != nil && sameRules(pass.Rules, p.behind) {
+		b.Began, b.Read, b.Total = pass.Began.UTC(), pass.Done, pass.Total
+	}
+	return b
 }
 
 // gone suspends fields that the system no longer has, before anything is taken
