@@ -149,8 +149,8 @@ func (c *compilation) checkReferences(r *Route) {
 		}
 		to := func(o *Route) bool { return o.System == r.System && o.Hub.Name == rule.Hub.RefTo }
 		if !slices.ContainsFunc(c.m.Routes, to) {
-			c.fail(c.ruleAt[rule].at("hub"), fmt.Sprintf("%s refers to %s, and %s has no route for %ss",
-				rule.Hub.Name, rule.Hub.RefTo, r.System, rule.Hub.RefTo), "add one, or leave the field out")
+			c.fail(c.ruleAt[rule].at("hub"), fmt.Sprintf("%s refers to %s, and %s has no route for %s",
+				rule.Hub.Name, rule.Hub.RefTo, r.System, plural(rule.Hub.RefTo)), "add one, or leave the field out")
 		}
 	}
 }

@@ -39,7 +39,7 @@ func (c *compilation) checkExists(at place, r *Route, system string) {
 		case o.System != system || o.Hub != r.Hub:
 		case o.Direction == Push && !o.MatchOnly:
 			c.fail(at, fmt.Sprintf("%s would be true of every %s that we make there ourselves", what, r.Hub.Name),
-				fmt.Sprintf("pull %ss from %s, or add mode: match_only to %s", r.Hub.Name, system, o.Key()))
+				fmt.Sprintf("pull %s from %s, or add mode: match_only to %s", plural(r.Hub.Name), system, o.Key()))
 			return
 		case o.Direction == Pull:
 			asks = o
@@ -47,7 +47,7 @@ func (c *compilation) checkExists(at place, r *Route, system string) {
 	}
 	switch {
 	case asks == nil:
-		c.fail(at, fmt.Sprintf("%s can never be true: no route reads %ss from %s", what, r.Hub.Name, system),
+		c.fail(at, fmt.Sprintf("%s can never be true: no route reads %s from %s", what, plural(r.Hub.Name), system),
 			fmt.Sprintf("add a pull route of %s onto %s", system, r.Hub.Name))
 	case r.Direction == Pull && slices.Contains(asks.Filter.Systems(), r.System):
 		c.fail(at, fmt.Sprintf("%s and %s wait for each other, so no %s ever enters", r.Key(), asks.Key(), r.Hub.Name),

@@ -141,7 +141,7 @@ func (c *compilation) filter(at place, r *Route, source string) {
 		}
 	}
 	if r.Direction == Pull && (r.Hub.Name == Contact || r.Hub.Name == User) {
-		c.warn(at, fmt.Sprintf("a filter on %ss is advised against", r.Hub.Name),
+		c.warn(at, fmt.Sprintf("a filter on %s is advised against", plural(r.Hub.Name)),
 			"records that refer to those left out lose their reference") // R90, R113
 	}
 }

@@ -59,6 +59,14 @@ func nameOf[T ~uint8](names []string, value T) string {
 	return "unknown"
 }
 
+// plural returns the name of several records of a hub object.
+func plural(object string) string {
+	if object == Opportunity {
+		return "opportunities"
+	}
+	return object + "s"
+}
+
 // nearest returns the allowed name that a mistyped one most likely meant, or
 // nothing when none is near.
 func nearest(name string, allowed []string) string {
