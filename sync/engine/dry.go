@@ -100,6 +100,9 @@ func (e *Engine) planRuns(ctx context.Context, req PlanRequest, res *PlanResult)
 			run, err := e.Pull(ctx, Request{System: name, Full: req.Full, Trigger: "plan"})
 			res.Runs = append(res.Runs, run)
 			errs = append(errs, err)
+			if fill, err := e.Pull(ctx, Request{System: name, Backfill: true, Trigger: "plan"}); fill.ID != 0 {
+				res.Runs, errs = append(res.Runs, fill), append(errs, err)
+			}
 		}
 	}
 	for _, name := range e.SystemNames() {
