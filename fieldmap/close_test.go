@@ -269,7 +269,7 @@ func TestComputedProblems(t *testing.T) {
 			spec(func(f *fieldmap.HubFieldSpec) { f.Wins = "close" }), "wins: next_renewal_date is computed, so nobody else can win", false,
 		},
 		"no such object": {
-			rule(func(f *fieldmap.ComputedSpec) { f.From = "oportunity" }), `computed.from: hub object "oportunity" is not known (did you mean opportunity?)`, false,
+			rule(func(f *fieldmap.ComputedSpec) { f.From = "opportunty" }), `computed.from: hub object "opportunty" is not known (did you mean opportunity?)`, false,
 		},
 		"no reference": {
 			rule(func(f *fieldmap.ComputedSpec) { f.From, f.Where, f.Pick = "user", "", "count()" }), "computed.from: user has no reference to account", false,

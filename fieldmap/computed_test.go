@@ -259,7 +259,7 @@ func TestComputedIsPushed(t *testing.T) {
 // TestComputedFingerprint: it moves with all that decides the result.
 func TestComputedFingerprint(t *testing.T) {
 	t.Parallel()
-	print := func(change func(c *config, f *fieldmap.ComputedSpec)) uint64 {
+	printOf := func(change func(c *config, f *fieldmap.ComputedSpec)) uint64 {
 		c := withOpportunities()
 		spec := renewal("keep")
 		change(c, spec.Computed)
@@ -270,8 +270,8 @@ func TestComputedFingerprint(t *testing.T) {
 		}
 		return m.Object("account").Field(spec.Name).Computed.Fingerprint
 	}
-	first := print(func(*config, *fieldmap.ComputedSpec) {})
-	if first != print(func(*config, *fieldmap.ComputedSpec) {}) {
+	first := printOf(func(*config, *fieldmap.ComputedSpec) {})
+	if first != printOf(func(*config, *fieldmap.ComputedSpec) {}) {
 		t.Error("it is not stable")
 	}
 	seen := map[uint64]string{first: "unchanged"}
@@ -282,7 +282,7 @@ func TestComputedFingerprint(t *testing.T) {
 		"sort":      func(_ *config, f *fieldmap.ComputedSpec) { f.Pick, f.Sort = "first(end_date)", "name" },
 		"zone":      func(c *config, _ *fieldmap.ComputedSpec) { c.opt.Zone = time.FixedZone("Elsewhere", 3600) },
 	} {
-		at := print(change)
+		at := printOf(change)
 		if other, taken := seen[at]; taken {
 			t.Errorf("%s: the fingerprint is that of %s", name, other)
 		}

@@ -38,7 +38,7 @@ func (f *Fault) Error() string {
 //
 // Fields stand as they are (status), with a path (custom.Sync,
 // custom["Renewal Date"]) or by any name (field("Any Name")). Dates and
-// instants are ISO texts, so start_date < today works. Decimals are compared
+// instants are ISO texts, so start_date < today works; instants are in UTC. Decimals are compared
 // as floats here and nowhere else. A comparison with a blank is false; x == nil
 // asks for blanks, and a blank set has length 0.
 type Filter struct {
