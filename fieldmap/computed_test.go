@@ -219,7 +219,7 @@ func TestF19_ComputedUnread(t *testing.T) {
 }
 
 // TestComputedOf: what the engine asks: which fields are worked out, from what,
-// through which reference, looking at which fields (R74).
+// through which reference, looking at which fields.
 func TestComputedOf(t *testing.T) {
 	t.Parallel()
 	m, f := compileComputed(t, renewal("keep"))
