@@ -30,7 +30,7 @@ func (p *puller) parentsOf(rec *state.HubRecord) []state.HubID {
 
 func (e *Engine) parentsIn(object *fieldmap.HubObject, rec *state.HubRecord) []state.HubID {
 	var out []state.HubID
-	for _, f := range e.opt.Mapping.ComputedFrom(object.Name) {
+	for _, f := range e.names.from[object.Name] {
 		v := rec.Get(e.names.fields[object][f.Computed.Via.Index])
 		if id, err := state.ParseHubID(v.Text()); err == nil && v.IsSet() && !slices.Contains(out, id) {
 			out = append(out, id)
@@ -41,7 +41,7 @@ func (e *Engine) parentsIn(object *fieldmap.HubObject, rec *state.HubRecord) []s
 
 // parentObject is the hub object whose fields are worked out from an object.
 func (e *Engine) parentObject(from *fieldmap.HubObject) string {
-	for _, f := range e.opt.Mapping.ComputedFrom(from.Name) {
+	for _, f := range e.names.from[from.Name] {
 		return f.Object
 	}
 	return ""
@@ -107,7 +107,7 @@ func (e *Engine) Turn(ctx context.Context) (bool, error) {
 func (e *Engine) evaluate(ctx context.Context, run uint64) (changed int, err error) {
 	today := e.today()
 	for name, object := range e.opt.Mapping.Hub {
-		if len(e.opt.Mapping.Computed(name)) == 0 {
+		if len(e.names.worked[name]) == 0 {
 			continue
 		}
 		for more := true; more; {
@@ -180,14 +180,16 @@ func (e *Engine) evaluateRecord(tx *state.Tx, object *fieldmap.HubObject, run ui
 	}
 	var entries []state.JournalEntry
 	next := ""
-	for _, f := range e.opt.Mapping.Computed(object.Name) {
+	for _, f := range e.names.worked[object.Name] {
 		children, err := e.childrenOf(tx, f.Computed, id)
 		if err != nil {
 			return false, err
 		}
 		v, keep, err := f.Computed.Eval(children, today)
 		if err != nil {
-			return false, fmt.Errorf("%s.%s: %w", object.Name, f.Name, err)
+			// Nothing is known, so nothing changes; the next change of a child asks again.
+			e.log.Error("a computed field keeps its value", "object", object.Name, "field", f.Name, "hub_id", id.String(), "err", err)
+			continue
 		}
 		if day := f.Computed.NextFlip(children, today); day != "" && (next == "" || day < next) {
 			next = day
@@ -282,7 +284,7 @@ func (e *Engine) sameComputed(ctx context.Context) error {
 // computedFingerprint stands for the rules of an object's computed fields; it
 // is empty where there are none.
 func (e *Engine) computedFingerprint(object string) string {
-	fields := e.opt.Mapping.Computed(object)
+	fields := e.names.worked[object]
 	if len(fields) == 0 {
 		return ""
 	}
@@ -297,7 +299,7 @@ func (e *Engine) computedFingerprint(object string) string {
 // notes every record of it.
 func (e *Engine) recompute(ctx context.Context, object *fieldmap.HubObject) error {
 	var from []*fieldmap.HubObject
-	for _, f := range e.opt.Mapping.Computed(object.Name) {
+	for _, f := range e.names.worked[object.Name] {
 		if !slices.Contains(from, f.Computed.From) {
 			from = append(from, f.Computed.From)
 		}

@@ -15,8 +15,10 @@ type names struct {
 	keys     map[indexName]state.Num
 	forms    map[*fieldmap.HubObject][]indexName // every indexed key of an object
 	systems  map[string]state.Num
-	external state.Num // the field state of our id in a target
-	computed state.Num // the source of a value that was worked out
+	external state.Num                       // the field state of our id in a target
+	computed state.Num                       // the source of a value that was worked out
+	worked   map[string][]*fieldmap.HubField // the computed fields of a hub object
+	from     map[string][]*fieldmap.HubField // those that look at a hub object
 	// named are the hub fields by which references name records of an object.
 	named map[*fieldmap.HubObject][]*fieldmap.HubField
 	// joins are the routes whose records may turn out to be the same as those of
@@ -49,6 +51,10 @@ func (n *names) load(st *state.Store, m *fieldmap.Mapping) error {
 		}
 	}
 	n.loadNamed(m)
+	n.worked, n.from = map[string][]*fieldmap.HubField{}, map[string][]*fieldmap.HubField{}
+	for name := range m.Hub {
+		n.worked[name], n.from[name] = m.Computed(name), m.ComputedFrom(name)
+	}
 	for _, r := range m.Routes {
 		if n.rules[r], err = st.Nums(ruleNames(r)...); err != nil {
 			return err
