@@ -267,7 +267,7 @@ func TestOtherComments(t *testing.T) {
 	change(t, files, name, "    filter: custom.AccountExternalID != nil\n", "")
 	for _, line := range []string{
 		"filter: is_active", `filter: custom.AccountExternalID != nil and (`, "- {remote: description, hub: description}",
-		"- {remote: url, hub: website}", "- {remote: custom.Account Manager, hub: owner}", "- {remote: custom.Health, hub: health",
+		"- {remote: url, hub: website}", "- {remote: custom.Account Owner, hub: owner}", "- {remote: custom.Health, hub: health",
 	} {
 		takeIntoUse(t, files, name, line)
 	}
