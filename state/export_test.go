@@ -81,11 +81,18 @@ func JournalThroughBytes(t testing.TB, in []JournalEntry) []JournalEntry {
 
 // IntentsThroughBytes packs and unpacks intents.
 func IntentsThroughBytes(t testing.TB, in []Intent) []Intent {
-	b, err := packIntents(nil, in)
-	must(t, err)
-	out, err := unpackIntents(b)
+	out, _, err := unpackIntents(packIntents(in))
 	must(t, err)
 	return out
+}
+
+// packIntents packs intents as one part.
+func packIntents(in []Intent) []byte {
+	b := AppendUvarint([]byte{lastPart}, uint64(len(in)))
+	for i := range in {
+		b, _ = packIntent(b, &in[i])
+	}
+	return b
 }
 
 // PlanRowThroughBytes packs and unpacks a row of a plan.
@@ -99,9 +106,8 @@ func PlanRowThroughBytes(t testing.TB, r PlanRow) PlanRow {
 func SampleRows(h HubRecord, l Link, j []JournalEntry, i []Intent) map[string][]byte {
 	hub, _ := packHub(nil, &h)
 	link, _ := packLink(nil, &l)
-	intents, _ := packIntents(nil, i)
 	return map[string][]byte{
-		"hub": hub, "link": link, "remote": packRemote(rowOf(&l)), "intent": intents, "journal": packJournal(j),
+		"hub": hub, "link": link, "remote": packRemote(rowOf(&l)), "intent": packIntents(i), "journal": packJournal(j),
 		"planrow":  packPlanRow(nil, PlanRow{Digest: 1, Fields: []string{"name"}}),
 		"excluded": AppendString(append([]byte{packedVersion}, make([]byte, 8)...), "clause"),
 		"spool":    appendBytes(appendBytes([]byte{packedVersion}, []byte("key")), []byte("data")),

@@ -2,69 +2,226 @@ package state
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 )
 
-func (tx *Tx) intents(system, object string) *table { return tx.table("intent", system, object) }
+// A batch of intents is kept in parts that fill pages: rows whose keys are the
+// number of the batch and, but for the first, that of the part.
+//
+//	version: 1 in the last part, 2 where another follows
+//	how many intents, then each with hub id, external id, time, field states
 
-// PutIntents stores one batch of creates that are about to be sent, as one
-// value, and returns its number. The fields that were sent stand sorted.
+const (
+	lastPart  = packedVersion
+	morePart  = packedVersion + 1
+	maxParts  = 1 << 16
+	batchSize = 8 // of the batch within a key
+)
+
+func (tx *Tx) intents(system, object string) *table {
+	return tx.table("intent", system, object).pack(fillAppend)
+}
+
+func partKey(batch uint64, part int) []byte {
+	key := numberKey(batch)
+	if part > 0 {
+		key = binary.BigEndian.AppendUint16(key, uint16(part))
+	}
+	return key
+}
+
+// lastBatch returns the highest number of a batch that is there.
+func (t *table) lastBatch() uint64 {
+	if t.b == nil {
+		return 0
+	}
+	k, _ := t.b.Cursor().Last()
+	return batchOf(k)
+}
+
+// batchOf returns the batch that a part is of, 0 where the key is none.
+func batchOf(key []byte) uint64 {
+	if len(key) < batchSize {
+		return 0
+	}
+	return binary.BigEndian.Uint64(key)
+}
+
+// PutIntents stores one batch of creates that are about to be sent, and returns
+// its number. It sets the Part of each. The fields that were sent stand sorted.
 func (tx *Tx) PutIntents(system, object string, in []Intent) (batch uint64, err error) {
 	t := tx.intents(system, object)
-	batch = tx.counter(bucketName("intent", system, object), t.lastKey).next()
-	payload, err := packIntents(tx.scratch[:0], in)
-	if err == nil {
-		err = t.put(numberKey(batch), payload)
-	}
-	if err != nil {
+	batch = tx.counter(bucketName("intent", system, object), t.lastBatch).next()
+	if err := t.putParts(batch, in); err != nil {
 		return 0, fmt.Errorf("put intents of %s/%s: %w", system, object, err)
 	}
 	return batch, nil
 }
 
+// putParts packs intents into parts of about frameSize.
+func (t *table) putParts(batch uint64, in []Intent) (err error) {
+	var rows []byte
+	part, from, size := 0, 0, 0
+	flush := func(to int, version byte, rows []byte) error {
+		b := binary.AppendUvarint(append(t.tx.scratch[:0], version), uint64(to-from))
+		t.tx.scratch = append(b, rows...)
+		err := t.put(partKey(batch, part), t.tx.scratch)
+		part, from = part+1, to
+		return err
+	}
+	for i := range in {
+		start := len(rows)
+		if rows, err = packIntent(rows, &in[i]); err != nil {
+			return err
+		}
+		if i == 0 {
+			size = frameFor(len(rows)*len(in), len(in))
+		}
+		if start > 0 && len(rows) > size && part < maxParts-1 {
+			if err = flush(i, morePart, rows[:start]); err != nil {
+				return err
+			}
+			rows = append(rows[:0], rows[start:]...)
+		}
+		in[i].Part = uint16(part)
+	}
+	return flush(len(in), lastPart, rows)
+}
+
 // Intents calls fn for each batch that is still open, in order. A batch that is
 // damaged is an ErrDamaged: creates may be under way that nobody can name.
 func (tx *Tx) Intents(system, object string, fn func(batch uint64, in []Intent) error) error {
-	t := tx.intents(system, object)
-	return t.walk(nil, nil, func(key, payload []byte, damage error) error {
+	t, answered := tx.intents(system, object), tx.answered(system, object)
+	var g gathering
+	err := t.walk(nil, nil, func(key, payload []byte, damage error) error {
+		if answered.has(batchOf(key)) {
+			return nil
+		}
 		if damage != nil {
 			return damage
 		}
-		in, err := unpackIntents(payload)
+		whole, err := g.add(key, payload)
 		if err != nil {
 			return t.damage(key, err.Error())
 		}
-		return fn(binary.BigEndian.Uint64(key), in)
+		if !whole {
+			return nil
+		}
+		return fn(g.batch, g.take())
 	})
+	if err == nil && g.parts > 0 {
+		return t.damage(numberKey(g.batch), errPartMissing.Error())
+	}
+	return err
+}
+
+var errPartMissing = errors.New("a part is missing")
+
+// gathering puts the parts of a batch together.
+type gathering struct {
+	batch uint64
+	parts int // of the batch that is not whole yet
+	in    []Intent
+}
+
+func (g *gathering) add(key, payload []byte) (whole bool, err error) {
+	batch := batchOf(key)
+	if g.parts > 0 && batch != g.batch || string(key) != string(partKey(batch, g.parts)) {
+		return false, errPartMissing
+	}
+	in, more, err := unpackIntents(payload)
+	if err != nil {
+		return false, err
+	}
+	for i := range in {
+		in[i].Part = uint16(g.parts)
+	}
+	g.batch, g.in, g.parts = batch, append(g.in, in...), g.parts+1
+	return !more, nil
+}
+
+func (g *gathering) take() []Intent {
+	in := g.in
+	g.in, g.parts = nil, 0
+	return in
+}
+
+// checkIntent checks that a part can be and that its neighbors are there.
+func checkIntent(t *table, key, payload []byte) error {
+	_, more, err := unpackIntents(payload)
+	if err != nil {
+		return err
+	}
+	batch, part := batchOf(key), 0
+	if len(key) == batchSize+2 {
+		part = int(binary.BigEndian.Uint16(key[batchSize:]))
+	}
+	switch {
+	case string(key) != string(partKey(batch, part)):
+		return errShort
+	case more && !t.has(partKey(batch, part+1)), part > 0 && !t.has(partKey(batch, part-1)):
+		return errPartMissing
+	}
+	return nil
 }
 
 // CloseIntents removes a batch whose outcome is known.
 func (tx *Tx) CloseIntents(system, object string, batch uint64) error {
-	return tx.intents(system, object).del(numberKey(batch))
+	return tx.intents(system, object).dropParts(batch)
 }
 
-func packIntents(b []byte, in []Intent) ([]byte, error) {
-	b = append(b, packedVersion)
-	b = binary.AppendUvarint(b, uint64(len(in)))
-	for _, i := range in {
-		b = binary.AppendUvarint(b, uint64(i.Hub))
-		b = AppendString(b, i.External)
-		b = binary.AppendVarint(b, i.At)
-		var err error
-		if b, err = packLinkFields(b, i.Sent); err != nil {
-			return b, err
+func (t *table) dropParts(batch uint64) error {
+	return t.walk(nil, numberKey(batch), func(key, _ []byte, _ error) error { return t.del(key) })
+}
+
+// SentIntent returns the field states of one intent by its batch, its part and
+// its hub record, appended to to. It is an ErrDamaged where they are not to be
+// had.
+func (tx *Tx) SentIntent(system, object string, batch uint64, part uint16, hub HubID, to []LinkField) ([]LinkField, error) {
+	t, key := tx.intents(system, object), partKey(batch, int(part))
+	payload, ok, err := t.get(key)
+	switch {
+	case err != nil:
+		return to, err
+	case !ok:
+		return to, t.damage(key, "it is gone")
+	}
+	r, n, _ := partReader(payload)
+	begin := len(to)
+	for ; n > 0 && !r.bad; n-- {
+		id := HubID(r.uvarint())
+		r.bytes()
+		r.varint()
+		to = r.linkFields(to[:begin])
+		if id == hub && !r.bad {
+			return to, nil
 		}
 	}
-	return b, nil
+	return to[:begin], t.damage(key, "the record is not in it")
 }
 
-func unpackIntents(b []byte) ([]Intent, error) {
-	r := newReader(b)
-	var in []Intent
-	for n := r.count(); n > 0 && !r.bad; n-- {
+func packIntent(b []byte, i *Intent) ([]byte, error) {
+	b = binary.AppendUvarint(b, uint64(i.Hub))
+	b = AppendString(b, i.External)
+	b = binary.AppendVarint(b, i.At)
+	return packLinkFields(b, i.Sent)
+}
+
+// partReader reads the head of a part.
+func partReader(b []byte) (r *reader, n int, more bool) {
+	r = &reader{b: b}
+	version := r.byte()
+	r.bad = r.bad || version != lastPart && version != morePart
+	return r, r.count(), version == morePart
+}
+
+func unpackIntents(b []byte) (in []Intent, more bool, err error) {
+	r, n, more := partReader(b)
+	for ; n > 0 && !r.bad; n-- {
 		i := Intent{Hub: HubID(r.uvarint()), External: r.string(), At: r.varint()}
 		i.Sent = r.linkFields(nil)
 		in = append(in, i)
 	}
-	return in, r.end()
+	return in, more, r.end()
 }

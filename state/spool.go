@@ -6,10 +6,30 @@ import (
 )
 
 // frameSize bounds a value of the spool and of the journal so that two of them
-// fill a page of 4 KiB with its headers. bbolt never splits a page that holds
-// four values or fewer, so larger ones would be written again with each of the
-// next appends: 4.5 times as many bytes in all.
-const frameSize = 2000
+// fill a page of 4 KiB with its headers, and smallFrame so that four do. bbolt
+// never splits a page that holds four values or fewer, so larger ones would be
+// written again with each of the next appends: 4.5 times as many bytes in all.
+const (
+	frameSize  = 2000
+	smallFrame = 990
+)
+
+// frameFor returns the size of frame that writes the least for so many entries
+// of so many bytes: small ones leave more room behind the last entry of each,
+// and less of them is written again with the next append.
+func frameFor(size, entries int) int {
+	const page, againLarge, againSmall = 4096, 3.5 * frameSize, 2.5 * smallFrame
+	mean := max(1, size/max(1, entries))
+	if mean > smallFrame {
+		return frameSize
+	}
+	large := float64(size)*page/float64(2*(frameSize/mean*mean)) + againLarge
+	small := float64(size)*page/float64(4*(smallFrame/mean*mean)) + againSmall
+	if small < large {
+		return smallFrame
+	}
+	return frameSize
+}
 
 // Spool is a sequential log of observations within the state file: pages of a
 // large run are appended as they come, each durable with the transaction that
@@ -43,7 +63,7 @@ func (sp *Spool) Append(tx *Tx, entries []Entry) error {
 	tx.OneOfMany()
 	t, length := sp.frames(tx), sp.length(tx)
 	next := tx.counter(bucketName("frame", sp.name), t.lastKey)
-	frame := tx.scratch[:0]
+	frame, size := tx.scratch[:0], frameFor(entriesSize(entries), len(entries))
 	flush := func() error {
 		if len(frame) == 0 {
 			return nil
@@ -53,7 +73,7 @@ func (sp *Spool) Append(tx *Tx, entries []Entry) error {
 		return err
 	}
 	for _, e := range entries {
-		if len(frame)+len(e.Key)+len(e.Data)+8 > frameSize {
+		if len(frame)+len(e.Key)+len(e.Data)+8 > size {
 			if err := flush(); err != nil {
 				return fmt.Errorf("append to spool %s: %w", sp.name, err)
 			}
@@ -69,6 +89,14 @@ func (sp *Spool) Append(tx *Tx, entries []Entry) error {
 	tx.scratch = frame
 	length.add(len(entries))
 	return nil
+}
+
+// entriesSize is what entries take in frames, at most.
+func entriesSize(entries []Entry) (n int) {
+	for _, e := range entries {
+		n += len(e.Key) + len(e.Data) + 4
+	}
+	return n
 }
 
 func appendBytes(b, part []byte) []byte {

@@ -163,6 +163,8 @@ func checkPacked(kind string) rowCheck {
 			}
 		case "intent":
 			_, _, err = unpackIntents(payload)
+		case "answered":
+			_, err = unpackSpans(payload)
 		case "journal":
 			_, err = unpackJournal(1, payload)
 		case "excluded":
@@ -181,7 +183,7 @@ func checkPacked(kind string) rowCheck {
 			if len(key) != dayLen+8 {
 				err = errShort
 			}
-		case "fact", "name", "config", "answered", "remotekey", "wake":
+		case "fact", "name", "config", "remotekey", "wake":
 		default:
 			err = errors.New("a bucket that this version does not know")
 		}

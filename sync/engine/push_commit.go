@@ -390,6 +390,9 @@ func (p *pusher) settleBatch(tx *state.Tx, batch uint64, intents []state.Intent,
 			open = append(open, in)
 			continue
 		}
+		if p.answeredBefore(tx, in, remote) {
+			continue
+		}
 		for i := range in.Sent {
 			in.Sent[i].Assumed = true
 		}
@@ -422,6 +425,13 @@ func (p *pusher) settleBatch(tx *state.Tx, batch uint64, intents []state.Intent,
 		p.count("held", 1)
 	}
 	return nil
+}
+
+// answeredBefore reports whether the link knows of the create already: of a
+// batch that was opened again, some answers were not lost.
+func (p *pusher) answeredBefore(tx *state.Tx, in state.Intent, remote string) bool {
+	ok, err := tx.Links(p.req.System, p.r.Object).Get(in.Hub, &p.link)
+	return ok && err == nil && p.link.Remote == remote && p.link.Wrote >= in.At
 }
 
 // tryAgain lets records be made that a look-up proved absent. The unique
