@@ -49,17 +49,20 @@ type FieldView struct {
 
 // LinkView is the record's counterpart in one object of one system.
 type LinkView struct {
-	System    string           `json:"system"`
-	Object    string           `json:"object"`
-	Remote    string           `json:"remote_id"`
-	State     string           `json:"state"`
-	Origin    string           `json:"origin"`
-	Closed    string           `json:"closed,omitempty"` // why
-	ClosedAt  time.Time        `json:"closed_at,omitzero"`
-	Successor string           `json:"successor,omitempty"`
-	Wrote     time.Time        `json:"wrote,omitzero"`
-	Damaged   bool             `json:"damaged,omitempty"`
-	Differs   []DifferenceView `json:"tolerated,omitempty"`
+	System    string    `json:"system"`
+	Object    string    `json:"object"`
+	Remote    string    `json:"remote_id"`
+	State     string    `json:"state"`
+	Origin    string    `json:"origin"`
+	Closed    string    `json:"closed,omitempty"` // why
+	ClosedAt  time.Time `json:"closed_at,omitzero"`
+	Successor string    `json:"successor,omitempty"`
+	Wrote     time.Time `json:"wrote,omitzero"`
+	Damaged   bool      `json:"damaged,omitempty"`
+	// Unread is set where the hub record stands in for one that others name and
+	// that was never read itself (R113).
+	Unread  bool             `json:"unread,omitempty"`
+	Differs []DifferenceView `json:"tolerated,omitempty"`
 }
 
 // DifferenceView is a field in which the two sides differ and may.
@@ -97,9 +100,9 @@ const lookupChunk = 5000
 // field, its id in one of the systems, else its e-mail or name without regard
 // to case (R24).
 func (e *Engine) Lookup(object, key string) ([]RecordView, error) {
-	o := e.opt.Mapping.Hub[object]
-	if o == nil {
-		return nil, e.noObject(object)
+	o, shows, err := e.asked(object)
+	if err != nil {
+		return nil, err
 	}
 	ids, err := e.lookupExact(o, key)
 	if err != nil {
@@ -114,8 +117,11 @@ func (e *Engine) Lookup(object, key string) ([]RecordView, error) {
 	err = e.opt.Store.View(func(tx *state.Tx) error {
 		for _, id := range ids {
 			var rec state.HubRecord
-			if ok, err := tx.Hub(object).Get(id, &rec); err != nil || !ok {
+			if ok, err := tx.Hub(o.Name).Get(id, &rec); err != nil || !ok {
 				return err
+			}
+			if !shows(&rec) {
+				continue
 			}
 			v, err := e.view(tx, o, &rec)
 			if err != nil {
@@ -126,15 +132,6 @@ func (e *Engine) Lookup(object, key string) ([]RecordView, error) {
 		return nil
 	})
 	return views, err
-}
-
-func (e *Engine) noObject(object string) error {
-	var names []string
-	for name := range e.opt.Mapping.Hub {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return fmt.Errorf("%w: %q; it has %s", ErrNoObject, object, strings.Join(names, ", "))
 }
 
 // lookupExact finds records by what an index holds.
@@ -252,43 +249,6 @@ func (e *Engine) eachRecord(object string, fn func(tx *state.Tx, rec *state.HubR
 		}
 	}
 	return nil
-}
-
-// Export calls fn for each record of an object that stands for itself, in the
-// order of hub ids.
-func (e *Engine) Export(object string, fn func(RecordView) error) error {
-	o := e.opt.Mapping.Hub[object]
-	if o == nil {
-		return e.noObject(object)
-	}
-	return e.eachRecord(object, func(tx *state.Tx, rec *state.HubRecord) error {
-		if rec.State != state.HubActive && rec.State != state.HubOut {
-			return nil
-		}
-		v, err := e.view(tx, o, rec)
-		if err != nil {
-			return err
-		}
-		return fn(v)
-	})
-}
-
-// Columns returns the names of an object's fields in the hub's order, and of
-// the ids that links tell.
-func (e *Engine) Columns(object string) (ids, fields []string, err error) {
-	o := e.opt.Mapping.Hub[object]
-	if o == nil {
-		return nil, nil, e.noObject(object)
-	}
-	for _, f := range o.Fields {
-		fields = append(fields, f.Name)
-	}
-	for _, d := range e.derivedIDs(o.Name) {
-		if o.ByName[d.name] == nil {
-			ids = append(ids, d.name)
-		}
-	}
-	return ids, fields, nil
 }
 
 func hubStateName(s state.HubState) string {

@@ -28,6 +28,7 @@ func (e *Engine) linkView(tx *state.Tx, r *fieldmap.Route, hub state.HubID) (Lin
 		State:     [...]string{"open", "leaving", "closed", ""}[l.State&3],
 		Origin:    [...]string{"found", "made", "person", ""}[l.Origin&3],
 		Successor: l.Successor,
+		Unread:    r.Direction == fieldmap.Pull && r.Hub.Name == fieldmap.User && len(l.Fields) == 0 && !damaged,
 	}
 	if l.State == state.LinkClosed {
 		v.Closed = closeName(l.Close)
