@@ -24,6 +24,7 @@ type lab struct {
 
 func newLab(t testing.TB, opt closeiosim.Options, change func(*closeio.Config)) lab {
 	t.Helper()
+	opt.Clock = serverNow
 	sim, err := closeiosim.New(opt)
 	if err != nil {
 		t.Fatal(err)
@@ -31,6 +32,10 @@ func newLab(t testing.TB, opt closeiosim.Options, change func(*closeio.Config)) 
 	wire := &providertest.Wire{Handler: sim}
 	return lab{connect(t, wire, change), sim, wire}
 }
+
+// serverNow is the time in Close, which is far from the local one: positions must
+// follow the server's clock and no other.
+func serverNow() time.Time { return time.Now().AddDate(26, 10, 21) }
 
 // connect makes one more client of an organization, as another process would.
 func connect(t testing.TB, wire *providertest.Wire, change func(*closeio.Config)) *closeio.Client {
@@ -51,7 +56,7 @@ func connect(t testing.TB, wire *providertest.Wire, change func(*closeio.Config)
 // leads makes n leads whose times of creation and change lie a minute apart and
 // end at least a day ago.
 func (l lab) leads(n int) []string {
-	from := time.Now().Add(-24*time.Hour - time.Duration(n)*time.Minute)
+	from := serverNow().Add(-24*time.Hour - time.Duration(n)*time.Minute)
 	var ids []string
 	for i := range n {
 		f := closeiosim.Fields{"name": fmt.Sprintf("Lab %d", i), "date_created": from.Add(time.Duration(i) * time.Minute)}
@@ -62,6 +67,11 @@ func (l lab) leads(n int) []string {
 	}
 	l.sim.CatchUp()
 	return ids
+}
+
+// bulk makes n leads, a second apart, the last one a day ago.
+func (l lab) bulk(n int) {
+	l.sim.Bulk(closeiosim.BulkOptions{Leads: n, Start: serverNow().Add(-24*time.Hour - time.Duration(n)*time.Second)})
 }
 
 func fields(pairs ...any) []record.Field {
