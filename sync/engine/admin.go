@@ -226,6 +226,9 @@ func (e *Engine) goesBy(o *fieldmap.HubObject, rec *state.HubRecord) []record.Va
 	}
 	first, last := get("first_name"), get("last_name")
 	full := strings.TrimSpace(first.Text() + " " + last.Text())
+	if o.Name == fieldmap.User {
+		return []record.Value{get("name"), get("email")}
+	}
 	return []record.Value{get("email"), get("name"), record.Of(full), last, get("subject")}
 }
 

@@ -185,11 +185,14 @@ func (s *settling) close(err error) error {
 func (s *settling) decide() error {
 	verdicts, ok := s.verdicts()
 	if !ok {
-		return nil
+		return s.unsettle()
 	}
 	moved, ok, err := s.identity(verdicts)
-	if err != nil || !ok {
+	if err != nil {
 		return err
+	}
+	if !ok {
+		return s.unsettle()
 	}
 	if moved {
 		// Another hub record is meant: everything is decided as a new link.
@@ -202,6 +205,20 @@ func (s *settling) decide() error {
 		return nil
 	}
 	return s.write(changed)
+}
+
+// unsettle forgets what a linked record looked like when it was last settled: it
+// is held now, and looked at again though it be what it was.
+func (s *settling) unsettle() error {
+	var l state.Link
+	if s.link.Hub == 0 {
+		return nil
+	}
+	if ok, err := s.links.Get(s.link.Hub, &l); !ok || err != nil || l.Raw == 0 {
+		return nil //nolint:nilerr // a damaged link is never taken for settled
+	}
+	l.Raw = 0
+	return s.links.Put(&l)
 }
 
 // write puts the rows. The raw digest is kept only when every field is
