@@ -16,11 +16,12 @@ func PackedSize(r *HubRecord, l *Link) int64 {
 
 // BucketBytes returns the bytes of all pages of a bucket.
 func BucketBytes(s *Store, name string) (n int) {
-	_ = s.View(func(tx *Tx) error {
-		st := tx.table(name).b.Stats()
-		n = st.BranchAlloc + st.LeafAlloc
-		return nil
-	})
+	sizes, _ := s.Sizes()
+	for _, one := range sizes {
+		if one.Name == name {
+			n = int(one.Pages)
+		}
+	}
 	return n
 }
 
@@ -44,6 +45,9 @@ func Migrate(s *Store, from int, to []int, run func(to int) error) (format int, 
 	err = s.Update(func(tx *Tx) error { return migrate(tx, &h, steps) })
 	return h.Format, err
 }
+
+// SmallMoves lets a transaction move n links at most.
+func SmallMoves(s *Store, n int) { s.moveStep = n }
 
 // SmallRuns makes every chunk of a merge leave a run of match keys, and folds
 // them a few at a time.

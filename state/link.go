@@ -35,12 +35,13 @@ func (l *Link) find(n Num) (int, bool) {
 // record has at most one link there, open or closed, and a remote record at
 // most one that is not closed.
 type Links struct {
-	tx      *Tx
-	name    string
-	rows    *table // hub id → link
-	remotes *table // remote id → what the index knows of its link
-	pending map[string]remoteRow
-	key     []byte // for look-ups
+	tx        *Tx
+	name      string
+	rows      *linkRows
+	remotes   *table // remote id → what the index knows of its link
+	pending   map[string]remoteRow
+	key       []byte // for look-ups
+	rewriting bool
 
 	total, open *counter // cached
 }
@@ -55,7 +56,7 @@ func (tx *Tx) Links(system, object string) *Links {
 		name := bucketName("link", system, object)
 		l = &Links{
 			tx: tx, name: name,
-			rows: tx.table("link", system, object), remotes: tx.table("remote", system, object).pack(0),
+			rows: tx.linkRows(name), remotes: tx.table("remote", system, object).pack(0),
 			pending: map[string]remoteRow{},
 		}
 		tx.links[linksOf{system, object}] = l
@@ -115,7 +116,7 @@ func (l *Links) Get(hub HubID, into *Link) (bool, error) {
 func (l *Links) unpack(key, payload []byte, into *Link) error {
 	into.Hub = HubID(binary.BigEndian.Uint64(key))
 	if err := unpackLink(payload, into); err != nil {
-		return l.rows.damage(key, err.Error())
+		return l.rows.home(key).damage(key, err.Error())
 	}
 	return nil
 }
@@ -160,7 +161,11 @@ func (l *Links) Put(link *Link) error {
 	if l.tx.scratch, err = packLink(l.tx.scratch[:0], link); err != nil {
 		return fmt.Errorf("put %s %s: %w", l.name, link.Hub, err)
 	}
-	if err := l.rows.put(numberKey(uint64(link.Hub)), l.tx.scratch); err != nil {
+	put := l.rows.put
+	if l.rewriting {
+		put = l.rows.rewrite
+	}
+	if err := put(numberKey(uint64(link.Hub)), l.tx.scratch); err != nil {
 		return err
 	}
 	if link.State == LinkOpen {
@@ -243,7 +248,7 @@ func (l *Links) Delete(hub HubID) error {
 func (l *Links) Each(from HubID, fn func(*Link) error) error {
 	var link Link
 	var lost error
-	err := l.rows.walk(numberKey(uint64(from)), nil, func(key, payload []byte, damage error) error {
+	err := l.rows.walk(numberKey(uint64(from)), func(key, payload []byte, damage error) error {
 		if damage == nil {
 			damage = l.unpack(key, payload, &link)
 		}

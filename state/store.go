@@ -37,7 +37,7 @@ type Store struct {
 	db   *bbolt.DB
 	file *os.File // the one that bbolt has open
 
-	runSize, foldStep int // see keyrun.go; smaller in tests
+	runSize, foldStep, moveStep int // see keyrun.go and linkrows.go; smaller in tests
 
 	writing sync.Mutex // held by the one transaction that may write
 	naming  sync.Mutex // held while names are given numbers
@@ -62,7 +62,7 @@ func Open(path string, opt Options) (*Store, error) {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	s := &Store{path: filepath.Clean(path), opt: opt, runSize: runSize, foldStep: foldStep}
+	s := &Store{path: filepath.Clean(path), opt: opt, runSize: runSize, foldStep: foldStep, moveStep: moveStep}
 	if err := safeFolder(filepath.Dir(s.path), !opt.ReadOnly); err != nil {
 		return nil, err
 	}

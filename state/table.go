@@ -22,7 +22,8 @@ const (
 
 // table is one bucket within one transaction. Each of its values ends in a
 // checksum over the bucket's name, the key and the value, so that a flipped
-// bit, or a row in a wrong place, is noticed when it is read.
+// bit, or a row in a wrong place, is noticed when it is read. A spare bucket has
+// the checksums of the one that it is to replace.
 type table struct {
 	tx   *Tx
 	name string
@@ -38,7 +39,7 @@ func (tx *Tx) table(kind string, names ...string) *table {
 	if t := tx.tables[name]; t != nil {
 		return t
 	}
-	t := &table{tx: tx, name: name, seed: checksum(0, []byte(name))}
+	t := &table{tx: tx, name: name, seed: checksum(0, []byte(strings.TrimSuffix(name, spareSuffix)))}
 	if tx.merging {
 		t.fill = fillMerge
 	}
@@ -154,17 +155,35 @@ func (t *table) get(key []byte) (payload []byte, ok bool, err error) {
 
 // put stores payload, which may be changed afterwards.
 func (t *table) put(key, payload []byte) error {
-	if t.b == nil {
-		b, err := t.tx.b.CreateBucketIfNotExists([]byte(t.name))
-		if err != nil {
-			return fmt.Errorf("create %s: %w", t.name, err)
-		}
-		t.attach(b)
+	if err := t.create(); err != nil {
+		return err
 	}
 	val := t.tx.grab(len(payload) + sumSize)
 	copy(val, payload)
 	binary.LittleEndian.PutUint32(val[len(payload):], t.sum(key, payload))
 	return t.b.Put(key, val)
+}
+
+// putRaw stores a value that has its checksum, be it right or not.
+func (t *table) putRaw(key, val []byte) error {
+	if err := t.create(); err != nil {
+		return err
+	}
+	own := t.tx.grab(len(val))
+	copy(own, val)
+	return t.b.Put(key, own)
+}
+
+func (t *table) create() error {
+	if t.b != nil {
+		return nil
+	}
+	b, err := t.tx.b.CreateBucketIfNotExists([]byte(t.name))
+	if err != nil {
+		return fmt.Errorf("create %s: %w", t.name, err)
+	}
+	t.attach(b)
+	return nil
 }
 
 func (t *table) has(key []byte) bool { return t.raw(key) != nil }

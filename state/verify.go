@@ -140,9 +140,10 @@ func checker(tx *Tx, name string) rowCheck {
 		object, _, _ := strings.Cut(of, "/")
 		return checkRun(tx.table("key/"+object), checkKey(tx.table("hub/"+object)))
 	case "link":
-		return checkLink(side("remote"))
+		base := strings.TrimSuffix(of, spareSuffix)
+		return checkLink(tx.table("remote/"+base), tx.linkRows("link/"+base))
 	case "remote":
-		return checkRemote(side("link"))
+		return checkRemote(tx.linkRows("link/" + of))
 	case "intent":
 		return checkIntent
 	case "hold":
@@ -247,10 +248,10 @@ func checkRun(keys *table, check rowCheck) rowCheck {
 	}
 }
 
-func checkLink(remotes *table) rowCheck {
+func checkLink(remotes *table, rows *linkRows) rowCheck {
 	var link Link
-	return func(_ *table, key, payload []byte) error {
-		if err := unpackLink(payload, &link); err != nil {
+	return func(t *table, key, payload []byte) error {
+		if err := firstError(unpackLink(payload, &link), rows.checkHome(t, key)); err != nil {
 			return err
 		}
 		link.Hub = HubID(binary.BigEndian.Uint64(key))
@@ -270,7 +271,7 @@ func checkLink(remotes *table) rowCheck {
 	}
 }
 
-func checkRemote(links *table) rowCheck {
+func checkRemote(links *linkRows) rowCheck {
 	var link Link
 	return func(_ *table, key, payload []byte) error {
 		at, err := unpackRemote(payload)
@@ -358,7 +359,11 @@ func (v *verifier) count(tx *Tx, counts *table, key []byte, n uint64) {
 	kind, of, _ := strings.Cut(string(key), "/")
 	switch kind {
 	case "hub", "link", "excluded":
-		if rows := tx.table(string(key)).rows(); rows != n {
+		rows := tx.table(string(key)).rows()
+		if kind == "link" {
+			rows = tx.linkRows(string(key)).rows()
+		}
+		if rows != n {
 			v.add(damageOf(counts, key, fmt.Errorf("it says %d and there are %d", n, rows)))
 		}
 	case "id", "intent", "run", "change":

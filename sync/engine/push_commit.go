@@ -184,11 +184,18 @@ func (p *pusher) spoolEntries(answers []answer) (entries []state.Entry, err erro
 // order of the links, so that small ones write no page twice.
 const answersChunk = 4000
 
+// rewriteShare is which part of the links must be written for all of them to be.
+const rewriteShare = 2
+
 // mergeAnswers brings the spooled answers into the links, before anything reads
 // them.
 func (p *pusher) mergeAnswers(ctx context.Context) error {
 	var a answer
+	rewrite := p.rewritesLinks()
 	err := p.spool.Merge(ctx, answersChunk, func(tx *state.Tx, en state.Entry) error {
+		if rewrite {
+			tx.Links(p.req.System, p.r.Object).Rewrite()
+		}
 		if err := readAnswer(en.Key, en.Data, &a); err != nil {
 			return err
 		}
@@ -207,7 +214,25 @@ func (p *pusher) mergeAnswers(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("merge what was written to %s: %w", p.r.Object, err)
 	}
+	if rewrite {
+		if err := p.opt.Store.PackLinks(ctx, p.req.System, p.r.Object); err != nil {
+			return err
+		}
+	}
 	return p.dropAnswered()
+}
+
+// rewritesLinks reports whether the spooled answers are for so many of the links
+// that to write all of them anew, page behind page, costs little more and leaves
+// them in far less room.
+func (p *pusher) rewritesLinks() (yes bool) {
+	_ = p.opt.Store.View(func(tx *state.Tx) error {
+		ls := tx.Links(p.req.System, p.r.Object)
+		n := p.spool.Len(tx)
+		yes = ls.Rewriting() || n > 0 && n >= ls.Count()/rewriteShare
+		return nil
+	})
+	return yes
 }
 
 // recall fetches what a create was sent from its intent. Where that is damaged,
