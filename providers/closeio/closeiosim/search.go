@@ -104,7 +104,8 @@ type walk struct {
 	sel     *selection
 	order   *order
 	desc    bool
-	limit   int
+	limit   int // of the page
+	most    int // of the walk
 	start   *cursor
 	updated bool // ordered by date_updated
 }
@@ -218,11 +219,11 @@ func (w *walk) sized(q *query) (answer, bool) {
 		}
 		given = w.start.given
 	}
-	left := w.opt.WalkMax - given
+	w.most = w.opt.WalkMax
 	if q.ResultsLimit != nil {
-		left = min(left, *q.ResultsLimit-given)
+		w.most = min(w.most, *q.ResultsLimit)
 	}
-	w.limit = max(0, min(w.limit, left))
+	w.limit = max(0, min(w.limit, w.most-given))
 	return answer{}, true
 }
 
@@ -265,7 +266,7 @@ func (w *walk) ends(page int) bool {
 	if w.start != nil {
 		given += w.start.given
 	}
-	return given >= w.opt.WalkMax
+	return given >= w.most
 }
 
 func (w *walk) total() int {

@@ -3,6 +3,8 @@ package closeiosim
 import (
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -47,7 +49,8 @@ type input = map[string]json.RawMessage
 func (s *store) check(k kind, given input, before *version, when occasion, a *actor) (changes map[uint16]string, owner *record, err error) {
 	changes = make(map[uint16]string, len(given)+2)
 	bad := fieldErrors{}
-	for name, raw := range given {
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		raw := given[name]
 		if strings.HasPrefix(name, "custom.") {
 			if err := s.checkCustom(k, name, raw, before, changes, a); errors.Is(err, errForbidden) {
 				return nil, nil, err
@@ -95,8 +98,8 @@ func (s *store) checkCustom(k kind, name string, raw json.RawMessage, before *ve
 		changes[f.n] = value
 		return err
 	}
-	now := ""
-	if before != nil {
+	now, given := changes[f.n]
+	if before != nil && !given {
 		now, _ = before.doc.get(f.n)
 	}
 	value, err := s.changeMany(f, now, raw, add)
