@@ -229,7 +229,7 @@ func TestR28_FilterAcrossSystems(t *testing.T) {
 	w.cl.ResetCalls()
 	w.tick()
 	w.pullClose()
-	if n := w.cl.Calls()["GET /lead/{id}/"]; n != 0 {
+	if n := w.cl.Calls()["get.lead"]; n != 0 {
 		t.Errorf("%d reads by id with nothing changed: %v", n, w.cl.Calls())
 	}
 	if err := w.sf.Delete("Account", id); err != nil {
