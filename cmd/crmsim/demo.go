@@ -53,7 +53,7 @@ type demo struct {
 func runDemo(ctx context.Context, out io.Writer, o demoOptions) error {
 	started := time.Now()
 	opts := options{
-		qbenchAddr: "127.0.0.1:0", salesforceAddr: "127.0.0.1:0", hubspotAddr: "127.0.0.1:0",
+		qbenchAddr: "127.0.0.1:0", salesforceAddr: "127.0.0.1:0", hubspotAddr: "127.0.0.1:0", closeAddr: "127.0.0.1:0",
 		seed: 1, accounts: 60, contactsEach: 2, api: apiOptions{dates: "mixed", rateLimit: 300},
 	}
 	s, err := newStage(opts)

@@ -15,7 +15,7 @@ func (s *stage) arm(f faultOptions) error {
 		}
 	}
 	if f.lostCreates > 0 {
-		for _, creates := range []string{"qbench:path=/qbench/api/", "salesforce:path=/sobjects", "hubspot:path=/batch/create"} {
+		for _, creates := range []string{"qbench:path=/qbench/api/", "salesforce:path=/sobjects", "hubspot:path=/batch/create", "close:path=/api/v1/lead/", "close:path=/api/v1/contact/"} {
 			if err := s.armRule(fmt.Sprintf("%s,drop,after,method=POST,rate=%v", creates, f.lostCreates)); err != nil {
 				return err
 			}
@@ -25,11 +25,13 @@ func (s *stage) arm(f faultOptions) error {
 		s.qbench.Storm(f.throttled, time.Second)
 		s.salesforce.Faults().Storm(f.throttled, time.Second)
 		s.hubspot.Faults().Storm(f.throttled, time.Second)
+		s.closeio.Storm(f.throttled, time.Second)
 	}
 	if f.broken > 0 {
 		s.qbench.Faults().Unavailable(f.broken, true)
 		s.salesforce.Faults().Unavailable(f.broken, true)
 		s.hubspot.Faults().Unavailable(f.broken, true)
+		s.closeio.Faults().Unavailable(f.broken, true)
 	}
 	if f.tokenCalls > 0 {
 		s.salesforce.ExpireTokensAfter(f.tokenCalls)
@@ -46,7 +48,7 @@ func (s *stage) armRule(rule string) error {
 	arms := []struct {
 		system string
 		add    func(string) error
-	}{{"qbench", s.qbench.AddFault}, {"salesforce", s.salesforce.AddFault}, {"hubspot", s.hubspot.AddFault}}
+	}{{"qbench", s.qbench.AddFault}, {"salesforce", s.salesforce.AddFault}, {"hubspot", s.hubspot.AddFault}, {"close", s.closeio.AddFault}}
 	for _, a := range arms {
 		if named && a.system == only {
 			return a.add(rest)

@@ -33,6 +33,7 @@ func (s *stage) doors(o options) []door {
 		{"qbench", o.qbenchAddr, s.qbench},
 		{"salesforce", o.salesforceAddr, withAdmin(s.salesforce, extras{func() any { return s.salesforce.Audit() }, s.salesforce.Faults().Clear})},
 		{"hubspot", o.hubspotAddr, withAdmin(s.hubspot, extras{func() any { return s.hubspot.Audit() }, s.hubspot.Faults().Clear})},
+		{"close", o.closeAddr, withAdmin(closeOrg{s.closeio}, extras{func() any { return s.closeio.Writes() }, s.closeio.Faults().Clear})},
 	}
 }
 

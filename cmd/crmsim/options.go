@@ -12,15 +12,15 @@ import (
 
 // options are the flags of a rehearsal.
 type options struct {
-	qbenchAddr, salesforceAddr, hubspotAddr string
+	qbenchAddr, salesforceAddr, hubspotAddr, closeAddr string
 
-	seed                   uint64
-	accounts, contactsEach int
-	token                  string
-	schema, hubspotSchema  string
-	configDir              string
-	api                    apiOptions
-	faults                 faultOptions
+	seed                               uint64
+	accounts, contactsEach             int
+	token                              string
+	schema, hubspotSchema, closeSchema string
+	configDir                          string
+	api                                apiOptions
+	faults                             faultOptions
 }
 
 // apiOptions turn the habits of the laboratory system.
@@ -42,12 +42,14 @@ func (o *options) bind(f *pflag.FlagSet) {
 	f.StringVar(&o.qbenchAddr, "qbench", "127.0.0.1:8091", "loopback `address` of the laboratory system; port 0 takes any")
 	f.StringVar(&o.salesforceAddr, "salesforce", "127.0.0.1:8092", "loopback `address` of the Salesforce org; port 0 takes any")
 	f.StringVar(&o.hubspotAddr, "hubspot", "127.0.0.1:8093", "loopback `address` of the HubSpot portal; port 0 takes any")
+	f.StringVar(&o.closeAddr, "close", "127.0.0.1:8094", "loopback `address` of the Close organization; port 0 takes any")
 	f.Uint64Var(&o.seed, "seed", 1, "the same seed gives the same data")
 	f.IntVar(&o.accounts, "accounts", 200, "customers in the laboratory system")
 	f.IntVar(&o.contactsEach, "contacts-per-account", 2, "contacts of each customer")
-	f.StringVar(&o.token, "token", "", "a bearer `token` that all three always accept, besides the OAuth paths")
+	f.StringVar(&o.token, "token", "", "a `token` that all four always accept, besides the OAuth paths; for Close it is the API key too")
 	f.StringVar(&o.schema, "schema", "", "YAML `file` with extra Salesforce objects, fields and picklists")
 	f.StringVar(&o.hubspotSchema, "hubspot-schema", "", "YAML `file` with extra HubSpot objects and properties")
+	f.StringVar(&o.closeSchema, "close-schema", "", "YAML `file` with extra custom fields of Close")
 	f.StringVar(&o.configDir, "write-config", "", "`folder` for the environment and the secret files")
 	f.BoolVar(&o.api.lastUpdated, "qbench-last-updated", false, "show last_updated in each record")
 	f.BoolVar(&o.api.hideCustomerIDs, "qbench-hide-customer-ids", false, "leave customer_ids out of contacts")
@@ -57,8 +59,8 @@ func (o *options) bind(f *pflag.FlagSet) {
 	f.Float64Var(&o.faults.broken, "fault-5xx", 0, "`share` of calls that end in 503, half of them after they took effect")
 	f.Float64Var(&o.faults.lostCreates, "drop-after-create", 0, "`share` of POSTs that take effect but get no answer")
 	f.DurationVar(&o.faults.latency, "latency", 0, "wait this long before each answer")
-	f.IntVar(&o.faults.tokenCalls, "expire-token", 0, "end each token after so many `calls`; HubSpot's has no end")
-	f.StringArrayVar(&o.faults.rules, "fault", nil, "a fault `rule`, may be repeated: [qbench:|salesforce:|hubspot:]429,rate=0.1 or 502,path=/composite,after,nth=1")
+	f.IntVar(&o.faults.tokenCalls, "expire-token", 0, "end each token after so many `calls`; HubSpot's and Close's key have no end")
+	f.StringArrayVar(&o.faults.rules, "fault", nil, "a fault `rule`, may be repeated: [qbench:|salesforce:|hubspot:|close:]429,rate=0.1 or 502,path=/composite,after,nth=1")
 }
 
 // validate reports everything that is wrong with the flags at once.
@@ -67,6 +69,7 @@ func (o *options) validate() error {
 		checkLoopback("--qbench", o.qbenchAddr),
 		checkLoopback("--salesforce", o.salesforceAddr),
 		checkLoopback("--hubspot", o.hubspotAddr),
+		checkLoopback("--close", o.closeAddr),
 		checkShare("--fault-429", o.faults.throttled),
 		checkShare("--fault-5xx", o.faults.broken),
 		checkShare("--drop-after-create", o.faults.lostCreates),

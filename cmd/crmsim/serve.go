@@ -10,8 +10,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const serveLong = `serve runs a QBench-style laboratory system, a Salesforce org and a HubSpot portal,
-each on its own loopback address, until it is stopped with Ctrl-C or SIGTERM.
+const serveLong = `serve runs a QBench-style laboratory system, a Salesforce org, a HubSpot portal and a
+Close organization, each on its own loopback address, until it is stopped with Ctrl-C
+or SIGTERM. All know the same invented companies, each only some of them.
 
 At start it prints the environment that a crmsyncd beside it needs. The secrets
 that go with it are files in a folder that only you can read; without
@@ -34,11 +35,14 @@ const serveExample = `  # the defaults: 200 customers with two contacts each
   crmsim serve --fault salesforce:503,path=/query,nth=2-5
 
   # rehearse your own custom fields
-  crmsim serve --schema acme-fields.yaml --hubspot-schema acme-properties.yaml
+  crmsim serve --schema acme-fields.yaml --hubspot-schema acme-properties.yaml --close-schema acme-custom-fields.yaml
 
   # change a customer at the source, and see what reached both targets
   curl -X PATCH -d '{"description":"Key account"}' http://127.0.0.1:8091/_sim/customers/1000
   curl http://127.0.0.1:8092/_sim/audit http://127.0.0.1:8093/_sim/audit
+
+  # tick a task of Close off
+  curl -X PATCH -d '{"is_complete":"true"}' http://127.0.0.1:8094/_sim/task/TASK_ID
 
   # HubSpot is down for a while; Salesforce goes on
   curl -X POST 'http://127.0.0.1:8093/_sim/faults?rule=503'
@@ -97,7 +101,9 @@ func serve(ctx context.Context, out io.Writer, o options) error {
 func (s *stage) announce(out io.Writer, r *running, env environment) {
 	fmt.Fprintf(out, "qbench      %s   %d customers, %d contacts\n", r.url["qbench"], s.world.Accounts(), s.world.People())
 	fmt.Fprintf(out, "salesforce  %s   %d accounts, %d contacts known before\n", r.url["salesforce"], s.known.salesforce.accounts, s.known.salesforce.contacts)
-	fmt.Fprintf(out, "hubspot     %s   %d companies, %d contacts known before\n\n", r.url["hubspot"], s.known.hubspot.accounts, s.known.hubspot.contacts)
+	fmt.Fprintf(out, "hubspot     %s   %d companies, %d contacts known before\n", r.url["hubspot"], s.known.hubspot.accounts, s.known.hubspot.contacts)
+	fmt.Fprintf(out, "close       %s   %d leads, %d contacts, %d opportunities, %d tasks\n\n", r.url["close"],
+		len(s.closeio.IDs("lead")), len(s.closeio.IDs("contact")), len(s.closeio.IDs("opportunity")), len(s.closeio.IDs("task")))
 	fmt.Fprintln(out, "# Paste this where crmsyncd runs:")
 	fmt.Fprint(out, env.exports())
 	if env.kept {
@@ -111,12 +117,16 @@ func (s *stage) announce(out io.Writer, r *running, env environment) {
 
 // summarize prints what the simulators saw.
 func (s *stage) summarize(out io.Writer) {
-	reads := 0
-	for _, n := range s.qbench.Calls() {
-		reads += n
-	}
 	fmt.Fprintf(out, "\nStopped at %s.\n", time.Now().Format(time.TimeOnly))
-	fmt.Fprintf(out, "qbench      answered %d calls and took %d writes\n", reads, len(s.qbench.Audit()))
+	fmt.Fprintf(out, "qbench      answered %d calls and took %d writes\n", sum(s.qbench.Calls()), len(s.qbench.Audit()))
 	fmt.Fprintf(out, "salesforce  answered %d calls and took %d writes\n", s.salesforce.Calls().Total(), len(s.salesforce.Audit()))
 	fmt.Fprintf(out, "hubspot     answered %d calls and took %d writes\n", s.hubspot.Calls().Total(), len(s.hubspot.Audit()))
+	fmt.Fprintf(out, "close       answered %d calls and took %d writes\n", sum(s.closeio.Calls()), len(s.closeio.Writes()))
+}
+
+func sum(counts map[string]int) (n int) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
 }

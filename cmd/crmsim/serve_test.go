@@ -58,7 +58,7 @@ func start(t *testing.T, args ...string) *rehearsal {
 	out := &screen{ready: make(chan struct{})}
 	root := newRoot()
 	root.SetOut(out)
-	root.SetArgs(append([]string{"serve", "--qbench", "127.0.0.1:0", "--salesforce", "127.0.0.1:0", "--hubspot", "127.0.0.1:0"}, args...))
+	root.SetArgs(append([]string{"serve", "--qbench", "127.0.0.1:0", "--salesforce", "127.0.0.1:0", "--hubspot", "127.0.0.1:0", "--close", "127.0.0.1:0"}, args...))
 	done := make(chan error, 1)
 	go func() { done <- root.ExecuteContext(ctx) }()
 	select {
@@ -182,6 +182,9 @@ func TestServePrintsWhatADaemonNeeds(t *testing.T) {
 	if want := fmt.Sprintf("%d companies", len(page.Results)); len(page.Results) == 0 || !strings.Contains(r.screen.String(), want) {
 		t.Fatalf("the portal knows %d companies, the screen says otherwise:\n%s", len(page.Results), r.screen)
 	}
+	if n := r.closeTotal(t, "lead"); n == 0 || !strings.Contains(r.screen.String(), fmt.Sprintf("%d leads, ", n)) {
+		t.Fatalf("the organization has %d leads, the screen says otherwise:\n%s", n, r.screen)
+	}
 	dir := r.env["CREDENTIALS_DIRECTORY"]
 	if err := r.stop(); err != nil {
 		t.Fatalf("stop: %v", err)
@@ -189,11 +192,33 @@ func TestServePrintsWhatADaemonNeeds(t *testing.T) {
 	if _, err := os.Stat(filepath.Dir(dir)); !errors.Is(err, os.ErrNotExist) {
 		t.Fatalf("the temporary folder is still there: %v", err)
 	}
-	for _, want := range []string{"salesforce  answered 2 calls and took 0 writes", "hubspot     answered 1 calls and took 0 writes"} {
+	for _, want := range []string{"salesforce  answered 2 calls and took 0 writes", "hubspot     answered 1 calls and took 0 writes", "close       answered 1 calls and took 0 writes"} {
 		if !strings.Contains(r.screen.String(), want) {
 			t.Errorf("the summary does not say %q:\n%s", want, r.screen)
 		}
 	}
+}
+
+// closeTotal asks Close with the printed key how many records it has.
+func (r *rehearsal) closeTotal(t *testing.T, object string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.env["CRMSYNCD_CLOSE_URL"]+"/api/v1/"+object+"/?_limit=1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth(r.secret(t, "close"), "")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var page struct {
+		Total int `json:"total_results"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("list %s: %d %v", object, resp.StatusCode, err)
+	}
+	return page.Total
 }
 
 func TestServeWritesTheConfigFolder(t *testing.T) {
@@ -201,7 +226,7 @@ func TestServeWritesTheConfigFolder(t *testing.T) {
 	r := start(t, "--write-config", dir)
 	for path, want := range map[string]os.FileMode{
 		dir: os.ModeDir | 0o700, "env": 0o600, "credentials": os.ModeDir | 0o700, "credentials/qbench": 0o600, "credentials/salesforce": 0o600,
-		"credentials/hubspot": 0o600,
+		"credentials/hubspot": 0o600, "credentials/close": 0o600,
 	} {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(dir, path)
@@ -234,7 +259,11 @@ func TestFixedTokenOpensAll(t *testing.T) {
 	if got := r.secret(t, "hubspot"); got != "let-me-in" {
 		t.Errorf("the secret for HubSpot is %q", got)
 	}
+	if got := r.secret(t, "close"); got != "let-me-in" {
+		t.Errorf("the secret for Close is %q", got)
+	}
 	for _, target := range []string{
+		r.env["CRMSYNCD_CLOSE_URL"] + "/api/v1/me/",
 		r.env["CRMSYNCD_QBENCH_URL"] + "/qbench/api/v1/customer", r.env["CRMSYNCD_SALESFORCE_URL"] + "/services/data/v64.0/limits",
 		r.env["CRMSYNCD_HUBSPOT_URL"] + "/account-info/2026-09/details",
 	} {
@@ -287,6 +316,18 @@ func TestHubSpotSchemaFlag(t *testing.T) {
 	}
 }
 
+func TestCloseSchemaFlag(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "schema.yaml")
+	text := "custom_fields:\n  - {name: Region, type: choices, choices: [EMEA, AMER], objects: [lead]}\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, "--close-schema", path, "--token", "t", "--accounts", "1")
+	if status, body := send(t, "GET", r.env["CRMSYNCD_CLOSE_URL"]+"/api/v1/custom_field/lead/", "t", nil); status != http.StatusOK || !strings.Contains(string(body), "Region") {
+		t.Errorf("the extra field: %d %s", status, body)
+	}
+}
+
 func TestRefusedCommandLines(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "none.yaml")
 	tests := []struct {
@@ -298,6 +339,9 @@ func TestRefusedCommandLines(t *testing.T) {
 		{[]string{"--salesforce", "10.1.2.3:1"}, "must be a loopback address"},
 		{[]string{"--hubspot", "0.0.0.0:0"}, "--hubspot \"0.0.0.0:0\": must be a loopback address"},
 		{[]string{"--hubspot-schema", missing}, "none.yaml"},
+		{[]string{"--close", "0.0.0.0:0"}, "--close \"0.0.0.0:0\": must be a loopback address"},
+		{[]string{"--close-schema", missing}, "none.yaml"},
+		{[]string{"--fault", "close:whatever"}, `unknown word "whatever"`},
 		{[]string{"--fault", "hubspot:whatever"}, `unknown word "whatever"`},
 		{[]string{"--qbench", "[::]:1"}, "must be a loopback address"},
 		{[]string{"--qbench", "example.com:1"}, "must be a loopback address"},
@@ -341,7 +385,7 @@ func TestTakenPortLeavesNothingOpen(t *testing.T) {
 	_ = free.Close()
 	root := newRoot()
 	root.SetOut(io.Discard)
-	root.SetArgs([]string{"serve", "--accounts", "1", "--qbench", addr, "--salesforce", "127.0.0.1:0", "--hubspot", taken.Addr().String()})
+	root.SetArgs([]string{"serve", "--accounts", "1", "--qbench", addr, "--salesforce", "127.0.0.1:0", "--hubspot", "127.0.0.1:0", "--close", taken.Addr().String()})
 	if err := root.ExecuteContext(t.Context()); err == nil || exitCode(err) != exitFailed {
 		t.Fatalf("the port is taken, but: %v", err)
 	}

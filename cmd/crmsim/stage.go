@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 
+	"crmsyncd/providers/closeio/closeiosim"
 	"crmsyncd/providers/fakedata"
 	"crmsyncd/providers/hubspot/hubspotsim"
 	"crmsyncd/providers/qbench/qbenchsim"
@@ -18,6 +20,7 @@ const (
 	salesforceClientID     = "crmsim-connected-app"
 	salesforceClientSecret = "crmsim-secret-for-rehearsals-only"
 	hubspotToken           = "crmsim-token-for-rehearsals-only"
+	closeKey               = "api_crmsim.for-rehearsals-only"
 )
 
 // stage is a set of simulators that hold the same invented companies.
@@ -26,8 +29,11 @@ type stage struct {
 	qbench     *qbenchsim.Sim
 	salesforce *salesforcesim.Sim
 	hubspot    *hubspotsim.Sim
-	token      string // that opens the portal
-	bare       bool   // the portal has nothing to keep our ids in
+	closeio    *closeiosim.Sim
+	leads      []string // of each company, empty for those that Close does not know
+	token      string   // that opens the portal
+	key        string   // that opens Close
+	bare       bool     // the portal has nothing to keep our ids in
 	known      struct{ salesforce, hubspot known }
 }
 
@@ -58,7 +64,12 @@ func newStage(o options) (*stage, error) {
 	if err := s.openHubSpot(o); err != nil {
 		return nil, err
 	}
+	if err := s.openClose(o); err != nil {
+		return nil, err
+	}
 	s.qbench.Load(s.world)
+	ids := s.qbench.CustomerIDs()
+	s.leads = s.closeio.Load(s.world, func(i int) string { return strconv.FormatInt(ids[i], 10) })
 	if err := s.seedSalesforce(); err != nil {
 		return nil, fmt.Errorf("fill the salesforce simulator: %w", err)
 	}
@@ -96,6 +107,20 @@ func (s *stage) openHubSpot(o options) error {
 	s.hubspot, err = hubspotsim.New(hubspotsim.Options{Token: s.token, Seed: o.seed, Schema: schema})
 	if err != nil {
 		return fmt.Errorf("start the hubspot simulator: %w", err)
+	}
+	return nil
+}
+
+// openClose makes the organization that sells to the same companies.
+func (s *stage) openClose(o options) error {
+	schema, err := readSchema(o.closeSchema, closeiosim.ReadSchema)
+	if err != nil {
+		return err
+	}
+	s.key = cmp.Or(o.token, closeKey)
+	s.closeio, err = closeiosim.New(closeiosim.Options{APIKey: s.key, Token: o.token, Seed: o.seed, Schema: schema})
+	if err != nil {
+		return fmt.Errorf("start the close simulator: %w", err)
 	}
 	return nil
 }
@@ -163,9 +188,11 @@ func (s *stage) environment(r *running, at configPlace) environment {
 		{"CRMSYNCD_SALESFORCE_URL", r.url["salesforce"]},
 		{"CRMSYNCD_SALESFORCE_CLIENT_ID", salesforceClientID},
 		{"CRMSYNCD_HUBSPOT_URL", r.url["hubspot"]},
+		{"CRMSYNCD_CLOSE_URL", r.url["close"]},
 	}, []variable{
 		{"qbench", qbenchsim.DefaultClientSecret},
 		{"salesforce", salesforceClientSecret},
 		{"hubspot", s.token},
+		{"close", s.key},
 	})
 }

@@ -26,16 +26,20 @@ func arrows() map[string][]string {
 	const outcome = "providers/internal/outcome"
 	return map[string][]string{
 		"cmd/crmsyncd": {
-			"configs", "fieldmap", record, "providers", rest, "providers/hubspot", "providers/qbench", "providers/salesforce",
+			"configs", "fieldmap", record, "providers", rest, "providers/closeio", "providers/hubspot", "providers/qbench", "providers/salesforce",
 			"state", "sync/plan", "sync/engine", "sync/daemon",
 		},
-		"cmd/crmsim":                         {"configs", "providers/fakedata", faults, "providers/hubspot/hubspotsim", "providers/qbench/qbenchsim", "providers/salesforce/salesforcesim"},
+		"cmd/crmsim": {
+			"configs", "providers/fakedata", faults, "providers/closeio/closeiosim", "providers/hubspot/hubspotsim",
+			"providers/qbench/qbenchsim", "providers/salesforce/salesforcesim",
+		},
 		"configs":                            {"fieldmap"},
 		"fieldmap":                           {record},
 		"fieldmap/record":                    {},
 		"providers":                          {record},
 		"providers/fakedata":                 {},
 		"providers/providertest":             {record, "providers", faults, rest},
+		"providers/closeio":                  {record, "providers", rest, walk, outcome},
 		"providers/hubspot":                  {record, "providers", rest, walk, outcome},
 		"providers/qbench":                   {record, "providers", rest, walk},
 		"providers/salesforce":               {record, "providers", rest, walk, outcome},
@@ -43,6 +47,7 @@ func arrows() map[string][]string {
 		outcome:                              {record, "providers", rest},
 		walk:                                 {},
 		faults:                               {},
+		"providers/closeio/closeiosim":       {faults, "providers/fakedata"},
 		"providers/hubspot/hubspotsim":       {faults, "providers/fakedata"},
 		"providers/qbench/qbenchsim":         {faults, "providers/fakedata"},
 		"providers/salesforce/salesforcesim": {faults, "providers/fakedata"},
@@ -58,12 +63,16 @@ func arrows() map[string][]string {
 // judge a package from outside. Tests of cmd may import everything.
 func inTests(pkg string) []string {
 	helpers := []string{"providers/providertest", "providers/internal/faults", "providers/internal/rest", "providers/fakedata"}
-	sims := []string{"providers/hubspot/hubspotsim", "providers/qbench/qbenchsim", "providers/salesforce/salesforcesim"}
+	sims := []string{"providers/closeio/closeiosim", "providers/hubspot/hubspotsim", "providers/qbench/qbenchsim", "providers/salesforce/salesforcesim"}
 	switch pkg {
-	case "providers/hubspot", "providers/qbench", "providers/salesforce":
+	case "configs":
+		return []string{"fieldmap/record"}
+	case "providers/closeio", "providers/hubspot", "providers/qbench", "providers/salesforce":
 		return append(helpers, pkg+"/"+path.Base(pkg)+"sim")
 	case "sync/engine", "sync/daemon":
-		return slices.Concat(helpers, sims, []string{"configs", "providers/hubspot", "providers/qbench", "providers/salesforce"})
+		return slices.Concat(helpers, sims, []string{"configs", "providers/closeio", "providers/hubspot", "providers/qbench", "providers/salesforce"})
+	case "providers/closeio/closeiosim":
+		return []string{"providers/fakedata", "providers/qbench/qbenchsim"} // both show the same companies
 	case "providers/hubspot/hubspotsim", "providers/salesforce/salesforcesim", "providers/qbench/qbenchsim":
 		return []string{"providers/fakedata"}
 	}

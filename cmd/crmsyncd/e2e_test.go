@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"crmsyncd/configs"
+	"crmsyncd/providers/closeio/closeiosim"
 	"crmsyncd/providers/hubspot/hubspotsim"
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/providers/salesforce/salesforcesim"
@@ -51,6 +52,7 @@ type bed struct {
 	qb       *qbenchsim.Sim
 	sf       *salesforcesim.Sim
 	hs       *hubspotsim.Sim // has no route unless a test gives it one
+	cl       *closeiosim.Sim // neither has this
 	delay    atomic.Int64    // nanoseconds before each write to Salesforce
 	writes   atomic.Int64    // write calls that reached Salesforce
 	config   string
@@ -91,6 +93,12 @@ func newBed(t *testing.T) *bed {
 	}
 	hs := httptest.NewServer(b.hs)
 	t.Cleanup(hs.Close)
+	b.cl, err = closeiosim.New(closeiosim.Options{APIKey: canarySecret + "-cl", RateLimit: -1, IndexLag: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cl := httptest.NewServer(b.cl)
+	t.Cleanup(cl.Close)
 	dir, err := os.MkdirTemp("", "e2e") //nolint:usetesting // a Unix socket needs a short path
 	if err != nil {
 		t.Fatal(err)
@@ -101,10 +109,11 @@ func newBed(t *testing.T) *bed {
 	b.secret(dir, "qbench", canarySecret+"-qb")
 	b.secret(dir, "salesforce", canarySecret+"-sf")
 	b.secret(dir, "hubspot", canarySecret+"-hs")
+	b.secret(dir, "close", canarySecret+"-cl")
 	b.env = append(os.Environ(),
 		"CRMSYNCD_QBENCH_URL="+qb.URL, "CRMSYNCD_QBENCH_CLIENT_ID="+qbenchsim.DefaultClientID,
 		"CRMSYNCD_SALESFORCE_URL="+sf.URL, "CRMSYNCD_SALESFORCE_CLIENT_ID=app",
-		"CRMSYNCD_HUBSPOT_URL="+hs.URL, "CREDENTIALS_DIRECTORY="+filepath.Join(dir, "cred"))
+		"CRMSYNCD_HUBSPOT_URL="+hs.URL, "CRMSYNCD_CLOSE_URL="+cl.URL, "CREDENTIALS_DIRECTORY="+filepath.Join(dir, "cred"))
 	return b
 }
 
@@ -116,14 +125,18 @@ func (b *bed) secret(dir, name, text string) {
 	}
 }
 
-// hubspotRoutes make HubSpot a target.
-const hubspotRoutes = "routes/hubspot.yaml"
+// The routes that make HubSpot a target, and Close a source.
+const (
+	hubspotRoutes = "routes/hubspot.yaml"
+	closeRoutes   = "routes/close.yaml"
+)
 
-// writeConfig copies the shipped files but the routes of HubSpot, and lifts the rate limit.
+// writeConfig copies the shipped files but the routes of HubSpot and Close, and
+// lifts the rate limit.
 func (b *bed) writeConfig() {
 	b.t.Helper()
 	err := fs.WalkDir(configs.Shipped, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || path == hubspotRoutes {
+		if err != nil || d.IsDir() || path == hubspotRoutes || path == closeRoutes {
 			return err
 		}
 		text, err := fs.ReadFile(configs.Shipped, path)

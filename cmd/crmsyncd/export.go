@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -20,13 +21,20 @@ const (
 
 func (a *app) exportCommand() *cobra.Command {
 	var format string
+	var args daemon.RecordArgs
 	c := &cobra.Command{
 		Use:   "export OBJECT",
 		Short: "Write every hub record of an object as CSV or lines of JSON",
-		Long: "export writes what the hub holds, record by record, to the output.\n" +
+		Long: "export writes what the hub holds, record by record, to the output: account, contact,\n" +
+			"opportunity, task or user. activity is the tasks that are closed.\n\n" +
+			"--without SYSTEM leaves only what that system does not hold, such as leads of Close that\n" +
+			"are no customers of QBench yet. In CSV a field that names another record has a second\n" +
+			"column with its label, and each route one with the id in its system.\n\n" +
 			"Guard the file: it is as confidential as the systems it came from.",
-		Example: "  crmsyncd export account --format csv > accounts.csv\n  crmsyncd export contact --format jsonl | jq .label",
-		Args:    cobra.ExactArgs(1),
+		Example: "  crmsyncd export account --format csv > accounts.csv\n" +
+			"  crmsyncd export account --without qbench\n" +
+			"  crmsyncd export activity --format jsonl | jq .label",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, w []string) error {
 			if a.json() {
 				format = exportJSONL
@@ -34,20 +42,21 @@ func (a *app) exportCommand() *cobra.Command {
 			if format != exportCSV && format != exportJSONL {
 				return usageError(fmt.Errorf("--format %s is not known: csv or jsonl", format))
 			}
-			return a.export(cmd.Context(), w[0], format)
+			args.Object = w[0]
+			return a.export(cmd.Context(), args, format)
 		},
 	}
 	c.Flags().StringVar(&format, "format", exportCSV, "csv or jsonl")
+	c.Flags().StringVar(&args.Without, "without", "", "only what this `system` does not hold")
 	return c
 }
 
-func (a *app) export(ctx context.Context, object, format string) error {
+func (a *app) export(ctx context.Context, args daemon.RecordArgs, format string) error {
 	s, err := a.open(ctx, false, nil)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	args := daemon.RecordArgs{Object: object}
 	if format == exportJSONL {
 		_, err := daemon.Ask[daemon.Count](ctx, s.Client, "export", args, daemon.Sink{Item: func(raw json.RawMessage) error {
 			_, err := fmt.Fprintln(a.out, string(raw))
@@ -55,27 +64,48 @@ func (a *app) export(ctx context.Context, object, format string) error {
 		}})
 		return err
 	}
-	cols, err := daemon.Ask[daemon.Columns](ctx, s.Client, "columns", args, daemon.Sink{})
+	cols, err := daemon.Ask[daemon.Columns](ctx, s.Client, "columns", daemon.RecordArgs{Object: args.Object}, daemon.Sink{})
 	if err != nil {
 		return err
 	}
 	w := csv.NewWriter(a.out)
-	head := append([]string{"hub_id", "state"}, append(append([]string{}, cols.IDs...), cols.Fields...)...)
-	if err := w.Write(head); err != nil {
-		return fmt.Errorf("write: %w", err)
+	headed := false
+	head := func() error {
+		if headed {
+			return nil
+		}
+		headed = true
+		return w.Write(csvHead(cols))
 	}
 	_, err = daemon.Ask[daemon.Count](ctx, s.Client, "export", args, daemon.Sink{Item: func(raw json.RawMessage) error {
 		var v engine.RecordView
 		if err := json.Unmarshal(raw, &v); err != nil {
 			return fmt.Errorf("read the answer: %w", err)
 		}
+		if err := head(); err != nil {
+			return err
+		}
 		return w.Write(csvRow(v, cols))
 	}})
 	if err != nil {
 		return err
 	}
+	if err := head(); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
 	w.Flush()
 	return w.Error() //nolint:wrapcheck // a broken pipe says enough
+}
+
+func csvHead(cols daemon.Columns) []string {
+	head := append([]string{"hub_id", "state"}, cols.IDs...)
+	for _, name := range cols.Fields {
+		head = append(head, name)
+		if slices.Contains(cols.Refs, name) {
+			head = append(head, name+"_label")
+		}
+	}
+	return append(head, cols.Links...)
 }
 
 func csvRow(v engine.RecordView, cols daemon.Columns) []string {
@@ -83,16 +113,32 @@ func csvRow(v engine.RecordView, cols daemon.Columns) []string {
 	for _, name := range cols.IDs {
 		row = append(row, v.IDs[name])
 	}
-	values := map[string]string{}
+	fields := map[string]engine.FieldView{}
 	for _, f := range v.Fields {
-		values[f.Name] = f.Value
+		fields[f.Name] = f
 	}
 	for _, name := range cols.Fields {
-		value := values[name]
+		value := fields[name].Value
 		if value == "" {
 			value = v.IDs[name]
 		}
 		row = append(row, value)
+		if slices.Contains(cols.Refs, name) {
+			row = append(row, fields[name].Refers)
+		}
+	}
+	for _, route := range cols.Links {
+		row = append(row, linkedAs(v, route))
 	}
 	return row
+}
+
+// linkedAs is the record's id on a route, as far as it is linked there.
+func linkedAs(v engine.RecordView, route string) string {
+	for _, l := range v.Links {
+		if l.System+"/"+l.Object == route && l.State != "closed" {
+			return l.Remote
+		}
+	}
+	return ""
 }

@@ -16,10 +16,12 @@ func (a *app) getCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "get OBJECT KEY",
 		Short: "Show a hub record: fields, where each came from, links and holds",
-		Long: "KEY is the record's id, e-mail or name, its id in one of the systems, or hub:NUMBER.\n" +
+		Long: "OBJECT is account, contact, opportunity, task, activity (a closed task) or user.\n" +
+			"KEY is the record's id, e-mail or name, its id in one of the systems, or hub:NUMBER.\n" +
 			"A name may fit several records; all of them are shown.",
-		Example: "  crmsyncd get account 1042\n  crmsyncd get account \"Acme Inc.\"\n  crmsyncd get contact jane@example.com -o json",
-		Args:    cobra.ExactArgs(2),
+		Example: "  crmsyncd get account 1042\n  crmsyncd get account \"Acme Inc.\"\n" +
+			"  crmsyncd get opportunity oppo_abc123\n  crmsyncd get contact jane@example.com -o json",
+		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, w []string) error {
 			s, err := a.open(cmd.Context(), false, nil)
 			if err != nil {
@@ -79,6 +81,9 @@ func (a *app) printRecord(v engine.RecordView) {
 		if x.Damaged {
 			state += ", damaged"
 		}
+		if x.Unread {
+			state += ", never read"
+		}
 		for i, d := range x.Differs {
 			if i > 0 {
 				differs += ", "
@@ -88,11 +93,22 @@ func (a *app) printRecord(v engine.RecordView) {
 		l.add(x.System, x.Object, x.Remote, state, x.Origin, when(x.Wrote), differs)
 	}
 	a.section(l)
+	a.sayStandIn(v)
 	if len(v.Holds) > 0 {
 		a.gap()
 	}
 	for _, h := range v.Holds {
 		fmt.Fprintln(a.out, a.paint(text.FgYellow, "held")+clean(" in "+h.System+"/"+h.Object+": "+h.Reason+" "+detailText(h)))
+	}
+}
+
+// sayStandIn says where a record only stands in for one that others name.
+func (a *app) sayStandIn(v engine.RecordView) {
+	for _, x := range v.Links {
+		if x.Unread && x.State != "closed" {
+			a.gap()
+			a.say("This %s is a placeholder: records of %s name %s, which %s never listed.", v.Object, x.System, x.Remote, x.System)
+		}
 	}
 }
 

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"slices"
@@ -108,7 +110,9 @@ type step struct {
 	objects      []string
 }
 
-// steps returns the runs of a pass: pulls first, then pushes.
+// steps returns the runs of a pass: pulls first, then pushes. Where two systems
+// are pulled into one object, its system of record goes before the other, so
+// that what the other holds meets the records it belongs to.
 func (l *loaded) steps(f runFlags) ([]step, error) {
 	var steps []step
 	for _, flow := range []string{daemon.FlowPull, daemon.FlowPush} {
@@ -125,10 +129,28 @@ func (l *loaded) steps(f runFlags) ([]step, error) {
 			}
 		}
 	}
+	slices.SortStableFunc(steps, func(a, b step) int {
+		if a.flow != daemon.FlowPull || b.flow != daemon.FlowPull {
+			return 0 // the pulls stand before the pushes already
+		}
+		return cmp.Compare(l.follows(a.system), l.follows(b.system))
+	})
 	if len(steps) == 0 {
 		return nil, fmt.Errorf("no route fits%s; there are %s", f, strings.Join(l.routeNames(), ", "))
 	}
 	return steps, nil
+}
+
+// follows counts the objects that a system is pulled into and that another one
+// is the system of record of.
+func (l *loaded) follows(system string) int {
+	n := 0
+	for _, r := range l.mapping.RoutesOf(system) {
+		if r.Direction == fieldmap.Pull && r.Hub.SystemOfRecord != system {
+			n++
+		}
+	}
+	return n
 }
 
 func flowOf(r *fieldmap.Route) string {
@@ -168,8 +190,7 @@ func (l *loaded) routeNames() []string {
 // once, for no target waits for another. A system that fails does not keep the
 // others from their turn.
 func pass(ctx context.Context, e *engine.Engine, steps []step, full bool) (onceResult, error) {
-	runs, errs := make([]state.Run, len(steps)), make([]error, len(steps))
-	var fills []state.Run
+	runs, fills, errs := make([]state.Run, len(steps)), make([]state.Run, len(steps)), make([]error, len(steps))
 	var pushes sync.WaitGroup
 	for i, s := range steps {
 		if ctx.Err() != nil {
@@ -178,8 +199,8 @@ func pass(ctx context.Context, e *engine.Engine, steps []step, full bool) (onceR
 		req := engine.Request{System: s.system, Full: full, Objects: s.objects, Trigger: "command"}
 		if s.flow == daemon.FlowPull {
 			runs[i], errs[i] = e.Pull(ctx, req)
-			if fill, err := backfill(ctx, e, s, errs[i]); fill.ID != 0 {
-				fills, errs[i] = append(fills, fill), errors.Join(errs[i], err)
+			if errs[i] == nil {
+				fills[i], errs[i] = backfill(ctx, e, s)
 			}
 			continue
 		}
@@ -188,27 +209,27 @@ func pass(ctx context.Context, e *engine.Engine, steps []step, full bool) (onceR
 	pushes.Wait()
 	var res onceResult
 	var failed []error
-	for _, fill := range fills {
-		res.Runs = append(res.Runs, daemon.ViewRun(fill))
-	}
 	for i, s := range steps {
-		if runs[i].System != "" {
-			res.Runs = append(res.Runs, daemon.ViewRun(runs[i]))
+		last := runs[i]
+		for _, run := range []state.Run{runs[i], fills[i]} {
+			if run.System != "" {
+				res.Runs, last = append(res.Runs, daemon.ViewRun(run)), run
+			}
 		}
 		if errs[i] != nil {
-			failed = append(failed, &runError{s, runs[i].ID, errs[i]})
+			failed = append(failed, &runError{s, last.ID, errs[i]})
 		}
 	}
 	return res, errors.Join(failed...)
 }
 
+// triggerFill is the trigger of the pass that fills new and changed fields.
+const triggerFill = "back_fill"
+
 // backfill fills what is behind for new or changed fields, after a pull that
 // ended well; the daemon does the same in the background.
-func backfill(ctx context.Context, e *engine.Engine, s step, pulled error) (state.Run, error) {
-	if pulled != nil {
-		return state.Run{}, nil
-	}
-	return e.Pull(ctx, engine.Request{System: s.system, Backfill: true, Trigger: "back_fill"})
+func backfill(ctx context.Context, e *engine.Engine, s step) (state.Run, error) {
+	return e.Pull(ctx, engine.Request{System: s.system, Backfill: true, Trigger: triggerFill})
 }
 
 // runError is why a run did not end well. Its text is the first reason alone;
@@ -282,28 +303,7 @@ func (a *app) printOnce(res onceResult) error {
 
 // printRunTables prints what happened per object, and each run with its calls.
 func (a *app) printRunTables(runs []daemon.RunView) {
-	var all []map[string]int
-	for _, r := range runs {
-		for _, o := range r.Objects {
-			all = append(all, o.Counts)
-		}
-	}
-	names := daemon.CountNames(all...)
-	g := newGrid(append([]string{"system", "flow", "object"}, append(names, "status")...)...)
-	for i := range names {
-		g.numbers(3 + i)
-	}
-	g.color(3+len(names), a.status)
-	for _, r := range runs {
-		for _, o := range r.Objects {
-			row := []string{r.System, r.Flow, o.Object}
-			for _, n := range names {
-				row = append(row, number(o.Counts[n]))
-			}
-			g.add(append(row, o.Status)...)
-		}
-	}
-	g.print(a.out, a.color())
+	a.printObjects(runs)
 	a.gap()
 	t := newGrid("run", "system", "flow", "full", "status", "calls", "time").numbers(0, 5, 6).color(4, a.status)
 	for _, r := range runs {
@@ -315,9 +315,62 @@ func (a *app) printRunTables(runs []daemon.RunView) {
 		if r.Full {
 			full = "full"
 		}
-		t.add(fmt.Sprint(r.ID), r.System, r.Flow, full, r.Status, fmt.Sprint(calls), seconds(r.Seconds))
+		t.add(fmt.Sprint(r.ID), r.System, flowText(r), full, r.Status, fmt.Sprint(calls), seconds(r.Seconds))
 	}
 	t.print(a.out, a.color())
+}
+
+// printObjects prints the counts of each object: the usual ones in columns, and
+// the rare ones as words, so that a line fits on a screen.
+func (a *app) printObjects(runs []daemon.RunView) {
+	var all []map[string]int
+	for _, r := range runs {
+		for _, o := range r.Objects {
+			all = append(all, o.Counts)
+		}
+	}
+	usual := daemon.UsualCounts()
+	names := slices.DeleteFunc(daemon.CountNames(all...), func(n string) bool { return !slices.Contains(usual, n) })
+	rare := slices.ContainsFunc(all, func(c map[string]int) bool { return rareCounts(c) != "" })
+	head := append([]string{"system", "flow", "object"}, names...)
+	if rare {
+		head = append(head, "also")
+	}
+	g := newGrid(append(head, "status")...)
+	for i := range names {
+		g.numbers(3 + i)
+	}
+	g.color(len(head), a.status)
+	for _, r := range runs {
+		for _, o := range r.Objects {
+			row := []string{r.System, flowText(r), o.Object}
+			for _, n := range names {
+				row = append(row, number(o.Counts[n]))
+			}
+			if rare {
+				row = append(row, rareCounts(o.Counts))
+			}
+			g.add(append(row, o.Status)...)
+		}
+	}
+	g.print(a.out, a.color())
+}
+
+// flowText tells a pull that fills new fields from the one before it.
+func flowText(r daemon.RunView) string {
+	if r.Trigger == triggerFill {
+		return r.Flow + ", new fields"
+	}
+	return r.Flow
+}
+
+// rareCounts are the counts without a column of their own.
+func rareCounts(counts map[string]int) string {
+	rare := maps.Clone(counts)
+	for _, name := range daemon.UsualCounts() {
+		delete(rare, name)
+	}
+	return countsText(rare)
 }
 
 func (a *app) status(s string) string {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"crmsyncd/configs"
+	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/sync/engine"
 )
@@ -17,18 +18,21 @@ func TestReadmeTableOfSystems(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"qbench", "salesforce", "hubspot"} {
+	for _, name := range []string{"qbench", "salesforce", "hubspot", "close"} {
 		want := readmeRow(t, name)
 		if !strings.Contains(string(text), want+"\n") {
 			t.Errorf("README.md lacks the line\n%s", want)
 		}
 	}
-	if n := strings.Count(string(text), "\n| qbench ") + strings.Count(string(text), "\n| salesforce ") + strings.Count(string(text), "\n| hubspot "); n != 3 {
-		t.Errorf("%d systems in the table, want 3", n)
+	_, table, _ := strings.Cut(string(text), "\n## Systems\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	if n := strings.Count(table, "\n| "); n != 6 {
+		t.Errorf("%d lines in the table, want a heading, a rule and 4 systems", n)
 	}
 }
 
-func readmeRow(t *testing.T, name string) string {
+// shipped makes a provider from the shipped configuration.
+func shipped(t *testing.T, name string) providers.Provider {
 	t.Helper()
 	env := map[string]string{
 		"CRMSYNCD_QBENCH_URL": "https://lab.qbench.net", "CRMSYNCD_QBENCH_CLIENT_ID": "id",
@@ -43,8 +47,13 @@ func readmeRow(t *testing.T, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sys := engine.NewSystem(name, p)
-	objects := map[string]string{"qbench": "customer", "salesforce": "Account", "hubspot": "companies"}
+	return p
+}
+
+func readmeRow(t *testing.T, name string) string {
+	t.Helper()
+	sys := engine.NewSystem(name, shipped(t, name))
+	objects := map[string]string{"qbench": "customer", "salesforce": "Account", "hubspot": "companies", "close": "lead"}
 	yes := func(ok bool) string {
 		if ok {
 			return "yes"
@@ -55,9 +64,28 @@ func readmeRow(t *testing.T, name string) string {
 	if name == "qbench" {
 		describe = "in part"
 	}
-	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s |", name, yes(sys.Reader != nil),
-		yes(sys.Reader != nil && incremental(sys.Reader, objects[name])), yes(sys.Getter != nil), yes(sys.Finder != nil),
-		yes(sys.Writer != nil), describe)
+	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s | %s | %s |", name, yes(sys.Reader != nil),
+		yes(sys.Reader != nil && incremental(sys.Reader, objects[name])), yes(sys.Events != nil), yes(sys.Getter != nil),
+		yes(sys.Finder != nil), yes(sys.Writer != nil && name != "close"), yes(sys.Writer != nil), describe)
+}
+
+// The table says that nothing is made in Close: its provider refuses, without a
+// call.
+func TestCloseMakesNothing(t *testing.T) {
+	p := shipped(t, "close")
+	w, ok := p.(providers.Writer)
+	if !ok {
+		t.Fatal("Close has no writer; then the table must say so")
+	}
+	for _, object := range []string{"lead", "contact", "opportunity", "task", "user"} {
+		results, err := w.Create(t.Context(), object, make([]record.Patch, 1))
+		if err == nil && (len(results) != 1 || results[0].Err == nil) {
+			t.Errorf("a %s was made", object)
+		}
+	}
+	if n := len(p.Usage().Calls); n != 0 {
+		t.Errorf("%d calls were made", n)
+	}
 }
 
 func incremental(r providers.Reader, object string) bool { return r.Incremental(object) }

@@ -75,7 +75,7 @@ func countsText(counts map[string]int) string {
 	var out []string
 	for _, name := range daemon.CountNames(counts) {
 		if counts[name] != 0 {
-			out = append(out, fmt.Sprintf("%s %d", name, counts[name]))
+			out = append(out, fmt.Sprintf("%s %d", strings.ReplaceAll(name, "_", " "), counts[name]))
 		}
 	}
 	return strings.Join(out, ", ")

@@ -11,6 +11,7 @@ import (
 	"crmsyncd/configs"
 	"crmsyncd/fieldmap"
 	"crmsyncd/providers"
+	"crmsyncd/providers/closeio"
 	"crmsyncd/providers/hubspot"
 	"crmsyncd/providers/qbench"
 	"crmsyncd/providers/salesforce"
@@ -18,7 +19,7 @@ import (
 	"crmsyncd/sync/engine"
 )
 
-// newProvider names the providers. Four lines beat a registry.
+// newProvider names the providers. A few lines beat a registry.
 func newProvider(s configs.System, stateDir string) (providers.Provider, error) {
 	switch s.Provider {
 	case "qbench":
@@ -27,6 +28,8 @@ func newProvider(s configs.System, stateDir string) (providers.Provider, error) 
 		return newSalesforce(s, stateDir)
 	case "hubspot":
 		return newHubSpot(s, stateDir)
+	case "closeio":
+		return newClose(s, stateDir)
 	}
 	return nil, fmt.Errorf("there is no provider %q", s.Provider)
 }
@@ -62,8 +65,7 @@ func newSalesforce(s configs.System, stateDir string) (providers.Provider, error
 		auth.Token = s.Auth.Token.Read
 	}
 	if s.Auth.RefreshToken.IsSet() {
-		t := tokenFile{path: filepath.Join(stateDir, "refresh-token-"+s.Name), first: s.Auth.RefreshToken.Read}
-		auth.RefreshToken, auth.StoreRefreshToken = t.read, t.write
+		auth.RefreshToken, auth.StoreRefreshToken = rotating(s, stateDir)
 	}
 	if s.Auth.PrivateKey.IsSet() {
 		key := s.Auth.PrivateKey
@@ -89,12 +91,37 @@ func newHubSpot(s configs.System, stateDir string) (providers.Provider, error) {
 		auth.Secret = s.Auth.Secret.Read
 	}
 	if s.Auth.RefreshToken.IsSet() {
-		t := tokenFile{path: filepath.Join(stateDir, "refresh-token-"+s.Name), first: s.Auth.RefreshToken.Read}
-		auth.RefreshToken, auth.StoreRefreshToken = t.read, t.write
+		auth.RefreshToken, auth.StoreRefreshToken = rotating(s, stateDir)
 	}
 	return hubspot.New(hubspot.Config{ //nolint:wrapcheck // it names itself
 		BaseURL: s.BaseURL, APIVersion: s.APIVersion, Auth: auth, ReservePercent: providerReserve(s), PerTenSeconds: s.PerMinute / 6,
 	})
+}
+
+func newClose(s configs.System, stateDir string) (providers.Provider, error) {
+	auth := closeio.Auth{Method: closeio.APIKey, ClientID: s.Auth.ClientID}
+	if s.Auth.Flow != closeio.APIKey {
+		auth.Method = closeio.OAuth
+	}
+	if s.Auth.APIKey.IsSet() {
+		auth.Key = s.Auth.APIKey.Read
+	}
+	if s.Auth.Secret.IsSet() {
+		auth.Secret = s.Auth.Secret.Read
+	}
+	if s.Auth.RefreshToken.IsSet() {
+		auth.RefreshToken, auth.StoreRefreshToken = rotating(s, stateDir)
+	}
+	return closeio.New(closeio.Config{ //nolint:wrapcheck // it names itself
+		BaseURL: s.BaseURL, Auth: auth, Zone: s.Timezone, PerSecond: float64(s.PerMinute) / 60,
+	})
+}
+
+// rotating reads the refresh token and keeps the one that takes its place, in a
+// file beside the state.
+func rotating(s configs.System, stateDir string) (read func() (string, error), store func(string) error) {
+	t := tokenFile{path: filepath.Join(stateDir, "refresh-token-"+s.Name), first: s.Auth.RefreshToken.Read}
+	return t.read, t.write
 }
 
 // providerReserve is the reserve in the providers' words, in which zero is

@@ -253,6 +253,8 @@ func opDrift(ctx context.Context, a *API, args json.RawMessage, s *sender) (any,
 type RecordArgs struct {
 	Object string `json:"object"`
 	Key    string `json:"key,omitempty"`
+	// Without leaves out, from an export, what this system holds.
+	Without string `json:"without,omitempty"`
 }
 
 func opLookup(_ context.Context, a *API, args json.RawMessage, s *sender) (any, error) {
@@ -269,10 +271,13 @@ func opLookup(_ context.Context, a *API, args json.RawMessage, s *sender) (any, 
 	return Count{len(views)}, err
 }
 
-// Columns are the names of an object's ids and fields.
+// Columns are the names of an object's ids and fields, which of the fields
+// name other records, and the routes on which it may be linked.
 type Columns struct {
 	IDs    []string `json:"ids"`
 	Fields []string `json:"fields"`
+	Refs   []string `json:"refs,omitempty"`
+	Links  []string `json:"links,omitempty"`
 }
 
 func opColumns(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, error) {
@@ -281,7 +286,11 @@ func opColumns(_ context.Context, a *API, args json.RawMessage, _ *sender) (any,
 		return nil, err
 	}
 	ids, fields, err := a.engine().Columns(in.Object)
-	return Columns{ids, fields}, err
+	if err != nil {
+		return nil, err
+	}
+	refs, links := a.engine().Ties(in.Object)
+	return Columns{ids, fields, refs, links}, nil
 }
 
 func opExport(ctx context.Context, a *API, args json.RawMessage, s *sender) (any, error) {
@@ -289,8 +298,11 @@ func opExport(ctx context.Context, a *API, args json.RawMessage, s *sender) (any
 	if err := readArgs(args, &in); err != nil {
 		return nil, err
 	}
+	if err := a.knows(in.Without); err != nil {
+		return nil, err
+	}
 	n := 0
-	err := a.engine().Export(in.Object, func(v engine.RecordView) error {
+	err := a.engine().ExportWithout(in.Object, in.Without, func(v engine.RecordView) error {
 		n++
 		if err := ctx.Err(); err != nil {
 			return err

@@ -379,10 +379,16 @@ func (st *Status) judge() {
 	}
 }
 
+// UsualCounts are the counts that most runs have, in the order in which they are
+// told.
+func UsualCounts() []string {
+	return []string{"read", "new", "changed", "unchanged", "settled", "created", "updated", "linked", "held"}
+}
+
 // CountNames returns the names of all counts in a fixed order: the usual ones
 // first, others behind them.
 func CountNames(counts ...map[string]int) []string {
-	usual := []string{"read", "new", "changed", "unchanged", "settled", "created", "updated", "linked", "held"}
+	usual := UsualCounts()
 	have := map[string]bool{}
 	for _, c := range counts {
 		for name := range c {
