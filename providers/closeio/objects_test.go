@@ -250,6 +250,32 @@ func TestOpportunities(t *testing.T) {
 	})
 }
 
+// TestOpportunitiesLeaveARun: records of a run of one stamp change while it is
+// read, and the rest of it moves up behind the reader.
+func TestOpportunitiesLeaveARun(t *testing.T) {
+	bubble(t, closeiosim.Options{RateLimit: -1}, func(t *testing.T, l lab) {
+		lead := l.sim.AddLead(closeiosim.Fields{"name": "Lab"})
+		at := serverNow().AddDate(0, -1, 0)
+		var ids []string
+		for range 450 {
+			ids = append(ids, l.sim.AddOpportunity(lead, closeiosim.Fields{"note": "old", "date_created": at}))
+		}
+		n := 0
+		l.sim.OnCall(func(call string) {
+			if n++; call == "list.opportunity" && n == 3 {
+				for _, id := range ids[10:90] {
+					_ = l.sim.Edit(id, closeiosim.Fields{"note": "new"})
+				}
+			}
+		})
+		r := l.read(t, l.Client, providers.Query{Object: closeio.Opportunity, Fields: fields("note", record.Text)}, nil)
+		r.whole(t, ids)
+		if n < 3 || r.rows[ids[50]][0] != "new" {
+			t.Errorf("%d calls, %v", n, r.rows[ids[50]])
+		}
+	})
+}
+
 // TestR111_AllUsers: members and those that departed, whom records still name
 // (R110).
 func TestR111_AllUsers(t *testing.T) {

@@ -142,10 +142,11 @@ func TestFirstLoadAfterAKill(t *testing.T) {
 
 // TestF5_OneTimestamp: runs of one stamp, up to more than one walk gives.
 func TestF5_OneTimestamp(t *testing.T) {
-	for _, n := range []int{100, 101, 340, 1000, 2300} {
-		for _, grain := range []time.Duration{0, time.Second} {
-			t.Run(fmt.Sprint(n, grain), func(t *testing.T) {
-				bubble(t, closeiosim.Options{RateLimit: -1, WalkMax: 10_000, SearchGrain: grain}, func(t *testing.T, l lab) {
+	for _, n := range []int{100, 101, 225, 340, 1000} {
+		for _, opt := range []closeiosim.Options{{}, {SearchGrain: time.Second}, {WalkMax: 300}} {
+			opt.RateLimit = -1
+			t.Run(fmt.Sprint(n, opt.SearchGrain, opt.WalkMax), func(t *testing.T) {
+				bubble(t, opt, func(t *testing.T, l lab) {
 					ids := l.leads(n)
 					at := serverNow().Add(-2 * time.Hour)
 					for _, id := range ids[20 : len(ids)-5] {
@@ -282,6 +283,34 @@ func TestF4_IndexLag(t *testing.T) {
 			t.Errorf("the lagging change was never seen: %v", second.rows)
 		}
 	})
+}
+
+// TestF4_OutOfOrder: the index shows a later change before an earlier one.
+func TestF4_OutOfOrder(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		bubble(t, closeiosim.Options{IndexLag: 60 * time.Second}, func(t *testing.T, l lab) {
+			ids := l.leads(5)
+			_ = l.sim.EditLead(ids[0], closeiosim.Fields{"name": "slow"})
+			time.Sleep(20 * time.Second)
+			if err := l.sim.Configure(func(o *closeiosim.Options) { o.IndexLag = -1 }); err != nil {
+				t.Fatal(err)
+			}
+			_ = l.sim.EditLead(ids[1], closeiosim.Fields{"name": "fast"})
+			q := leadQuery("")
+			q.Full = full
+			first := l.read(t, l.Client, q, nil)
+			first.whole(t, ids)
+			if first.rows[ids[0]][0] == "slow" || first.rows[ids[1]][0] != "fast" {
+				t.Fatalf("the index keeps its order: the test proves nothing: %v", first.rows)
+			}
+			time.Sleep(15 * time.Minute)
+			second := l.read(t, l.Client, leadQuery(first.next), nil)
+			second.whole(t, ids[:1])
+			if second.rows[ids[0]][0] != "slow" {
+				t.Errorf("got %v", second.rows)
+			}
+		})
+	}
 }
 
 // TestF5_FutureDated: a stamp of the future freezes nothing.

@@ -45,7 +45,8 @@ type walk struct {
 	expired int // how often it ended too early, in a row
 }
 
-// crowd reads a run of records with one stamp in the order of their creation.
+// crowd reads a run of records with one stamp in the order of their creation: the
+// vendor's cursor ended within it, at its cap or with a full page.
 type crowd struct {
 	low, high time.Time // of the stamp: from, and before
 	created   time.Time
@@ -166,9 +167,8 @@ func (w *search) advance(s *sheet) (done bool, err error) {
 		w.begin(low)
 	case high.After(w.at):
 		w.begin(high)
-	case w.walk.stepped < walkCap:
-		return true, nil // the walk ended with a full page
 	default:
+		// A walk that ends with a full page ended there or was cut off there.
 		end := w.at.Truncate(time.Second).Add(time.Second)
 		w.crowd, w.walk = &crowd{low: w.at, high: end}, walk{}
 	}
