@@ -3,7 +3,6 @@ package closeiosim
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -120,11 +119,11 @@ func (s *store) setCustom(f *customField, raw json.RawMessage) (string, error) {
 
 func (s *store) customValue(f *customField, raw json.RawMessage) (string, error) {
 	if f.Type == "number" {
-		n, err := strconv.ParseFloat(plain(string(raw)), 64)
-		if err != nil || math.IsInf(n, 0) || math.IsNaN(n) {
+		v := plain(string(raw))
+		if _, err := strconv.ParseFloat(v, 64); err != nil || !json.Valid([]byte(v)) {
 			return "", refused("Not a valid number.")
 		}
-		return plain(string(raw)), nil
+		return v, nil
 	}
 	v, err := word(raw)
 	if err != nil {

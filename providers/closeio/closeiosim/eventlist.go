@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -83,27 +84,9 @@ func (c *call) eventPage(matches func(*event) bool, limit int) answer {
 			list = append(list, e)
 		}
 	}
-	start := 0
-	if token := c.query.Get("_cursor"); token != "" {
-		var seq uint64
-		var updated int64
-		var way string
-		if n, err := fmt.Sscanf(token, "ec_%1s_%d_%d", &way, &updated, &seq); n != 3 || err != nil {
-			return badRequest("Invalid cursor")
-		}
-		older := func(e *event) bool { return e.updated < updated || e.updated == updated && e.seq < seq }
-		newer := func(e *event) bool { return e.updated > updated || e.updated == updated && e.seq > seq }
-		if way == "n" {
-			if start = slices.IndexFunc(list, older); start < 0 {
-				start = len(list)
-			}
-		} else {
-			end := 0
-			for end < len(list) && newer(list[end]) {
-				end++
-			}
-			start = max(0, end-limit)
-		}
+	start, fine := eventStart(c.query.Get("_cursor"), list, limit)
+	if !fine {
+		return badRequest("Invalid cursor")
 	}
 	end := min(len(list), start+limit)
 	b := append(make([]byte, 0, 1<<14), `{"data":[`...)
@@ -117,6 +100,30 @@ func (c *call) eventPage(matches func(*event) bool, limit int) answer {
 	b = appendEventCursor(b, "cursor_next", "n", end < len(list) && end > start, list, end-1)
 	b = appendEventCursor(b, "cursor_previous", "p", start > 0 && start < len(list), list, start)
 	return ok(append(b, '}'))
+}
+
+// eventStart is where the page of a cursor begins, the newest first.
+func eventStart(token string, list []*event, limit int) (start int, fine bool) {
+	if token == "" {
+		return 0, true
+	}
+	var seq uint64
+	var updated int64
+	var way string
+	if n, err := fmt.Sscanf(token, "ec_%1s_%d_%d", &way, &updated, &seq); n != 3 || err != nil {
+		return 0, false
+	}
+	at := sort.Search(len(list), func(i int) bool {
+		e := list[i]
+		if way == "n" {
+			return e.updated < updated || e.updated == updated && e.seq < seq
+		}
+		return e.updated < updated || e.updated == updated && e.seq <= seq
+	})
+	if way == "n" {
+		return at, true
+	}
+	return max(0, at-limit), true
 }
 
 func appendEventCursor(b []byte, name, way string, is bool, list []*event, i int) []byte {

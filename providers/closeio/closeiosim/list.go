@@ -190,21 +190,21 @@ func (c *call) filters(k kind) (*span, []test, error) {
 	for name := range c.query {
 		value := c.query.Get(name)
 		base, op, _ := strings.Cut(name, "__")
-		switch {
-		case value == "" || base == "" || base[0] == '_' && base != "_type" || !filterable(k, base):
-		case base == "date_updated" || base == "date_created" || base == "date_won" || base == "date" || base == "due_date":
-			s, err := timeSpan(op, value)
-			if err != nil {
-				bad[name] = err.Error()
-				continue
-			}
-			if base == "date_updated" {
-				within = within.and(s)
-			} else {
-				tests = append(tests, c.inSpan(k, base, s))
-			}
-		default:
+		if value == "" || !filterable(k, base) {
+			continue
+		}
+		if base != "date" && base != "due_date" && !strings.HasPrefix(base, "date_") {
 			tests = append(tests, c.test(k, base, op, value))
+			continue
+		}
+		s, err := timeSpan(op, value)
+		switch {
+		case err != nil:
+			bad[name] = err.Error()
+		case base == "date_updated":
+			within = within.and(s)
+		default:
+			tests = append(tests, c.inSpan(k, base, s))
 		}
 	}
 	if len(bad) > 0 {

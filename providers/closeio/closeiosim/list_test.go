@@ -81,6 +81,8 @@ func TestOpportunitiesByChange(t *testing.T) {
 	at := func(h int) string {
 		return url.QueryEscape(start().Add(time.Duration(h) * time.Hour).Format(time.RFC3339Nano))
 	}
+	both := "date_updated__gte=" + at(2) + "&date_updated__lte=" + at(3) + "&_order_by=date_updated"
+	label := "status_label=Proposal+Sent&_order_by=-date_created"
 	for query, want := range map[string][]string{
 		"":                           made,
 		"_order_by=date_updated":     {made[1], made[2], made[3], made[0]},
@@ -89,11 +91,11 @@ func TestOpportunitiesByChange(t *testing.T) {
 		"date_updated__gte=" + at(4): {made[0], made[3]},
 		"date_updated__gt=" + at(4):  {made[0]},
 		"date_updated__lt=" + at(3):  {made[1]},
-		"date_updated__gte=" + at(2) + "&date_updated__lte=" + at(3) + "&_order_by=date_updated": {made[1], made[2]},
+		both:                         {made[1], made[2]},
 		"date_created__gte=" + at(3): {made[2], made[3]},
 		"lead_id=" + other:           {made[3]},
 		"status_type=won":            {},
-		"status_label=Proposal+Sent&_order_by=-date_created": {made[3], made[2], made[1], made[0]},
+		label:                        {made[3], made[2], made[1], made[0]},
 	} {
 		page := b.get("/opportunity/?" + query)
 		if d := cmp.Diff(want, ids(rows(page))); d != "" {

@@ -227,10 +227,7 @@ func (c *compiler) match(on *condition) (func(raw string) bool, error) {
 	case "text":
 		return textMatch(on)
 	case "number_range":
-		return func(raw string) bool {
-			n, err := strconv.ParseFloat(raw, 64)
-			return err == nil && (on.GT == nil || n > *on.GT) && (on.GTE == nil || n >= *on.GTE) && (on.LT == nil || n < *on.LT) && (on.LTE == nil || n <= *on.LTE)
-		}, nil
+		return on.numberFits, nil
 	case "moment_range", "local_date_range":
 		s, err := c.moments(on)
 		return func(raw string) bool {
@@ -239,6 +236,12 @@ func (c *compiler) match(on *condition) (func(raw string) bool, error) {
 		}, err
 	}
 	return nil, refused("Unknown condition type " + strconv.Quote(on.Type) + ".")
+}
+
+func (on *condition) numberFits(raw string) bool {
+	n, err := strconv.ParseFloat(raw, 64)
+	return err == nil && (on.GT == nil || n > *on.GT) && (on.GTE == nil || n >= *on.GTE) &&
+		(on.LT == nil || n < *on.LT) && (on.LTE == nil || n <= *on.LTE)
 }
 
 // values are the texts of a value, or of each value of a list.

@@ -22,9 +22,7 @@ func (s *store) selectFields(k kind, names []string) (sel *selection, unknown []
 		case name == "custom":
 			sel.all = true
 		case name == "_all":
-			for _, f := range s.kinds[k].fields {
-				sel.fields = append(sel.fields, f)
-			}
+			sel.fields = append(sel.fields, s.kinds[k].fields...)
 			sel.all = true
 		case strings.HasPrefix(name, "custom."):
 			if f := s.fieldByKey(k, name); f != nil {

@@ -55,7 +55,7 @@ func TestSchemaTells(t *testing.T) {
 	b.refused(404, "GET", "/custom_field/contact/"+id+"/", "")
 }
 
-// F19: a renamed field keeps id and values; a deleted one vanishes with them,
+// A renamed field keeps id and values; a deleted one vanishes with them,
 // and in neither case does a record count as changed.
 func TestFieldIsRenamedThenDeleted(t *testing.T) {
 	b := newBed(t, closeiosim.Options{IndexLag: -1})

@@ -27,7 +27,7 @@ func TestSearchGivesOnlyIDsUnlessNamed(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	b.refused(400, "POST", "/data/search/", asJSON(since("lead", "", "nmae")))
+	b.refused(400, "POST", "/data/search/", asJSON(since("lead", "", "naam")))
 }
 
 // keyset walks as a careful client does: on from the last stamp, over a run of

@@ -182,7 +182,8 @@ func anyPipeline(s *store, raw json.RawMessage) (string, error) {
 // taskType is what a client may create; the other types are the system's own.
 func taskType(s *store, raw json.RawMessage) (string, error) {
 	v, err := word(raw)
-	if err == nil && !humanType(v) && !(s.switches.human && slices.Contains(systemTypes(), v)) {
+	system := s.switches.human && slices.Contains(systemTypes(), v)
+	if err == nil && !system && !humanType(v) {
 		err = refused("Must be one of: lead, outgoing_call.")
 	}
 	return quoted(v), err

@@ -141,17 +141,8 @@ func phones(_ *store, raw json.RawMessage) (string, error) {
 // 8004445555 becomes +18004445555.
 // https://developer.close.com/api/resources/contacts (last checked 2026-11-22)
 func normalPhone(typed string) (number, shown, country string) {
-	digits := make([]byte, 0, len(typed))
 	abroad := strings.HasPrefix(typed, "+")
-	for i := 0; i < len(typed); i++ {
-		switch c := typed[i]; {
-		case c >= '0' && c <= '9':
-			digits = append(digits, c)
-		case c == 'x' || c == 'X':
-			i = len(typed) // an extension
-		}
-	}
-	d := string(digits)
+	d := digitsOf(typed)
 	if !abroad && strings.HasPrefix(d, "00") {
 		d, abroad = d[2:], true
 	}
@@ -167,6 +158,17 @@ func normalPhone(typed string) (number, shown, country string) {
 		return "+" + d, "+1 " + d[1:4] + "-" + d[4:7] + "-" + d[7:], "US"
 	}
 	return "+" + d, "+" + d[:2] + " " + d[2:], dialed(d)
+}
+
+// digitsOf are the digits before an extension.
+func digitsOf(typed string) string {
+	number, _, _ := strings.Cut(strings.ToLower(typed), "x")
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, number)
 }
 
 func dialed(d string) string {

@@ -50,37 +50,43 @@ func (s *store) check(k kind, given input, before *version, when occasion, a *ac
 	changes = make(map[uint16]string, len(given)+2)
 	bad := fieldErrors{}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
-		raw := given[name]
+		var err error
 		if strings.HasPrefix(name, "custom.") {
-			if err := s.checkCustom(k, name, raw, before, changes, a); errors.Is(err, errForbidden) {
-				return nil, nil, err
-			} else if err != nil {
-				bad[name] = err.Error()
-			}
-			continue
+			err = s.checkCustom(k, name, given[name], before, changes, a)
+		} else {
+			err = s.checkRegular(k, name, given[name], before, when, changes)
 		}
-		f := s.kinds[k].byName[name]
-		if f == nil || f.set == nil || f.on&when == 0 {
-			bad[name] = "Unknown field."
-			continue
+		if errors.Is(err, errForbidden) {
+			return nil, nil, err
 		}
-		value, err := f.set(s, raw)
-		if err == nil && name == "text" && k == task && before != nil && plain(s.stored(before, "_type")) != "lead" {
-			err = refused("Cannot be changed for this type of task.")
-		}
-		switch {
-		case err != nil:
+		if err != nil {
 			bad[name] = err.Error()
-		case name == "lead_id":
-			owner = s.find(lead, plain(value))
-		case f.get == nil:
-			changes[f.key] = value
+		} else if name == "lead_id" {
+			owner = s.find(lead, plain(string(given[name])))
 		}
 	}
 	if len(bad) > 0 {
 		return nil, nil, bad
 	}
 	return changes, owner, nil
+}
+
+func (s *store) checkRegular(k kind, name string, raw json.RawMessage, before *version, when occasion, changes map[uint16]string) error {
+	f := s.kinds[k].byName[name]
+	if f == nil || f.set == nil || f.on&when == 0 {
+		return refused("Unknown field.")
+	}
+	value, err := f.set(s, raw)
+	if err != nil {
+		return err
+	}
+	if name == "text" && k == task && before != nil && plain(s.stored(before, "_type")) != "lead" {
+		return refused("Cannot be changed for this type of task.")
+	}
+	if f.get == nil {
+		changes[f.key] = value
+	}
+	return nil
 }
 
 func (s *store) checkCustom(k kind, name string, raw json.RawMessage, before *version, changes map[uint16]string, a *actor) error {
@@ -120,34 +126,18 @@ func (s *store) create(k kind, given input, a *actor) (*record, error) {
 	if err != nil {
 		return nil, err
 	}
-	if k != lead && owner == nil && !(k == task && s.switches.human) {
+	ownerless := k == lead || k == task && s.switches.human
+	if owner == nil && !ownerless {
 		return nil, fieldErrors{"lead_id": "This field is required."}
 	}
 	if err := s.defaults(k, given, changes, a); err != nil {
 		return nil, err
 	}
-	prefix := map[kind]string{lead: "lead_", contact: "cont_", opportunity: "oppo_", task: "task_"}[k]
-	if k == task && !humanType(plain(changes[s.keys.number("_type")])) {
-		prefix = "noti_"
-	}
-	now := s.now()
-	r := &record{id: s.ids.next(prefix), kind: k, created: now}
-	if !a.stamp.IsZero() {
-		r.created = a.stamp.UnixMilli()
-	}
-	updated := max(now, r.created)
-	if !a.stamp.IsZero() {
-		updated = r.created
-	}
-	var ownerBefore []cell
-	if k == contact && !s.switches.quiet {
-		ownerBefore = s.eventCells(owner, owner.live)
-	}
-	r.live = &version{updated: updated, lead: owner, doc: doc("").with(changes)}
-	s.insert(r)
-	s.logMade(r, a)
-	s.touchOwner(r, owner, ownerBefore, a)
+	r := s.newRecord(k, owner, changes, a)
 	for _, one := range inner {
+		if one == nil {
+			one = input{}
+		}
 		one["lead_id"] = json.RawMessage(quoted(r.id))
 		if _, err := s.create(contact, one, a); err != nil {
 			s.erase(r, a)
@@ -155,6 +145,28 @@ func (s *store) create(k kind, given input, a *actor) (*record, error) {
 		}
 	}
 	return r, nil
+}
+
+// newRecord stores a record and tells of it.
+func (s *store) newRecord(k kind, owner *record, changes map[uint16]string, a *actor) *record {
+	prefix := [...]string{"lead_", "cont_", "oppo_", "task_"}[k]
+	if k == task && !humanType(plain(changes[s.keys.number("_type")])) {
+		prefix = "noti_"
+	}
+	at := s.now()
+	if !a.stamp.IsZero() {
+		at = a.stamp.UnixMilli()
+	}
+	var ownerBefore []cell
+	if k == contact {
+		ownerBefore = s.cellsBefore(owner)
+	}
+	r := &record{id: s.ids.next(prefix), kind: k, created: at}
+	r.live = &version{updated: at, lead: owner, doc: doc("").with(changes)}
+	s.insert(r)
+	s.logMade(r, a)
+	s.touchOwner(r, owner, ownerBefore, a)
+	return r
 }
 
 // defaults fills what a new record has of itself.
@@ -271,7 +283,7 @@ func (s *store) touchOwner(r, owner *record, before []cell, a *actor) {
 		return
 	}
 	v := *owner.live
-	v.updated = max(s.now(), r.live.updated)
+	v.updated = s.now()
 	if !a.stamp.IsZero() {
 		v.updated = max(owner.live.updated, r.live.updated)
 	}

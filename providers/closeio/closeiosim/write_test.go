@@ -48,7 +48,7 @@ func TestWritesAreChecked(t *testing.T) {
 	chore := b.sim.AddTask(id, closeiosim.Fields{"_type": "voicemail"})
 	custom := func(kind, name string) string { return "custom." + b.sim.CustomFieldID(kind, name) }
 	for _, c := range []struct{ path, body, field string }{
-		{"/lead/" + id + "/", `{"nmae":"x"}`, "nmae"},
+		{"/lead/" + id + "/", `{"naam":"x"}`, "naam"},
 		{"/lead/" + id + "/", `{"contacts":[]}`, "contacts"},
 		{"/lead/" + id + "/", `{"custom":{"Plan":"x"}}`, "custom"},
 		{"/lead/" + id + "/", `{"date_updated":"2026-01-01"}`, "date_updated"},
@@ -223,7 +223,7 @@ func TestCreateAndDeleteByAPI(t *testing.T) {
 	if got := b.get("/lead/" + id + "/?_fields=primary_email")["primary_email"].(object)["email"]; got != "gob@bluth.example" {
 		t.Errorf("primary_email %v", got)
 	}
-	b.refused(400, "POST", "/lead/", `{"name":"Half","contacts":[{"nmae":"x"}]}`)
+	b.refused(400, "POST", "/lead/", `{"name":"Half","contacts":[{"naam":"x"}]}`)
 	if n := len(b.sim.Find("lead", "name", "Half")); n != 0 {
 		t.Error("half of a refused lead is there")
 	}
