@@ -34,6 +34,14 @@ func (r *HubRecord) Set(f Num, v record.Value, source Num, at int64, rule Num) b
 	return true
 }
 
+// Replace gives field f another value that means the same, from where the old
+// one came. A field that the record does not hold stays so.
+func (r *HubRecord) Replace(f Num, v record.Value) {
+	if i, ok := r.find(f); ok {
+		r.Values[i].Value = v
+	}
+}
+
 // Attribute notes that the value of field f is also that of another source,
 // and reports whether that is new.
 func (r *HubRecord) Attribute(f, source Num) bool {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"crmsyncd/providers/closeio/closeiosim"
-	"crmsyncd/providers/salesforce/salesforcesim"
 	"crmsyncd/sync/engine"
 )
 
@@ -261,45 +260,5 @@ func TestF5_FutureLead(t *testing.T) {
 		if got := len(w.hubAll("account", fmt.Sprint(10+i))); got != 1 {
 			t.Fatalf("lead %d was not read", i)
 		}
-	}
-}
-
-// withSalesforceFields gives the world's Salesforce more of them.
-func withSalesforceFields(schema string) worldOption {
-	return func(w *world) {
-		more, err := salesforcesim.ReadSchema(strings.NewReader(schema))
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		w.sf, err = salesforcesim.New(salesforcesim.Options{Clock: w.clock, Sandbox: true, BaseURL: "https://acme.my.salesforce.com", Schema: more})
-		if err != nil {
-			w.t.Fatal(err)
-		}
-	}
-}
-
-// D13, D14: what Close says reaches the targets that carry the field, on the
-// accounts that the system of record holds. A lead without a twin stays in the
-// hub and is made nowhere.
-func TestD14_CloseFlowsOut(t *testing.T) {
-	w := newCloseWorld(t, edited("routes/salesforce.yaml", "      # - {remote: Customer_Since__c, hub: join_date}\n",
-		"      - {remote: Next_Renewal_Date__c, hub: next_renewal_date}\n"),
-		withSalesforceFields("objects: {Account: {fields: [{name: Next_Renewal_Date__c, type: date}]}}"))
-	acme := w.qb.AddCustomer(customer("Acme"))
-	lead := w.lead("Acme", acme)
-	w.custom(lead, "Renewal Date", "2027-03-01")
-	w.lead("Nobody's", "4711")
-	w.pull()
-	w.pullClose()
-	w.push()
-	w.wantCount("Account", 1)
-	if got := w.account("Acme")["Next_Renewal_Date__c"]; got != "2027-03-01" {
-		t.Errorf("the renewal date in Salesforce is %q", got)
-	}
-	w.custom(lead, "Renewal Date", "2028-03-01")
-	w.pullClose()
-	w.push()
-	if got := w.account("Acme")["Next_Renewal_Date__c"]; got != "2028-03-01" {
-		t.Errorf("the renewal date in Salesforce is %q after a change", got)
 	}
 }

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -25,6 +26,7 @@ func withHubSpot(hs *hubspotsim.Sim) worldOption {
 			w.t.Fatal(err)
 		}
 		w.files[hubspotRoutes] = &fstest.MapFile{Data: text}
+		others := w.extra
 		w.extra = func() map[string]*engine.System {
 			p, err := hubspot.New(hubspot.Config{
 				Auth: hubspot.Auth{Method: hubspot.FixedToken, Token: func() (string, error) { return "pat-x", nil }}, Transport: hs.Transport(),
@@ -32,7 +34,11 @@ func withHubSpot(hs *hubspotsim.Sim) worldOption {
 			if err != nil {
 				w.t.Fatal(err)
 			}
-			return map[string]*engine.System{"hubspot": engine.NewSystem("hubspot", p)}
+			out := map[string]*engine.System{"hubspot": engine.NewSystem("hubspot", p)}
+			if others != nil {
+				maps.Copy(out, others())
+			}
+			return out
 		}
 	}
 }

@@ -316,6 +316,9 @@ func (s *settling) move(to state.HubID) (moved, ok bool, err error) {
 	}
 	from.State, from.AliasOf, from.Values = state.HubAlias, to, nil
 	s.lost = false
+	if err := noteMoved(s.tx, s.p.r.Hub.Name); err != nil {
+		return false, false, err
+	}
 	return true, true, s.hub.Put(&from, nil)
 }
 

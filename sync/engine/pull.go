@@ -75,6 +75,9 @@ func pullObject(ctx context.Context, r *run, route *fieldmap.Route) error {
 			return err
 		}
 	}
+	if err := p.followMoves(ctx); err != nil {
+		return err
+	}
 	if err := p.evaluate(ctx); err != nil {
 		return err
 	}

@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/fieldmap/record"
+	"crmsyncd/state"
+)
+
+// A record whose link moves leaves an empty hub record behind that stands for
+// the other one. What refers to it is turned to the other, so that nothing waits
+// for a record that never comes. Many may move in one stage, so those that refer
+// are walked once, at its end; a note in the state survives a stop.
+
+func movedKey(object string) string { return "moved:" + object }
+
+// noteMoved remembers that a record of this hub object moved.
+func noteMoved(tx *state.Tx, object string) error { return tx.SetMeta(movedKey(object), []byte{1}) }
+
+// followMoves turns every reference to a record that moved to where it went.
+func (r *run) followMoves(ctx context.Context) error {
+	for name, object := range r.opt.Mapping.Hub {
+		moved := false
+		_ = r.opt.Store.View(func(tx *state.Tx) error { moved = len(tx.Meta(movedKey(name))) > 0; return nil })
+		if !moved {
+			continue
+		}
+		for _, child := range r.opt.Mapping.Hub {
+			if err := r.turnReferences(ctx, child, object); err != nil {
+				return fmt.Errorf("turn what refers to a %s that moved: %w", name, err)
+			}
+		}
+		if err := r.opt.Store.Update(func(tx *state.Tx) error { return tx.SetMeta(movedKey(name), nil) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) turnReferences(ctx context.Context, child, to *fieldmap.HubObject) error {
+	var fields []*fieldmap.HubField
+	for _, f := range child.Fields {
+		if f.Type == record.Reference && f.RefTo == to.Name {
+			fields = append(fields, f)
+		}
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	return r.eachOfHub(ctx, child, func(tx *state.Tx, rec *state.HubRecord) error {
+		var turned []state.JournalEntry
+		before := r.parentsIn(child, rec)
+		for _, f := range fields {
+			e, ok, err := r.turn(tx, child, to, rec, f)
+			if err != nil {
+				return err
+			}
+			if ok {
+				turned = append(turned, e)
+			}
+		}
+		if len(turned) == 0 {
+			return nil
+		}
+		if err := tx.Hub(child.Name).Put(rec, r.indexKeys(child, rec)); err != nil {
+			return err
+		}
+		p := &puller{run: r, r: &fieldmap.Route{Hub: child}}
+		if err := p.keepChild(tx, rec, before); err != nil {
+			return err
+		}
+		if err := p.reckon(tx, append(before, p.parentsOf(rec)...)); err != nil {
+			return err
+		}
+		return tx.Journal(turned)
+	})
+}
+
+// turn sets one reference, and what the links that read it were told.
+func (r *run) turn(tx *state.Tx, child, to *fieldmap.HubObject, rec *state.HubRecord, f *fieldmap.HubField) (e state.JournalEntry, ok bool, err error) {
+	num := r.names.fields[child][f.Index]
+	old := rec.Get(num)
+	id, perr := state.ParseHubID(old.Text())
+	if perr != nil || !old.IsSet() {
+		return e, false, nil //nolint:nilerr // it refers to nothing
+	}
+	goal, ok := r.standsFor(tx, to, id)
+	if !ok {
+		return e, false, nil
+	}
+	v := record.Of(goal.String())
+	rec.Replace(num, v)
+	for _, route := range r.opt.Mapping.Routes {
+		if route.Direction != fieldmap.Pull || route.Hub != child {
+			continue
+		}
+		if err := r.retell(tx, route, rec.ID, f, r.key.Value(f.Type, old), r.key.Value(f.Type, v)); err != nil {
+			return e, false, err
+		}
+	}
+	return state.JournalEntry{
+		Run: r.rec.ID, At: r.now().Unix(), Object: child.Name, Hub: rec.ID, Field: num, Old: old, New: v, Reason: "moved", Config: r.opt.Config,
+	}, true, nil
+}
+
+// retell moves what a link was told of a field from one digest to another that
+// means the same.
+func (e *Engine) retell(tx *state.Tx, route *fieldmap.Route, hub state.HubID, f *fieldmap.HubField, from, to record.Digest) error {
+	links := tx.Links(route.System, route.Object)
+	var l state.Link
+	if ok, err := links.Get(hub, &l); !ok || err != nil {
+		return nil //nolint:nilerr // a damaged link is settled when its record is read
+	}
+	for i, rule := range route.Fields {
+		if lf := l.Field(e.names.rules[route][i]); rule.Hub == f && lf != nil && lf.Told == from {
+			lf.Told = to
+			return links.Put(&l)
+		}
+	}
+	return nil
+}
+
+// standsFor returns the record that an empty one stands for.
+func (e *Engine) standsFor(tx *state.Tx, object *fieldmap.HubObject, id state.HubID) (state.HubID, bool) {
+	var rec state.HubRecord
+	moved := false
+	for range longestChain {
+		ok, err := tx.Hub(object.Name).Get(id, &rec)
+		if err != nil && !errors.Is(err, state.ErrDamaged) || !ok || rec.State != state.HubAlias {
+			break
+		}
+		id, moved = rec.AliasOf, true
+	}
+	return id, moved
+}
