@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +16,8 @@ import (
 const demoLong = `demo starts the simulators, lets the real crmsyncd work against them with the
 shipped configuration, and shows each step: the checks, the plan, the first push
 to Salesforce and HubSpot, a second run that has nothing to do, and a third that
-sends just what changed. It ends by itself; nothing is kept.`
+sends just what changed. Then Close comes in as a second source: its leads become the
+accounts that are there, or wait. It ends by itself; nothing is kept.`
 
 // demoOptions say which program is shown, and with which configuration.
 type demoOptions struct {
@@ -26,7 +28,7 @@ func newDemo() *cobra.Command {
 	var o demoOptions
 	cmd := &cobra.Command{
 		Use:     "demo",
-		Short:   "Show the whole main job, from the checks to the third run",
+		Short:   "Show the whole job, from the checks to a second source",
 		Long:    demoLong,
 		Example: "  crmsim demo --crmsyncd bin/crmsyncd --config configs",
 		Args:    cobra.NoArgs,
@@ -47,6 +49,9 @@ type demo struct {
 	out     io.Writer
 	targets []target
 	started time.Time
+
+	shipped, config        string // folders: the configuration, and the copy that is played
+	twinLead, twinCustomer string // one company, in Close and at the laboratory
 }
 
 // runDemo prepares the stage and plays it.
@@ -70,10 +75,11 @@ func runDemo(ctx context.Context, out io.Writer, o demoOptions) error {
 	}
 	defer cleanup()
 	env := s.environment(running, dir)
-	if err := env.write(); err != nil {
+	at := filepath.Join(dir.path, "configs")
+	if err := errors.Join(env.write(), withoutClose(o.config, at)); err != nil {
 		return errors.Join(err, running.stop())
 	}
-	d := &demo{stage: s, out: out, targets: s.targets(), started: started, program: newProgram(o, env)}
+	d := &demo{stage: s, out: out, targets: s.targets(), started: started, program: newProgram(o.binary, at, env), shipped: o.config, config: at}
 	err = errors.Join(d.play(ctx), running.stop())
 	if ctx.Err() != nil {
 		return errors.New("stopped before the end")
@@ -88,13 +94,13 @@ func (d *demo) play(ctx context.Context) error {
 	d.say("A laboratory system with %d customers and %d contacts is where the truth is. A Salesforce\n"+
 		"organization and a HubSpot portal shall follow it; they know %d and %d of the companies already.",
 		d.stage.world.Accounts(), d.stage.world.People(), known.salesforce.accounts, known.hubspot.accounts)
-	steps := []func(context.Context) error{d.check, d.fix, d.plan, d.first, d.held, d.second, d.third, d.questions}
+	steps := []func(context.Context) error{d.check, d.fix, d.plan, d.first, d.held, d.second, d.third, d.questions, d.closeIn, d.sameAccount, d.enters, d.ticks, d.onlyRead}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
 		}
 	}
-	d.say("That was the main job, in %s. Try it by hand: `bin/crmsim serve` in one terminal, crmsyncd in another.",
+	d.say("That was all of it, in %s. Try it by hand: `bin/crmsim serve` in one terminal, crmsyncd in another.",
 		time.Since(d.started).Round(time.Second))
 	return nil
 }

@@ -31,10 +31,10 @@ type program struct {
 	env    []string
 }
 
-func newProgram(o demoOptions, e environment) program {
+func newProgram(binary, config string, e environment) program {
 	state := filepath.Join(e.dir, "state")
-	p := program{binary: o.binary, env: os.Environ(), args: []string{
-		"--config", o.config, "--state", filepath.Join(state, "state.db"), "--socket", filepath.Join(state, "control.sock"),
+	p := program{binary: binary, env: os.Environ(), args: []string{
+		"--config", config, "--state", filepath.Join(state, "state.db"), "--socket", filepath.Join(state, "control.sock"),
 	}}
 	for _, v := range e.vars {
 		p.env = append(p.env, v.name+"="+v.value)
@@ -111,30 +111,37 @@ func (h hold) source() string {
 
 // hubRecord is a record of the hub with its place in each system.
 type hubRecord struct {
-	Fields []struct {
-		Name  string `json:"name"`
-		Value string `json:"value"`
-	} `json:"fields"`
-	Links []struct {
+	Hub    string     `json:"hub_id"`
+	Fields []hubField `json:"fields"`
+	Links  []struct {
 		System string `json:"system"`
 		Object string `json:"object"`
 		Remote string `json:"remote_id"`
+		State  string `json:"state"`
 	} `json:"links"`
 }
 
-func (r hubRecord) field(name string) string {
+type hubField struct {
+	Name   string `json:"name"`
+	Value  string `json:"value"`
+	Refers string `json:"refers_to"` // what people call the record that the value names
+	Source string `json:"source"`
+}
+
+// field is one of the record's fields, empty if it has no value.
+func (r hubRecord) field(name string) hubField {
 	for _, f := range r.Fields {
 		if f.Name == name {
-			return f.Value
+			return f
 		}
 	}
-	return ""
+	return hubField{}
 }
 
 // remote is the record's id in a system, or empty.
 func (r hubRecord) remote(system string) string {
 	for _, l := range r.Links {
-		if l.System == system {
+		if l.System == system && l.State != "closed" {
 			return l.Remote
 		}
 	}

@@ -141,7 +141,7 @@ func (d *demo) unmapped(ctx context.Context, holds []hold) error {
 		}
 		if f := d.stage.hubspot.Record("companies", r.remote("hubspot")); f["name"] != "" && f["industry"] == "" {
 			d.say("Look at %s: its industry is %q, which no line of routes/hubspot.yaml\n"+
-				"matches to HubSpot's list. The company is there all the same; only its industry waits.", h.Label, r.field("industry"))
+				"matches to HubSpot's list. The company is there all the same; only its industry waits.", h.Label, r.field("industry").Value)
 			return nil
 		}
 	}

@@ -16,7 +16,7 @@ import (
 // played is a demo whose program is a shell script.
 func played(t *testing.T, script string) (*demo, *bytes.Buffer) {
 	t.Helper()
-	s, err := newStage(options{seed: 1, accounts: 12, contactsEach: 2, api: apiOptions{dates: "mixed"}})
+	s, err := newStage(options{seed: 1, accounts: 40, contactsEach: 2, api: apiOptions{dates: "mixed"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,7 @@ func TestDemoStopsQuickly(t *testing.T) {
 	}()
 	var out bytes.Buffer
 	started := time.Now()
-	err := runDemo(ctx, &out, demoOptions{binary: path, config: "configs"})
+	err := runDemo(ctx, &out, demoOptions{binary: path, config: "../../configs"})
 	if err == nil || !strings.Contains(err.Error(), "stopped before the end") {
 		t.Errorf("%v\n%s", err, &out)
 	}

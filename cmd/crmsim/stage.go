@@ -67,8 +67,7 @@ func newStage(o options) (*stage, error) {
 	if err := s.openClose(o); err != nil {
 		return nil, err
 	}
-	s.qbench.Load(s.world)
-	ids := s.qbench.CustomerIDs()
+	ids := s.qbench.Load(s.world)
 	s.leads = s.closeio.Load(s.world, func(i int) string { return strconv.FormatInt(ids[i], 10) })
 	if err := s.seedSalesforce(); err != nil {
 		return nil, fmt.Errorf("fill the salesforce simulator: %w", err)
