@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -20,7 +21,7 @@ import (
 // Close, calls fail and the process dies and starts again. Routine runs alone
 // keep the hub as Close is, but for what only a full run may remove.
 func TestAWeekOfClose(t *testing.T) {
-	for _, seed := range []uint64{1, 2} {
+	for _, seed := range weekSeeds() {
 		synctest.Test(t, func(t *testing.T) {
 			k := newWeek(t, seed)
 			const runs = 7 * 24 * 4
@@ -279,4 +280,18 @@ func (k *week) absent(hub, remote string, full bool) {
 			k.t.Errorf("%s %s is out of scope, but its link is %s", hub, remote, l.State)
 		}
 	}
+}
+
+// weekSeeds are the weeks that are lived: one, or those that CRMSYNCD_WEEKS
+// names, as "from-to", for a long search.
+func weekSeeds() []uint64 {
+	var from, to uint64
+	if n, _ := fmt.Sscanf(os.Getenv("CRMSYNCD_WEEKS"), "%d-%d", &from, &to); n != 2 {
+		return []uint64{1}
+	}
+	var out []uint64
+	for seed := from; seed <= to; seed++ {
+		out = append(out, seed)
+	}
+	return out
 }

@@ -149,7 +149,7 @@ func (s *sides) equalByForm(spoke bool) Verdict {
 
 // ignoresBlank reports whether their blank says nothing about our value.
 func (s *sides) ignoresBlank() bool {
-	clears := s.Rule.OnEmpty == fieldmap.EmptyClear || s.Rule.OnEmpty == fieldmap.EmptyByOwner && s.Rule.Owned
+	clears := s.Rule.OnEmpty == fieldmap.EmptyClear || s.Rule.OnEmpty == fieldmap.EmptyByOwner && (s.Rule.Owned || s.OursTheirs)
 	return s.TheirsHub.IsNull() && s.Ours.IsSet() && !clears
 }
 
@@ -176,7 +176,7 @@ func (s *sides) pulledConflict() Verdict {
 		return s.tolerate(BlankIgnored)
 	case s.Rule.Hub.Policy != "", s.Rule.Hub.Owner == "":
 		return s.hold(Conflict)
-	case s.Rule.Owned:
+	case s.Rule.Owned, s.OursTheirs:
 		return s.take(SourceChanged)
 	}
 	return s.tolerate(Drift)
