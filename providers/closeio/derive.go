@@ -234,7 +234,7 @@ func majorUnits(buf, value, currency []byte) []byte {
 		return append(buf, value...)
 	}
 	digits, negative := strings.CutPrefix(string(value), "-")
-	if _, err := strconv.ParseUint(digits, 10, 64); err != nil {
+	if _, err := strconv.ParseUint(digits, 10, 64); err != nil || len(digits) > 1 && digits[0] == '0' {
 		return append(buf, "{}"...) // no whole number: for Convert to refuse
 	}
 	if negative {
