@@ -94,7 +94,7 @@ func (m *meeting) blanks() []law {
 	return []law{
 		{"a required, key or identity field is not cleared", implies(clearsHub, !hub.Required && !hub.Key && !hub.Identity)},
 		{"the hub is cleared by its owner, or where the rule says so", implies(clearsHub,
-			rule.OnEmpty == fieldmap.EmptyClear || rule.OnEmpty == fieldmap.EmptyByOwner && rule.Owned)},
+			rule.OnEmpty == fieldmap.EmptyClear || rule.OnEmpty == fieldmap.EmptyByOwner && (rule.Owned || m.OursTheirs))},
 		{"an ignored blank clears nothing", implies(clearsTheirs, rule.OnEmpty != fieldmap.EmptyIgnore)},
 		{"a blank never beats a value when they first meet", implies(clearsTheirs, m.seen != 0) && implies(clearsHub, m.seen != 0 || m.Lost)},
 	}
@@ -105,7 +105,7 @@ func (m *meeting) owners() []law {
 	hub, take, hold := m.Rule.Hub, m.v.Kind == plan.Take, m.v.Kind == plan.Hold
 	ruled := hub.Owner != "" && hub.Policy == ""
 	return []law{
-		{"under an owner, no other changes a value that the link knows", implies(take && m.seen != 0 && ruled && m.Ours.IsSet(), m.Rule.Owned)},
+		{"under an owner, no other changes a value that the link knows, but for its own", implies(take && m.seen != 0 && ruled && m.Ours.IsSet(), m.Rule.Owned || m.OursTheirs)},
 		{"the owner's value is not taken over when they first meet", implies(take && ruled && m.OursOwned && m.Ours.IsSet(), m.Rule.Owned)},
 		{"equal by form is no conflict", implies(m.equal, !hold)},
 		{"equal by form flows from the owner alone", implies(m.equal && take, m.Rule.Owned)},
@@ -145,6 +145,7 @@ func drawField(t *rapid.T) plan.Field {
 		Assumed: maybe(t, "assumed"), Lost: maybe(t, "lost"), RuleChanged: maybe(t, "rule changed"), Tolerated: maybe(t, "tolerated"),
 		OursOwned: maybe(t, "ours owned"), Found: maybe(t, "found"),
 	}
+	f.OursTheirs = !f.OursOwned && !f.Rule.Owned && maybe(t, "ours theirs")
 	if f.Direction == fieldmap.Push && theirs == "?" && maybe(t, "creating") {
 		f.Creating, f.Lost = true, false
 		return f

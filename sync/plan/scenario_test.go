@@ -215,6 +215,7 @@ func fieldOf(t *testing.T, route *fieldmap.Route, rule *fieldmap.Rule, row []str
 				t.Fatalf("%s: what is %q?", row[0], and)
 			}
 			f.OursOwned = source == rule.Hub.Owner
+			f.OursTheirs = source == route.System && !rule.Owned
 		}
 	}
 	return f
