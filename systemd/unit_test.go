@@ -51,7 +51,7 @@ func TestB1_Service(t *testing.T) {
 	want(t, d, "StateDirectoryMode", "0700")
 	want(t, d, "RuntimeDirectory", "crmsyncd")
 	want(t, d, "UMask", "0077")
-	want(t, d, "LoadCredential", "qbench:/etc/crmsyncd/secrets/qbench", "salesforce:/etc/crmsyncd/secrets/salesforce", "hubspot:/etc/crmsyncd/secrets/hubspot")
+	want(t, d, "LoadCredential", "qbench:/etc/crmsyncd/secrets/qbench", "salesforce:/etc/crmsyncd/secrets/salesforce", "hubspot:/etc/crmsyncd/secrets/hubspot", "close:/etc/crmsyncd/secrets/close")
 }
 
 // TestF26_NoCrashLoop: a daemon that keeps failing stays down, and one whose
