@@ -9,17 +9,27 @@ import (
 )
 
 // census proves a complete listing by counting: no fewer different records came
-// than Close says there are (F6).
+// than Close says there are (F6). Of a first reading that nothing depends on it
+// tells how much there is, and no more.
 type census struct {
 	total int // -1 where it is not told
 	ids   map[uint64]struct{}
 }
 
-func newCensus() *census { return &census{total: -1, ids: map[uint64]struct{}{}} }
+// newCensus returns what a reading needs of one; nil where it needs none.
+func newCensus(since position, full bool) *census {
+	switch {
+	case full:
+		return &census{total: -1, ids: map[uint64]struct{}{}}
+	case since.set():
+		return nil
+	}
+	return &census{total: -1}
+}
 
 // count notes one record.
 func (n *census) count(id []byte) {
-	if n == nil {
+	if n == nil || n.ids == nil {
 		return
 	}
 	h := fnv.New64a()
@@ -27,7 +37,7 @@ func (n *census) count(id []byte) {
 	n.ids[h.Sum64()] = struct{}{}
 }
 
-func (n *census) whole() bool { return n == nil || len(n.ids) >= n.total }
+func (n *census) whole() bool { return n == nil || n.ids == nil || len(n.ids) >= n.total }
 
 // expected is how many records there are, 0 where that is unknown.
 func (n *census) expected() int {

@@ -67,8 +67,12 @@ func FuzzSheet(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		schema := &customSchema{fields: []customField{{ID: "cf_1", Name: "One"}}, byName: map[string]int{"One": 0}}
 		fields := []record.Field{
-			{Name: "first_name", Type: record.Text}, {Name: "last_name", Type: record.Text}, {Name: "email", Type: record.Text},
-			{Name: "emails.home", Type: record.Text}, {Name: "custom.One", Type: record.MultiSet}, {Name: "date_created", Type: record.Date},
+			{Name: "first_name", Type: record.Text},
+			{Name: "last_name", Type: record.Text},
+			{Name: "email", Type: record.Text},
+			{Name: "emails.home", Type: record.Text},
+			{Name: "custom.One", Type: record.MultiSet},
+			{Name: "date_created", Type: record.Date},
 		}
 		q, err := newQuestion("read", Contact, fields, schema)
 		if err != nil {

@@ -23,7 +23,7 @@ type keyset struct {
 	call  call
 	q     *question
 	since position
-	n     *census // of a full reading
+	n     *census // of a full or a first reading
 
 	safe  time.Time // when the reading began, less the overlap
 	at    time.Time // of the key: where the running question begins
@@ -34,15 +34,12 @@ type keyset struct {
 }
 
 func newKeyset(c *Client, k call, q *question, since position, full bool) *keyset {
-	s := &keyset{c: c, call: k, q: q, since: since, at: since.at, given: newGiven(since.edge)}
+	s := &keyset{c: c, call: k, q: q, since: since, at: since.at, given: newGiven(since.edge), n: newCensus(since, full)}
 	if q.object == Task {
 		s.at, s.top = since.created, since.top
 		if !since.begun.IsZero() {
 			s.safe = since.begun.Add(-overlap)
 		}
-	}
-	if full {
-		s.n = newCensus()
 	}
 	return s
 }
@@ -55,23 +52,10 @@ func (w *keyset) key(s *sheet, i int) time.Time {
 	return s.stamps[i]
 }
 
+// next reads pages until one brings something, or the end.
 func (w *keyset) next(ctx context.Context, s *sheet) error {
 	for {
-		asked := time.Now()
-		resp, err := w.c.get(ctx, w.call, w.path())
-		if err != nil {
-			return err
-		}
-		if w.safe.IsZero() {
-			w.safe = w.c.clock.at(asked).Add(-overlap)
-		}
-		if err := s.read(w.call.op, resp, asked); err != nil {
-			return err
-		}
-		if w.n != nil && w.n.total < 0 && w.at.IsZero() && w.skip == 0 {
-			w.n.learn(s.head(headTotal))
-		}
-		if err := w.keysTold(s); err != nil {
+		if err := w.fetch(ctx, s); err != nil {
 			return err
 		}
 		if w.moved(s) {
@@ -95,6 +79,24 @@ func (w *keyset) next(ctx context.Context, s *sheet) error {
 			return nil
 		}
 	}
+}
+
+func (w *keyset) fetch(ctx context.Context, s *sheet) error {
+	asked := time.Now()
+	resp, err := w.c.get(ctx, w.call, w.path())
+	if err != nil {
+		return err
+	}
+	if w.safe.IsZero() {
+		w.safe = w.c.clock.at(asked).Add(-overlap)
+	}
+	if err := s.read(w.call.op, resp, asked); err != nil {
+		return err
+	}
+	if w.at.IsZero() && w.skip == 0 {
+		w.n.learn(s.head(headTotal))
+	}
+	return w.keysTold(s)
 }
 
 func (w *keyset) keysTold(s *sheet) error {

@@ -44,8 +44,10 @@ const (
 	// schemaLasts is how long a schema is used again by calls that are no listing.
 	schemaLasts = 10 * time.Minute
 
-	// holdMost is how many pages wait for one more look at the schema.
-	holdMost = 32
+	// holdMost is how many pages wait for one more look at the schema, and
+	// holdBytes how large they are together.
+	holdMost  = 64
+	holdBytes = 8 << 20
 
 	// edgeMost is how many records a position remembers as given.
 	edgeMost = 500

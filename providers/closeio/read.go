@@ -98,14 +98,14 @@ func (r *reader) run(ctx context.Context, yield func(record.Page, error) bool) {
 		last := s.last
 		r.pending = append(r.pending, s)
 		if r.doubtful() {
-			if len(r.pending) < r.hold && !last {
+			if len(r.pending) < r.hold && r.bytes() < holdBytes && !last {
 				continue
 			}
 			if err := r.verify(ctx); err != nil {
 				yield(record.Page{}, err)
 				return
 			}
-			r.hold = min(2*r.hold, holdMost)
+			r.hold = min(4*r.hold, holdMost)
 		}
 		if !r.flush(yield) || last {
 			return
@@ -142,6 +142,15 @@ func (r *reader) fetch(ctx context.Context, s *sheet) error {
 
 func (r *reader) doubtful() bool {
 	return slices.ContainsFunc(r.pending, func(s *sheet) bool { return s.absent })
+}
+
+// bytes is how large the pages that wait are.
+func (r *reader) bytes() int {
+	n := 0
+	for _, s := range r.pending {
+		n += len(s.resp.Body)
+	}
+	return n
 }
 
 // verify asks for the schema again. A custom field that it has no longer, or has

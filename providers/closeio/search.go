@@ -26,7 +26,7 @@ type search struct {
 	call  call
 	q     *question
 	since position
-	n     *census // of a full reading
+	n     *census // of a full or a first reading
 
 	safe    time.Time // what changed before this is in the index for good
 	at      time.Time // where the running question begins; zero is the beginning
@@ -53,11 +53,9 @@ type crowd struct {
 }
 
 func newSearch(c *Client, k call, q *question, since position, full bool) *search {
-	s := &search{c: c, call: k, q: q, since: since, at: since.at, given: newGiven(since.edge)}
-	if full {
-		s.n = newCensus()
+	return &search{
+		c: c, call: k, q: q, since: since, at: since.at, given: newGiven(since.edge), n: newCensus(since, full),
 	}
-	return s
 }
 
 // next reads pages until one brings something, or the end.
@@ -72,7 +70,7 @@ func (w *search) next(ctx context.Context, s *sheet) error {
 		w.take(s)
 		done, err := w.advance(s)
 		if err == nil && done {
-			done, err = w.finish(ctx, s)
+			done, err = w.finish(ctx)
 		}
 		if err != nil {
 			return err
@@ -232,7 +230,7 @@ func (w *search) leaveCrowd() {
 // finish reports whether the listing is complete. A full one must have brought
 // as many records as Close counts; what is missing may be too new for the index,
 // which is given time once.
-func (w *search) finish(ctx context.Context, s *sheet) (bool, error) {
+func (w *search) finish(ctx context.Context) (bool, error) {
 	if w.n.whole() {
 		return true, nil
 	}

@@ -138,8 +138,11 @@ func TestUpdateResults(t *testing.T) {
 			return []record.FieldValue{set("custom.Health", record.Picklist, record.Of(v))}
 		}
 		res, err := l.Update(t.Context(), closeio.Lead, []record.Patch{
-			{ID: "lead_gone", Fields: health("Good")}, {ID: ids[0], Fields: health("Splendid-9")}, {ID: "../x", Fields: health("Good")},
-			{ID: ids[1], Fields: health("Bad")}, {ID: ids[0]},
+			{ID: "lead_gone", Fields: health("Good")},
+			{ID: ids[0], Fields: health("Splendid-9")},
+			{ID: "../x", Fields: health("Good")},
+			{ID: ids[1], Fields: health("Bad")},
+			{ID: ids[0]},
 		})
 		if err != nil || len(res) != 5 {
 			t.Fatal(res, err)
