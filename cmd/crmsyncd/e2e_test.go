@@ -48,19 +48,21 @@ var binary = sync.OnceValues(func() (string, error) {
 
 // bed is the real binary between two simulated systems on loopback.
 type bed struct {
-	t        *testing.T
-	qb       *qbenchsim.Sim
-	sf       *salesforcesim.Sim
-	hs       *hubspotsim.Sim // has no route unless a test gives it one
-	cl       *closeiosim.Sim // neither has this
-	delay    atomic.Int64    // nanoseconds before each write to Salesforce
-	writes   atomic.Int64    // write calls that reached Salesforce
-	config   string
-	state    string
-	socket   string
-	env      []string
-	bin      string
-	everyLog bytes.Buffer // what any command wrote to stderr
+	t      *testing.T
+	qb     *qbenchsim.Sim
+	sf     *salesforcesim.Sim
+	hs     *hubspotsim.Sim // has no route unless a test gives it one
+	cl     *closeiosim.Sim // neither has this
+	delay  atomic.Int64    // nanoseconds before each write to Salesforce
+	writes atomic.Int64    // write calls that reached Salesforce
+	// slowClose is how long each search of Close takes, in nanoseconds.
+	slowClose atomic.Int64
+	config    string
+	state     string
+	socket    string
+	env       []string
+	bin       string
+	everyLog  bytes.Buffer // what any command wrote to stderr
 }
 
 func newBed(t *testing.T) *bed {
@@ -97,7 +99,12 @@ func newBed(t *testing.T) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cl := httptest.NewServer(b.cl)
+	cl := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/v1/data/search/" {
+			time.Sleep(time.Duration(b.slowClose.Load()))
+		}
+		b.cl.ServeHTTP(w, r)
+	}))
 	t.Cleanup(cl.Close)
 	dir, err := os.MkdirTemp("", "e2e") //nolint:usetesting // a Unix socket needs a short path
 	if err != nil {

@@ -121,11 +121,15 @@ func (a *app) printBehind(systems []daemon.SystemStatus) {
 }
 
 func nowText(s daemon.SystemStatus, flow string) string {
+	waits := "full run"
+	if s.Waiting != nil && s.Waiting.Fills {
+		waits = "fills new fields"
+	}
 	switch {
 	case s.Waiting != nil && s.Waiting.Flow == flow && s.Running != nil && s.Running.Flow == flow:
-		return "running, within a full run"
+		return "running (" + waits + ", gives way)"
 	case s.Waiting != nil && s.Waiting.Flow == flow:
-		return "full run, gives way"
+		return waits + ", gives way"
 	case s.Running != nil && s.Running.Flow == flow && s.Running.Full:
 		return "full run"
 	case s.Running != nil && s.Running.Flow == flow && s.Running.Fills:

@@ -70,6 +70,7 @@ func TestPlanEndsWithCounts(t *testing.T) {
 func TestNowText(t *testing.T) {
 	pull, push := &daemon.RunningView{Flow: "pull"}, &daemon.RunningView{Flow: "push"}
 	full := &daemon.RunningView{Flow: "pull", Full: true}
+	fill := &daemon.RunningView{Flow: "pull", Fills: true}
 	for _, tc := range []struct {
 		s    daemon.SystemStatus
 		flow string
@@ -80,9 +81,11 @@ func TestNowText(t *testing.T) {
 		{daemon.SystemStatus{Running: pull}, "pull", "running"},
 		{daemon.SystemStatus{Running: pull, PushDue: true}, "push", "something to push"},
 		{daemon.SystemStatus{Running: full}, "pull", "full run"},
+		{daemon.SystemStatus{Running: fill}, "pull", "fills new fields"},
+		{daemon.SystemStatus{Running: pull, Waiting: fill}, "pull", "running (fills new fields, gives way)"},
 		{daemon.SystemStatus{Running: push, Waiting: full}, "pull", "full run, gives way"},
 		{daemon.SystemStatus{Running: push, Waiting: full}, "push", "running"},
-		{daemon.SystemStatus{Running: pull, Waiting: full}, "pull", "running, within a full run"},
+		{daemon.SystemStatus{Running: pull, Waiting: full}, "pull", "running (full run, gives way)"},
 	} {
 		if got := nowText(tc.s, tc.flow); got != tc.want {
 			t.Errorf("%+v %s: %q, want %q", tc.s, tc.flow, got, tc.want)
