@@ -150,7 +150,7 @@ func TestLeadWithoutATwinFollowsClose(t *testing.T) {
 	w := newCloseWorld(t)
 	lead := w.lead("Acme", "1000")
 	w.pullClose()
-	w.edit2(lead, closeiosim.Fields{"name": "Acme Labs"})
+	w.change(lead, closeiosim.Fields{"name": "Acme Labs"})
 	w.pullClose()
 	if got := valueOf(w.hub("account", "1000"), "name"); got != "Acme Labs" {
 		t.Errorf("name %q", got)
@@ -159,7 +159,7 @@ func TestLeadWithoutATwinFollowsClose(t *testing.T) {
 		t.Fatalf("the customer has id %d", id)
 	}
 	w.pull()
-	w.edit2(lead, closeiosim.Fields{"name": "Nonsense"})
+	w.change(lead, closeiosim.Fields{"name": "Nonsense"})
 	w.pullClose()
 	if got := w.hub("account", "1000"); valueOf(got, "name") != "Acme Labs" || sourceOf(got, "name") != "qbench" {
 		t.Errorf("name %q from %q", valueOf(got, "name"), sourceOf(got, "name"))

@@ -121,7 +121,7 @@ func TestD13_OpportunitiesFlowOut(t *testing.T) {
 			t.Errorf("the deal in HubSpot: %v", there)
 		}
 		w.wantHeld("salesforce", "Opportunity "+engine.HoldParentWaits)
-		w.edit2(deal, closeiosim.Fields{"status_id": w.cl.StatusID("opportunity", "Won")})
+		w.change(deal, closeiosim.Fields{"status_id": w.cl.StatusID("opportunity", "Won")})
 		w.tick()
 		w.pullClose()
 		push()

@@ -34,7 +34,7 @@ func TestR123_NewFieldReadsItsObjectAlone(t *testing.T) {
 	w.load()
 	w.restart()
 	w.tick()
-	w.edit2(leads[7], closeiosim.Fields{"description": "Edited"})
+	w.change(leads[7], closeiosim.Fields{"description": "Edited"})
 	run := w.pullClose()
 	if got := valueOf(w.hub("account", "8"), "description"); got != "Edited" || run.Calls["read"] > 12 {
 		t.Errorf("the routine run beside the pass: %q with %v", got, run.Calls)
@@ -93,7 +93,7 @@ func TestF19_DeletedCustomField(t *testing.T) {
 	if err := w.cl.DeleteCustomField("lead", "Renewal Date"); err != nil {
 		t.Fatal(err)
 	}
-	w.edit2(lead, closeiosim.Fields{"name": "Acme Two"})
+	w.change(lead, closeiosim.Fields{"name": "Acme Two"})
 	w.pullClose()
 	got := w.hub("account", "8")
 	if valueOf(got, "next_renewal_date") != "2027-01-01" || valueOf(got, "name") != "Acme Two" {
@@ -213,7 +213,7 @@ func TestR72_RenewalFromOpportunities(t *testing.T) {
 		t.Errorf("renewal %q after the furthest was deleted", got)
 	}
 	other := w.lead("Other", "9")
-	w.edit2(far, closeiosim.Fields{"lead_id": other})
+	w.change(far, closeiosim.Fields{"lead_id": other})
 	w.pullClose()
 	if got := w.renewal(); got != "" {
 		t.Errorf("renewal %q after the last one moved away, want it cleared (R75)", got)
@@ -373,7 +373,7 @@ func TestR111_Users(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.fullClose()
-	w.edit2(mine, closeiosim.Fields{"note": "x", "value": 2})
+	w.change(mine, closeiosim.Fields{"note": "x", "value": 2})
 	w.pullClose()
 	if got := w.hub("opportunity", mine); valueOf(got, "owner") != w.hub("user", "stays@acme.example").ID {
 		t.Errorf("the owner who left is %q now", valueOf(got, "owner"))

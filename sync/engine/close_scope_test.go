@@ -86,8 +86,8 @@ func TestR128_RoutineNeverRemoves(t *testing.T) {
 	w.pullClose()
 	before := w.hub("account", "8")
 	w.custom(lead, "AccountExternalID", nil)
-	w.edit2(lead, closeiosim.Fields{"name": "Acme while away"})
-	w.edit2(contact, closeiosim.Fields{"title": "Changed while away"})
+	w.change(lead, closeiosim.Fields{"name": "Acme while away"})
+	w.change(contact, closeiosim.Fields{"title": "Changed while away"})
 	run := w.pullClose()
 	if run.Counts["removed"] != 0 || w.linkState("account", "8") != "leaving" {
 		t.Errorf("counts %v, link %q", run.Counts, w.linkState("account", "8"))

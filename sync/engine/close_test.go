@@ -157,7 +157,14 @@ func (w *closeWorld) count(object string) int {
 	return n
 }
 
-func (w *closeWorld) edit2(id string, f closeiosim.Fields) {
+// counter is the number of the hub's latest change.
+func (w *closeWorld) counter() (n uint64) {
+	_ = w.store.View(func(tx *state.Tx) error { n = tx.Counter(); return nil })
+	return n
+}
+
+// change edits a record of Close as a person does.
+func (w *closeWorld) change(id string, f closeiosim.Fields) {
 	w.t.Helper()
 	if err := w.cl.Edit(id, f); err != nil {
 		w.t.Fatal(err)

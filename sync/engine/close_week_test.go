@@ -7,19 +7,22 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"crmsyncd/providers/closeio/closeiosim"
+	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/sync/engine"
 )
 
 // R118, R119, R120, R125, R126, R129, F3, F5, F11: a week of Close in virtual
 // time: 672 routine runs and a full one at the weekend, while people work in
-// Close, calls fail and the process dies and starts again. Routine runs alone
-// keep the hub as Close is, but for what only a full run may remove.
+// Close and in QBench, calls fail and the process dies and starts again. Routine
+// runs alone keep the hub as the two are, but for what only a full run may
+// remove; Salesforce gets each customer once, and nothing else.
 func TestAWeekOfClose(t *testing.T) {
 	for _, seed := range weekSeeds() {
 		synctest.Test(t, func(t *testing.T) {
@@ -33,6 +36,9 @@ func TestAWeekOfClose(t *testing.T) {
 				full := k.now.Weekday() == time.Saturday && k.now.Hour() == 3 && k.now.Minute() < 15
 				_, err := k.eng.Pull(t.Context(), engine.Request{System: "close", Full: full, Trigger: "schedule"})
 				k.failed += min(1, len(fmt.Sprint(err))-len("<nil>"))
+				if i%4 == 0 && err == nil {
+					k.qbenchToSalesforce()
+				}
 				if k.cutAt > 0 || err != nil && k.dice.IntN(4) == 0 {
 					k.cutAt = 0
 					k.restart()
@@ -47,7 +53,18 @@ func TestAWeekOfClose(t *testing.T) {
 			k.agrees(false)
 			k.mustPull(engine.Request{System: "close", Full: true})
 			k.agrees(true)
-			t.Logf("seed %d: %d things done, %d of %d runs failed, %v in Close", seed, k.done, k.failed, runs, k.sizes())
+			k.pull()
+			k.push()
+			k.salesforceAgrees()
+			both := 0
+			if err := k.eng.Export("account", func(v engine.RecordView) error {
+				both += min(1, len(linkOf(v, "close").Remote)*len(linkOf(v, "qbench").Remote))
+				return nil
+			}); err != nil || both == 0 {
+				t.Errorf("%d accounts are held by both systems: %v", both, err)
+			}
+			t.Logf("seed %d: %d things done, %d of %d runs failed, %v in Close, %d customers in QBench, %d accounts of both",
+				seed, k.done, k.failed, runs, k.sizes(), len(k.customers), both)
 			_ = k.store.Close()
 		})
 	}
@@ -61,10 +78,12 @@ type week struct {
 	failed int
 	next   int
 	users  []string
+
+	customers map[int64]string // of QBench, with their names
 }
 
 func newWeek(t *testing.T, seed uint64) *week {
-	k := &week{dice: rand.New(rand.NewPCG(seed, 7)), next: 100}
+	k := &week{dice: rand.New(rand.NewPCG(seed, 7)), next: 100_000, customers: map[int64]string{}}
 	k.closeWorld = newCloseWorld(t, func(w *world) { w.now = time.Now(); w.guards.Removals.Floor = 1 << 20 })
 	for _, u := range k.cl.Users() {
 		k.users = append(k.users, u.ID)
@@ -91,6 +110,40 @@ func (k *week) newLead() {
 	}
 }
 
+// qbenchToSalesforce is the hourly part of the world.
+func (k *week) qbenchToSalesforce() {
+	_, err := k.eng.Pull(k.t.Context(), engine.Request{System: "qbench"})
+	if err == nil {
+		_, err = k.tryPush()
+	}
+	if err != nil && k.cutAt == 0 {
+		k.t.Fatal(err)
+	}
+}
+
+// salesforceAgrees fails unless Salesforce holds each customer once, with what
+// QBench says.
+func (k *week) salesforceAgrees() {
+	k.t.Helper()
+	k.wantCount("Account", len(k.qb.CustomerIDs()))
+	for id, name := range k.customers {
+		a := k.only("Account", "QBench_Id__c", fmt.Sprint(id))
+		if a["Name"] != name {
+			k.t.Errorf("account %d is called %q in Salesforce, want %q", id, a["Name"], name)
+		}
+	}
+}
+
+// freeCustomer returns a customer that no lead names, 0 where there is none.
+func (k *week) freeCustomer() int64 {
+	for _, id := range k.qb.CustomerIDs() {
+		if len(k.cl.Find("lead", "custom.AccountExternalID", fmt.Sprint(id))) == 0 {
+			return id
+		}
+	}
+	return 0
+}
+
 // pick returns one record of an object, "" where there is none.
 func (k *week) pick(object string) string {
 	ids := k.cl.IDs(object)
@@ -106,7 +159,7 @@ func (k *week) people() {
 		k.done++
 		k.next++
 		lead := k.pick("lead")
-		switch k.dice.IntN(14) {
+		switch k.dice.IntN(18) {
 		case 0:
 			k.newLead()
 		case 1:
@@ -117,7 +170,7 @@ func (k *week) people() {
 		case 4:
 			k.cl.AddTask(lead, closeiosim.Fields{"text": fmt.Sprint("Call ", k.next)})
 		case 5:
-			k.edit2(lead, closeiosim.Fields{"name": fmt.Sprint("Lab renamed ", k.next)})
+			k.change(lead, closeiosim.Fields{"name": fmt.Sprint("Lab renamed ", k.next)})
 		case 6:
 			k.custom(lead, "Renewal Date", fmt.Sprintf("2027-%02d-01", 1+k.dice.IntN(12)))
 		case 7:
@@ -126,17 +179,30 @@ func (k *week) people() {
 			k.custom(lead, "AccountExternalID", nil)
 		case 9:
 			if task := k.pick("task"); task != "" {
-				k.edit2(task, closeiosim.Fields{"is_complete": k.dice.IntN(2) == 0})
+				k.change(task, closeiosim.Fields{"is_complete": k.dice.IntN(2) == 0})
 			}
 		case 10:
 			if contact := k.pick("contact"); contact != "" {
-				k.edit2(contact, closeiosim.Fields{"title": fmt.Sprint("Title ", k.next), "lead_id": lead})
+				k.change(contact, closeiosim.Fields{"title": fmt.Sprint("Title ", k.next), "lead_id": lead})
 			}
 		case 11:
 			k.cl.Delete(k.pick([]string{"contact", "opportunity", "task"}[k.dice.IntN(3)]))
 		case 12:
 			if other := k.pick("lead"); other != lead && k.dice.IntN(3) == 0 {
 				_ = k.cl.MergeLeads(lead, other)
+			}
+		case 14, 15:
+			name := fmt.Sprint("Customer ", k.next)
+			k.customers[k.qb.AddCustomer(qbenchsim.Fields{"customer_name": name})] = name
+		case 16:
+			if id := k.freeCustomer(); id != 0 {
+				k.custom(lead, "AccountExternalID", fmt.Sprint(id))
+			}
+		case 17:
+			if ids := k.qb.CustomerIDs(); len(ids) > 0 {
+				id := ids[k.dice.IntN(len(ids))]
+				k.customers[id] = fmt.Sprint("Customer renamed ", k.next)
+				_ = k.qb.UpdateCustomer(id, qbenchsim.Fields{"customer_name": k.customers[id]})
 			}
 		case 13:
 			_ = k.cl.Touch(lead) // an e-mail came: updated, and nothing changed
@@ -185,6 +251,9 @@ func (k *week) agrees(full bool) {
 		inScope[id] = map[string]string{
 			"name": k.field(rec, "display_name"), "account_id": external,
 			"next_renewal_date": k.field(rec, "custom."+k.cl.CustomFieldID("lead", "Renewal Date")),
+		}
+		if customer, err := strconv.ParseInt(external, 10, 64); err == nil && k.customers[customer] != "" {
+			inScope[id]["name"] = k.customers[customer]
 		}
 		k.same("account", id, inScope[id], holds)
 	}
