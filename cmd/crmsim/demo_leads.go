@@ -22,7 +22,8 @@ type leads struct {
 }
 
 // leads compares the hub with Close and QBench, lead by lead.
-func (d *demo) leads(ctx context.Context) (l leads, err error) {
+func (d *demo) leads(ctx context.Context) (leads, error) {
+	var l leads
 	hub, err := d.inHub(ctx, "account")
 	if err != nil {
 		return l, err
@@ -32,29 +33,40 @@ func (d *demo) leads(ctx context.Context) (l leads, err error) {
 		return l, err
 	}
 	for _, id := range d.stage.closeio.IDs("lead") {
-		external := d.leadField(id, "AccountExternalID")
-		r, known := hub[id]
-		switch {
-		case slices.ContainsFunc(holds, func(h hold) bool { return h.Remote == id && h.Object == "lead" && h.Field == "" }):
+		if slices.ContainsFunc(holds, func(h hold) bool { return h.Remote == id && h.Object == "lead" && h.Field == "" }) {
 			l.held++
-		case external == "" && known:
-			return l, fmt.Errorf("lead %s has no AccountExternalID and is in the hub", id)
-		case external == "":
-			l.out = append(l.out, id)
-		case !known || r.field("account_id").Value != external:
-			return l, fmt.Errorf("lead %s with the AccountExternalID %s is not in the hub under it", id, external)
-		case d.customer(external) == nil:
-			l.alone = append(l.alone, []string{r.Hub, external, r.field("name").Value, id})
-		case r.remote("qbench") != external && !d.nameless(external):
-			return l, fmt.Errorf("customer %s and lead %s are not one account", external, id)
-		default:
-			l.shared = append(l.shared, id)
+			continue
+		}
+		r, known := hub[id]
+		if err := d.sort(&l, id, r, known); err != nil {
+			return l, err
 		}
 	}
 	if len(l.shared) == 0 || len(l.alone) == 0 || len(l.out) == 0 {
 		return l, fmt.Errorf("%d leads are shared, %d alone and %d out: one of each is needed", len(l.shared), len(l.alone), len(l.out))
 	}
 	return l, nil
+}
+
+// sort puts a lead that is not held where it belongs, or says why the hub is
+// wrong about it.
+func (d *demo) sort(l *leads, id string, r hubRecord, known bool) error {
+	external := d.leadField(id, "AccountExternalID")
+	switch {
+	case external == "" && known:
+		return fmt.Errorf("lead %s has no AccountExternalID and is in the hub", id)
+	case external == "":
+		l.out = append(l.out, id)
+	case !known || r.field("account_id").Value != external:
+		return fmt.Errorf("lead %s with the AccountExternalID %s is not in the hub under it", id, external)
+	case d.customer(external) == nil:
+		l.alone = append(l.alone, []string{r.Hub, external, r.field("name").Value, id})
+	case r.remote("qbench") != external && !d.nameless(external):
+		return fmt.Errorf("customer %s and lead %s are not one account", external, id)
+	default:
+		l.shared = append(l.shared, id)
+	}
+	return nil
 }
 
 // inHub are the hub's records of an object by their id in Close.

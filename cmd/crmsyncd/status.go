@@ -121,25 +121,28 @@ func (a *app) printBehind(systems []daemon.SystemStatus) {
 }
 
 func nowText(s daemon.SystemStatus, flow string) string {
-	waits := "full run"
-	if s.Waiting != nil && s.Waiting.Fills {
-		waits = "fills new fields"
-	}
+	running := s.Running != nil && s.Running.Flow == flow
 	switch {
-	case s.Waiting != nil && s.Waiting.Flow == flow && s.Running != nil && s.Running.Flow == flow:
-		return "running (" + waits + ", gives way)"
+	case s.Waiting != nil && s.Waiting.Flow == flow && running:
+		return "running (" + workText(s.Waiting) + ", gives way)"
 	case s.Waiting != nil && s.Waiting.Flow == flow:
-		return waits + ", gives way"
-	case s.Running != nil && s.Running.Flow == flow && s.Running.Full:
-		return "full run"
-	case s.Running != nil && s.Running.Flow == flow && s.Running.Fills:
-		return "fills new fields"
-	case s.Running != nil && s.Running.Flow == flow:
-		return "running"
+		return workText(s.Waiting) + ", gives way"
+	case running:
+		return workText(s.Running)
 	case flow == daemon.FlowPush && s.PushDue:
 		return "something to push"
 	}
 	return "idle"
+}
+
+func workText(r *daemon.RunningView) string {
+	switch {
+	case r.Full:
+		return "full run"
+	case r.Fills:
+		return "fills new fields"
+	}
+	return "running"
 }
 
 func (a *app) printNext(systems []daemon.SystemStatus) {
