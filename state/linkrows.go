@@ -28,6 +28,7 @@ type linkRows struct {
 	spare *table // where rows would be moved to
 	bound []byte // the highest key of low
 	left  int    // how many rows this transaction may still move
+	from  []byte // for reuse
 }
 
 func (tx *Tx) linkRows(name string) *linkRows {
@@ -106,7 +107,7 @@ func (r *linkRows) rewrite(key, payload []byte) error {
 // moved so many, and reports whether none are left.
 func (r *linkRows) moveBelow(key []byte) (reached bool, err error) {
 	for {
-		k, val := r.high.first()
+		k, val := r.next()
 		if k == nil || key != nil && bytes.Compare(k, key) >= 0 {
 			break
 		}
@@ -125,6 +126,17 @@ func (r *linkRows) moveBelow(key []byte) (reached bool, err error) {
 	}
 	r.begin()
 	return true, nil
+}
+
+// next returns the first row that was not moved yet. It looks where the last one
+// was: the pages before are empty until the commit, and a walk from the beginning
+// would meet them all.
+func (r *linkRows) next() (key, val []byte) {
+	if r.low == nil || r.high.b == nil {
+		return r.high.first()
+	}
+	r.from = append(append(r.from[:0], r.bound...), 0)
+	return r.high.c.Seek(r.from)
 }
 
 // begin lets the second bucket be filled.

@@ -14,8 +14,12 @@ import (
 const defaultChunk = 32 << 10
 
 // chunkBytes ends a transaction of a merge before that, where it has written so
-// much: bbolt holds all of it in memory until the commit.
-const chunkBytes = 24 << 20
+// much: bbolt holds all of it in memory until the commit, and with it each page
+// that it touched, which weighs pageBytes.
+const (
+	chunkBytes = 24 << 20
+	pageBytes  = 16 << 10
+)
 
 // SpoolError says that a part of a spool is damaged and was left out of the
 // merge. It is an ErrDamaged, and comes again at every Merge until the spool
@@ -308,7 +312,10 @@ func (m *merger) run(ctx context.Context, chunk int, fn func(tx *Tx, e Entry) er
 func (m *merger) take(ctx context.Context, tx *Tx, items []mergeItem, fn func(tx *Tx, e Entry) error) (n int, err error) {
 	t := m.sp.frames(tx)
 	var last Entry
-	for n < len(items) && (n == 0 || tx.grabbed < chunkBytes) {
+	for n < len(items) {
+		if n%64 == 0 && n > 0 && tx.weight() > chunkBytes {
+			break
+		}
 		if n%256 == 0 && ctx.Err() != nil {
 			return 0, ctx.Err()
 		}

@@ -153,6 +153,12 @@ func (tx *Tx) grab(n int) []byte {
 	return tx.arena[start : start+n : start+n]
 }
 
+// weight is about what the transaction holds in memory.
+func (tx *Tx) weight() int {
+	st := tx.b.Stats()
+	return tx.grabbed + int(st.GetNodeCount())*pageBytes
+}
+
 // note remembers damage met by a reader without an error to return.
 func (tx *Tx) note(err error) {
 	if tx.damage == nil {

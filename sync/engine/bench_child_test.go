@@ -40,7 +40,7 @@ type figures map[string]float64
 // plays are the scenes by name.
 func plays() map[string]func(*testing.T, scene) figures {
 	return map[string]func(*testing.T, scene) figures{
-		"load": playLoad, "compare": playCompare, "pull": playPull, "push": playPush,
+		"load": playLoad, "compare": playCompare, "change": playChange, "pull": playPull, "push": playPush,
 	}
 }
 

@@ -67,7 +67,7 @@ func TestBenchSalesforce(t *testing.T) {
 		if r.Method == http.MethodPost {
 			sim.ResetCalls()
 		}
-		_ = json.NewEncoder(w).Encode(countCalls(sim))
+		_ = json.NewEncoder(w).Encode(peer{countCalls(sim), cpuTime()})
 	})
 	srv := &http.Server{Handler: mux} //nolint:gosec // loopback, for a benchmark
 	go func() { _ = srv.Serve(listener) }()
@@ -79,6 +79,13 @@ func TestBenchSalesforce(t *testing.T) {
 // callCounts is what a simulator was asked for, of one object.
 type callCounts struct {
 	Create, Update, Find, All int
+}
+
+// peer is what the simulator's process did: its calls by object, and the seconds
+// of processors that it used.
+type peer struct {
+	Calls map[string]callCounts
+	CPU   float64
 }
 
 func countCalls(sim *salesforcesim.Sim) map[string]callCounts {
@@ -93,15 +100,14 @@ func countCalls(sim *salesforcesim.Sim) map[string]callCounts {
 	return out
 }
 
-// askCalls returns the counts and sets them to zero.
-func askCalls(t *testing.T, url string) map[string]callCounts {
+// askPeer returns what the simulator did and sets its counts of calls to zero.
+func askPeer(t *testing.T, url string) (out peer) {
 	t.Helper()
 	get, err := http.Get(url + callsPath) //nolint:gosec,noctx // our own simulator
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = get.Body.Close() }()
-	var out map[string]callCounts
 	if err := json.NewDecoder(get.Body).Decode(&out); err != nil {
 		t.Fatal(err)
 	}
