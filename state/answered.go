@@ -69,6 +69,11 @@ func unpackSpans(b []byte) (sp spans, err error) {
 	return sp, nil
 }
 
+func checkSpans(_ *table, _, payload []byte) error {
+	_, err := unpackSpans(payload)
+	return err
+}
+
 // AnswerIntents closes a batch whose outcome is known and keeps what it holds
 // until DropAnswered, for answers in a spool that refer to it instead of saying
 // it again.

@@ -214,7 +214,7 @@ func TestRewritingIsAMap(t *testing.T) {
 	}
 	root := memoryDir(t)
 	rapid.Check(t, func(t *rapid.T) {
-		dir, err := os.MkdirTemp(root, "m")
+		dir, err := os.MkdirTemp(root, "m") //nolint:usetesting // one for each run of many in this test
 		if err != nil {
 			t.Fatal(err)
 		}

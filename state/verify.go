@@ -146,6 +146,8 @@ func checker(tx *Tx, name string) rowCheck {
 		return checkRemote(tx.linkRows("link/" + of))
 	case "intent":
 		return checkIntent
+	case "answered":
+		return checkSpans
 	case "hold":
 		return checkHold(tx)
 	case "event":
@@ -164,8 +166,6 @@ func checkPacked(kind string) rowCheck {
 			}
 		case "intent":
 			_, _, err = unpackIntents(payload)
-		case "answered":
-			_, err = unpackSpans(payload)
 		case "journal":
 			_, err = unpackJournal(1, payload)
 		case "excluded":
