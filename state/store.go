@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -32,10 +33,11 @@ type Options struct {
 // Store is an open state file. Its methods may be called from several
 // goroutines.
 type Store struct {
-	path string
-	opt  Options
-	db   *bbolt.DB
-	file *os.File // the one that bbolt has open
+	wakeMark atomic.Int64 // the latest mark of a note to read something again
+	path     string
+	opt      Options
+	db       *bbolt.DB
+	file     *os.File // the one that bbolt has open
 
 	runSize, foldStep, moveStep int // see keyrun.go and linkrows.go; smaller in tests
 

@@ -3,7 +3,6 @@ package state
 import (
 	"encoding/binary"
 	"fmt"
-	"time"
 )
 
 // WakeKind says how a record is to be read out of turn.
@@ -22,8 +21,20 @@ func wakeKey(kind WakeKind, remote string) []byte { return append([]byte{byte(ki
 // Wake notes that the next pull of an object is to read records that did not
 // change themselves.
 func (tx *Tx) Wake(system, object string, kind WakeKind, remote string) error {
-	at := binary.AppendVarint(nil, tx.s.now().UnixMilli())
+	at := binary.AppendVarint(nil, tx.s.WakeMark())
 	return tx.wakes(system, object).put(wakeKey(kind, remote), at)
+}
+
+// WakeMark returns a mark that lies after every note made so far and before
+// every one to come.
+func (s *Store) WakeMark() int64 {
+	for {
+		last := s.wakeMark.Load()
+		next := max(last+1, s.now().UnixMicro())
+		if s.wakeMark.CompareAndSwap(last, next) {
+			return next
+		}
+	}
 }
 
 // Wakes returns the first remote ids that were noted, at most limit of them;
@@ -48,12 +59,12 @@ func (tx *Tx) Unwake(system, object string, kind WakeKind, remote string) error 
 	return tx.wakes(system, object).del(wakeKey(kind, remote))
 }
 
-// UnwakeBefore forgets the notes of a kind that were made before a time: what
+// UnwakeBefore forgets the notes of a kind that were made before a mark: what
 // they name was read since.
-func (tx *Tx) UnwakeBefore(system, object string, kind WakeKind, before time.Time) error {
+func (tx *Tx) UnwakeBefore(system, object string, kind WakeKind, mark int64) error {
 	t := tx.wakes(system, object)
 	return t.walk(nil, []byte{byte(kind)}, func(key, payload []byte, damage error) error {
-		if at, _ := binary.Varint(payload); damage != nil || at >= before.UnixMilli() {
+		if at, _ := binary.Varint(payload); damage != nil || at >= mark {
 			return nil
 		}
 		return t.del(key)

@@ -198,7 +198,25 @@ func (l *lane) next(now time.Time, fits func(*job) bool) *job {
 	return best
 }
 
-func anyJob(*job) bool { return true }
+// mayBegin tells which wishes of a lane may begin: a pull not before the first
+// pull of the systems of record, where that is under way or wanted, however it
+// ends.
+func (d *Daemon) mayBegin(l *lane) func(*job) bool {
+	waits := slices.ContainsFunc(l.sys.PullAfter, func(name string) bool {
+		first := d.lanes[name]
+		if first == nil || first.gone || first.pulledOnce() {
+			return false
+		}
+		return first.running != nil && first.running.flow == FlowPull ||
+			slices.ContainsFunc(sortedKeys(first.want), func(key string) bool { return first.want[key].flow == FlowPull })
+	})
+	return func(j *job) bool { return !waits || j.flow != FlowPull }
+}
+
+// pulledOnce reports whether a pull of the lane was ever carried out.
+func (l *lane) pulledOnce() bool {
+	return slices.ContainsFunc(l.slots, func(s slotState) bool { return s.Flow == FlowPull && !s.Full && !s.last.IsZero() })
+}
 
 func (j *job) rank(now time.Time) int {
 	r := 2
@@ -232,7 +250,7 @@ func (d *Daemon) dispatch(ctx context.Context, now time.Time) {
 		if l == nil || l.gone || l.running != nil {
 			continue
 		}
-		j := l.next(now, anyJob)
+		j := l.next(now, d.mayBegin(l))
 		if j == nil {
 			continue
 		}

@@ -53,6 +53,9 @@ type System struct {
 	// PushAfter names the systems that are pushed as soon as a pull of this one
 	// is done, if there is anything to push (R16).
 	PushAfter []string
+	// PullAfter names the systems of record of what this one is pulled for too.
+	// Their first pull goes first, so that nothing is taken for new that they hold.
+	PullAfter []string
 }
 
 // Slot is one schedule of a system. Its key is kept in the state with the time
@@ -91,6 +94,7 @@ func Systems(m *fieldmap.Mapping, lines map[string]Lines, zone *time.Location) (
 	}
 	for i := range out {
 		out[i].PushAfter = pushedAfter(m, out[i], lines)
+		out[i].PullAfter = pulledAfter(m, out[i].Name)
 	}
 	return out, nil
 }
@@ -162,6 +166,22 @@ func slotKind(flow string, full bool) string {
 		return flow + ":full"
 	}
 	return flow
+}
+
+// pulledAfter returns the systems of record whose first pull goes before that of
+// a system.
+func pulledAfter(m *fieldmap.Mapping, system string) []string {
+	var out []string
+	for _, r := range m.RoutesOf(system) {
+		first := r.Hub.SystemOfRecord
+		if r.Direction != fieldmap.Pull || first == system || slices.Contains(out, first) {
+			continue
+		}
+		if slices.ContainsFunc(m.RoutesOf(first), func(o *fieldmap.Route) bool { return o.Direction == fieldmap.Pull && o.Hub == r.Hub }) {
+			out = append(out, first)
+		}
+	}
+	return out
 }
 
 // pushedAfter returns the systems that are pushed after a pull of s: those that

@@ -140,3 +140,57 @@ func TestD13_OpportunitiesFlowOut(t *testing.T) {
 		w.wantHeld("salesforce")
 	})
 }
+
+// D14: a contact that only Close holds does not take the record of a target that
+// belongs to the customer's own, whichever of the two is pulled first.
+func TestD14_CloseTakesNothingFromTheSystemOfRecord(t *testing.T) {
+	w := newCloseWorld(t)
+	ann, err := w.sf.Insert("Contact", map[string]string{"LastName": "Lee", "Email": "ann@acme.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lead := w.lead("Acme", "1000")
+	w.cl.AddContact(lead, closeiosim.Fields{"name": "Ann Lee", "emails": []any{map[string]any{"type": "office", "email": "ann@acme.example"}}})
+	w.pullClose()
+	w.push()
+	if n := w.hub("contact", "ann@acme.example"); linkOf(n, "salesforce").Remote != "" {
+		t.Errorf("Close's own contact took %s", linkOf(n, "salesforce").Remote)
+	}
+	acme := w.qb.AddCustomer(customer("Acme"))
+	w.qb.AddContact(person("Ann", "Lee", "ann@acme.example"), acme)
+	w.pull()
+	w.tick()
+	w.pullClose()
+	w.push()
+	w.wantHeld("")
+	w.wantCount("Contact", 1)
+	if n := w.hub("contact", "ann@acme.example"); linkOf(n, "salesforce").Remote != ann || linkOf(n, "close").State != "open" || linkOf(n, "qbench").State != "open" {
+		t.Errorf("links: %+v", n.Links)
+	}
+}
+
+// R61, F22: where very many records turn out to be others', they are read with
+// one listing instead of one by one.
+func TestManyRecordsJoin(t *testing.T) {
+	w := newCloseWorld(t)
+	const people = 620
+	lead := w.lead("Acme", "1000")
+	for i := range people {
+		w.cl.AddContact(lead, closeiosim.Fields{"name": "P", "emails": []any{map[string]any{"type": "office", "email": fmt.Sprintf("p%d@acme.example", i)}}})
+	}
+	w.pullClose()
+	acme := w.qb.AddCustomer(customer("Acme"))
+	for i := range people {
+		w.qb.AddContact(person("P", "Lee", fmt.Sprintf("p%d@acme.example", i)), acme)
+	}
+	w.tick()
+	w.pull()
+	w.cl.ResetCalls()
+	w.pullClose()
+	if n := w.count("contact"); n != people {
+		t.Errorf("%d contacts in the hub, want %d", n, people)
+	}
+	if calls := w.cl.Calls(); calls["get.contact"] > 10 || calls["search.contact"] > 20 {
+		t.Errorf("calls: %v", calls)
+	}
+}

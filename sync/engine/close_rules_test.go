@@ -110,6 +110,9 @@ func TestF19_DeletedCustomField(t *testing.T) {
 	w.custom(lead, "Renewal Date", "2028-02-02")
 	w.now = w.now.Add(25 * time.Hour) // the checks are remembered for a day
 	w.pullClose()
+	if behind, _ := w.eng.BehindPasses("close"); len(behind) != 1 || !slices.Equal(behind[0].Fields, []string{"next_renewal_date"}) {
+		t.Errorf("what changed while the field was away is not read again: %+v", behind)
+	}
 	w.fillClose()
 	if got := valueOf(w.hub("account", "8"), "next_renewal_date"); got != "2028-02-02" {
 		t.Errorf("after its return: %q", got)
@@ -297,6 +300,9 @@ func TestR83_ParentAccounts(t *testing.T) {
 	orphan := w.lead("C orphan", "3")
 	w.custom(orphan, "ParentExternalID", "4")
 	w.pullClose()
+	if n := w.cl.Calls()["get.lead"]; n != 0 {
+		t.Errorf("%d leads were read by id to find parents of the same run", n)
+	}
 	parent := w.hub("account", "2")
 	if got := valueOf(w.hub("account", "1"), "parent"); got != parent.ID {
 		t.Errorf("the child's parent is %q, want %s", got, parent.ID)

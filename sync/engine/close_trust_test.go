@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"crmsyncd/providers/closeio/closeiosim"
+	"crmsyncd/state"
 	"crmsyncd/sync/engine"
 )
 
@@ -140,5 +142,60 @@ func TestR66_CheckIsTheGate(t *testing.T) {
 	run, err := w.eng.Pull(t.Context(), engine.Request{System: "close"})
 	if err == nil || !strings.Contains(err.Error(), "AccountExternalID") || run.Status != engine.StatusFailed || w.count("account") != 0 {
 		t.Errorf("%v, %s, %d accounts: it ran without the field that it needs", err, run.Status, w.count("account"))
+	}
+}
+
+// F3, F4: a record that was read too early to be believed is read again by id;
+// where that fails, the position does not pass it.
+func TestF4_PositionWaitsForWhatMustBeReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newCloseWorld(t)
+		lead := w.lead("Acme", "8")
+		w.pullClose()
+		w.change(lead, closeiosim.Fields{"name": "Acme Two"})
+		if err := w.store.Update(func(tx *state.Tx) error {
+			var l state.Link
+			links := tx.Links("close", "lead")
+			id, _ := links.ByRemote(lead)
+			if _, err := links.Get(id, &l); err != nil {
+				return err
+			}
+			l.Wrote = w.now.Add(20 * time.Minute).UnixMilli()
+			return links.Put(&l)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.cl.AddFault("500,method=GET,path=/lead/lead_"); err != nil {
+			t.Fatal(err)
+		}
+		w.now = w.now.Add(15 * time.Minute)
+		if _, err := w.eng.Pull(t.Context(), engine.Request{System: "close"}); err == nil {
+			t.Fatal("the read by id did not fail")
+		}
+		w.cl.Faults().Clear()
+		w.tick()
+		w.pullClose()
+		if got := valueOf(w.hub("account", "8"), "name"); got != "Acme Two" {
+			t.Errorf("name %q: the change is lost", got)
+		}
+		_ = w.store.Close()
+	})
+}
+
+// A hold ends when the record is again what it was before, though that looks
+// like no change at all.
+func TestHoldEndsWhenTheSourceIsAsBefore(t *testing.T) {
+	w := newCloseWorld(t)
+	acme := w.qb.AddCustomer(customer("Acme"))
+	w.pull()
+	for _, name := range []string{"", "Acme"} {
+		if err := w.qb.UpdateCustomer(acme, map[string]any{"customer_name": name}); err != nil {
+			t.Fatal(err)
+		}
+		w.tick()
+		w.pull()
+		if held := len(w.held("qbench")); held != 1-min(1, len(name)) {
+			t.Errorf("%d held while the name is %q", held, name)
+		}
 	}
 }

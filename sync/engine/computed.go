@@ -233,7 +233,7 @@ func (e *Engine) childrenOf(tx *state.Tx, c *fieldmap.Computed, parent state.Hub
 			return err
 		}
 		via := rec.Get(e.names.fields[c.From][c.Via.Index])
-		if rec.State != state.HubActive || via != record.Of(parent.String()) || !e.pulledNow(tx, c.From, id) {
+		if via != record.Of(parent.String()) || !e.pulledNow(tx, c.From, id) {
 			return nil
 		}
 		out = append(out, func(field string) record.Value {

@@ -29,6 +29,8 @@ type puller struct {
 	final     bool         // parents that are not there now will not come in this run
 	again     []string     // records that must be read again by id
 	byID      bool         // what is settled was read by id, not listed
+	relook    bool         // what is settled is looked at again
+	mark      int64        // of the notes that were made before the pass began
 	listed    int
 	rawBuf    []byte
 	today     string
@@ -53,6 +55,7 @@ func newPuller(r *run, route *fieldmap.Route) *puller {
 // pullObject is one pull of one object.
 func pullObject(ctx context.Context, r *run, route *fieldmap.Route) error {
 	p := newPuller(r, route)
+	p.mark = r.opt.Store.WakeMark()
 	if r.sys.Reader == nil {
 		return providers.Errorf(providers.Broken, "read "+route.Object, "%s cannot be read from", r.req.System)
 	}
@@ -65,7 +68,7 @@ func pullObject(ctx context.Context, r *run, route *fieldmap.Route) error {
 	if err := p.loadStanding(); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{p.lookAgain, p.list, p.mergeSpool, p.readWoken, p.settleLate, p.readAgain} {
+	for _, step := range []func(context.Context) error{p.lookAgain, p.list, p.mergeSpool, p.settleLate, p.readWoken, p.readAgain} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -188,7 +191,7 @@ type freshRecord struct {
 
 // unsettled returns the records whose raw digest is not the settled one.
 func (p *puller) unsettled(recs []record.Record) ([]freshRecord, error) {
-	askAll := p.req.Full && len(p.costly) > 0
+	askAll := p.relook || p.req.Full && len(p.costly) > 0
 	var fresh []freshRecord
 	err := p.opt.Store.View(func(tx *state.Tx) error {
 		links := tx.Links(p.req.System, p.r.Object)
@@ -202,7 +205,7 @@ func (p *puller) unsettled(recs []record.Record) ([]freshRecord, error) {
 			if ok && settled == raw && st == state.LinkOpen && !askAll && (!p.req.Full || links.Sound(hub)) {
 				continue
 			}
-			if !ok && p.stillExcluded(tx, recs[i].ID, raw) {
+			if !ok && !p.relook && p.stillExcluded(tx, recs[i].ID, raw) {
 				p.count("excluded", 1)
 				continue
 			}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"iter"
 
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
@@ -91,7 +92,7 @@ func (p *puller) readWoken(ctx context.Context) error {
 	}
 	if p.req.Full {
 		if err := p.opt.Store.Update(func(tx *state.Tx) error {
-			return tx.UnwakeBefore(p.req.System, p.r.Object, state.WakeParent, p.began)
+			return tx.UnwakeBefore(p.req.System, p.r.Object, state.WakeParent, p.mark)
 		}); err != nil {
 			return err
 		}
@@ -101,6 +102,9 @@ func (p *puller) readWoken(ctx context.Context) error {
 	}
 	if p.sys.Getter == nil {
 		return nil
+	}
+	if err := p.readManyWoken(ctx); err != nil {
+		return err
 	}
 	for {
 		ids, err := p.woken(state.WakeRecord, removeBatch)
@@ -125,6 +129,40 @@ func (p *puller) forgetWoken() error {
 		}
 	}
 	return nil
+}
+
+// readManyWoken reads everything where so many records are noted that this
+// makes fewer calls than to ask for each.
+func (p *puller) readManyWoken(ctx context.Context) error {
+	ids, err := p.woken(state.WakeRecord, manyParents+1)
+	if err != nil || len(ids) <= manyParents {
+		return err
+	}
+	mark := p.opt.Store.WakeMark()
+	p.relook = true
+	defer func() { p.relook = false }()
+	if err := p.readEverything(ctx); err != nil {
+		return err
+	}
+	return p.opt.Store.Update(func(tx *state.Tx) error {
+		return tx.UnwakeBefore(p.req.System, p.r.Object, state.WakeRecord, mark)
+	})
+}
+
+// readEverything lists everything beside the position.
+func (p *puller) readEverything(ctx context.Context) error {
+	return p.readPages(ctx, p.sys.Reader.Read(ctx, providers.Query{Object: p.r.Object, Fields: p.fields}))
+}
+
+func (p *puller) readPages(ctx context.Context, pages iter.Seq2[record.Page, error]) error {
+	last, err := p.walk(ctx, pages, false)
+	if err != nil {
+		return fmt.Errorf("read %s beside the position: %w", p.r.Object, err)
+	}
+	if !last {
+		return providers.Errorf(providers.Transient, "read "+p.r.Object, "the listing ended before its last page")
+	}
+	return p.mergeSpool(ctx)
 }
 
 func (p *puller) woken(kind state.WakeKind, limit int) (ids []string, err error) {
@@ -153,21 +191,13 @@ func (p *puller) readChildren(ctx context.Context) error {
 	if err != nil || len(parents) == 0 {
 		return err
 	}
-	q := providers.Query{Object: p.r.Object, Fields: p.fields}
-	pages := p.sys.Reader.Read(ctx, q)
 	if rule := parentRule(p.r); len(parents) <= manyParents && p.sys.Children != nil && rule != nil {
-		pages = p.sys.Children.ReadChildren(ctx, q, rule.Remote.Name, parents)
-	} else if parents, err = p.woken(state.WakeParent, 0); err != nil {
-		return err
+		q := providers.Query{Object: p.r.Object, Fields: p.fields}
+		err = p.readPages(ctx, p.sys.Children.ReadChildren(ctx, q, rule.Remote.Name, parents))
+	} else if parents, err = p.woken(state.WakeParent, 0); err == nil {
+		err = p.readEverything(ctx)
 	}
-	last, err := p.walk(ctx, pages, false)
 	if err != nil {
-		return fmt.Errorf("read %s of parents that entered: %w", p.r.Object, err)
-	}
-	if !last {
-		return providers.Errorf(providers.Transient, "read "+p.r.Object, "the listing ended before its last page")
-	}
-	if err := p.mergeSpool(ctx); err != nil {
 		return err
 	}
 	p.count("entered", len(parents))

@@ -504,6 +504,13 @@ func (p *pusher) mayCreate(tx *state.Tx, id state.HubID) bool {
 	return false
 }
 
+// mayLink reports whether a hub record may be joined with one that is there:
+// one that the system of record holds, or that could be made. Another would only
+// take it from the one whose own it is (D14).
+func (p *pusher) mayLink(tx *state.Tx, id state.HubID) bool {
+	return p.r.MatchOnly || p.mayCreate(tx, id) || p.heldBy(tx, p.r.Hub.SystemOfRecord, p.r.Hub, id)
+}
+
 // openLink returns the remote id that a hub record is linked with on a route.
 func (e *Engine) openLink(tx *state.Tx, r *fieldmap.Route, id state.HubID) (string, bool) {
 	var l state.Link

@@ -42,6 +42,8 @@ func (p *pusher) matchChunk(ctx context.Context, ids []state.HubID) (overwrites 
 			case err != nil:
 				return err
 			case it == nil:
+			case !it.linked && !p.mayLink(tx, it.id):
+				p.free = append(p.free, it)
 			case !it.linked && !p.waits(tx, it):
 				loose = append(loose, it)
 			case it.linked && p.unread(it):

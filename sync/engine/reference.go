@@ -33,8 +33,9 @@ func (s *settling) reference(rule *fieldmap.Rule, v record.Value) (record.Value,
 	}
 	links := s.tx.Links(route.System, route.Object)
 	id, _, st, ok := links.Peek(ids[0])
-	// A user who left stays the one that records name (R111).
-	if ok && (st != state.LinkClosed || route.Hub.Name == fieldmap.User) {
+	// What left the scope stays what the record names, a user who left most of all
+	// (R111); only a parent must be there.
+	if ok && (st != state.LinkClosed || !isParent(rule)) {
 		return record.Of(id.String()), nil
 	}
 	if route.Hub.Name == fieldmap.User {
@@ -93,11 +94,11 @@ func (s *settling) referenceByKey(rule *fieldmap.Rule, v record.Value) (record.V
 			candidates: hubNames(rule.Hub.RefTo, hits), event: s.p.keyEvent(rule.RefKey, v),
 		}
 	case len(hits) == 0:
-		s.late = !s.p.final
-		return v, &fault{
-			reason: HoldParentUnknown, detail: rule.Remote.Name + " names a " + rule.RefKey.Name + " that the hub does not hold",
-			event: s.p.keyEvent(rule.RefKey, v),
+		f := &fault{reason: HoldParentUnknown, detail: rule.Remote.Name + " names a " + rule.RefKey.Name + " that the hub does not hold"}
+		if s.late = !s.p.final; !s.late { // else settleLate asks again, without a call
+			f.event = s.p.keyEvent(rule.RefKey, v)
 		}
+		return v, f
 	}
 	if chain := s.cycle(rule, hits[0]); chain != nil {
 		return v, &fault{
