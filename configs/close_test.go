@@ -74,8 +74,8 @@ func TestShippedCloseRoutes(t *testing.T) {
 			"account_id": "custom.AccountExternalID", "name": "display_name", "next_renewal_date": "custom.Renewal Date",
 			"parent": "custom.ParentExternalID",
 		}},
-		"contact": {"contact", "custom.ContactExternalID=user_id email=email", map[string]string{
-			"user_id": "custom.ContactExternalID", "first_name": "first_name", "last_name": "last_name", "email": "email",
+		"contact": {"contact", "custom.ContactExternalID=email email=email", map[string]string{
+			"first_name": "first_name", "last_name": "last_name", "email": "email",
 			"title": "title", "account": "lead_id", "phone_numbers.WORK": "phone",
 		}},
 		"opportunity": {"opportunity", "", map[string]string{

@@ -268,3 +268,40 @@ func TestD7_TheCalendarTurns(t *testing.T) {
 		}
 	})
 }
+
+// R18: at the first start, the system of record is pulled before the systems
+// that hold some of the same; when its pull is over, well or not, they follow.
+// Later none waits.
+func TestR18_SystemOfRecordGoesFirst(t *testing.T) {
+	for name, end := range map[string]error{"well": nil, "failed": errors.New("down")} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{}
+				f.take = func(string, engine.Request) time.Duration { return 20 * time.Minute }
+				f.end = func(_ string, req engine.Request, _ int) error {
+					if req.System == "qbench" {
+						return end
+					}
+					return nil
+				}
+				second := both(t)
+				second.PullAfter = []string{"qbench"}
+				first := source(t, time.UTC)
+				_, stop := start(t, daemon.Options{Setup: daemon.Setup{Runner: f, Systems: []daemon.System{second, first}}, Slots: &slots{}})
+				time.Sleep(2*time.Hour + 55*time.Minute)
+				stop()
+				var order []string
+				for _, c := range f.seen("pull", false) {
+					order = append(order, c.req.System)
+				}
+				if len(order) < 4 || order[0] != "qbench" || order[1] != "close" {
+					t.Errorf("pulls: %v", order)
+				}
+				at := times(f.seen("pull", false))
+				if len(at) > 3 && at[2] != at[3] {
+					t.Errorf("the second time one waited: %v of %v", at, order)
+				}
+			})
+		})
+	}
+}

@@ -216,7 +216,7 @@ func opStatus(_ context.Context, a *API, _ json.RawMessage, _ *sender) (any, err
 	err := a.Store.View(func(tx *state.Tx) error {
 		st.State.Counter = tx.Counter()
 		for name := range e.Mapping().Hub {
-			st.Hub[name] = tx.Hub(name).Count()
+			st.Hub[name] = engine.Records(tx, name)
 		}
 		for _, p := range tx.Plans() {
 			st.Plans = append(st.Plans, viewPlanned(p))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
@@ -17,8 +18,22 @@ import (
 
 func movedKey(object string) string { return "moved:" + object }
 
-// noteMoved remembers that a record of this hub object moved.
-func noteMoved(tx *state.Tx, object string) error { return tx.SetMeta(movedKey(object), []byte{1}) }
+// noteMoved remembers that a record of this hub object moved, and counts it.
+func noteMoved(tx *state.Tx, object string) error {
+	if err := tx.SetMeta("aliases:"+object, strconv.AppendInt(nil, int64(aliases(tx, object)+1), 10)); err != nil {
+		return err
+	}
+	return tx.SetMeta(movedKey(object), []byte{1})
+}
+
+func aliases(tx *state.Tx, object string) int {
+	n, _ := strconv.Atoi(string(tx.Meta("aliases:" + object))) // nothing is none
+	return n
+}
+
+// Records returns how many records the hub holds of an object, without the empty
+// ones that stand for others.
+func Records(tx *state.Tx, object string) int { return tx.Hub(object).Count() - aliases(tx, object) }
 
 // followMoves turns every reference to a record that moved to where it went.
 func (r *run) followMoves(ctx context.Context) error {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"crmsyncd/providers/closeio/closeiosim"
+	"crmsyncd/state"
 	"crmsyncd/sync/engine"
 )
 
@@ -97,6 +98,14 @@ func TestR61_FilledInLater(t *testing.T) {
 	}
 	if n := w.count("account") + w.count("contact"); n != 2 {
 		t.Errorf("%d accounts and contacts, want one of each", n)
+	}
+	if err := w.store.View(func(tx *state.Tx) error {
+		if n := engine.Records(tx, "account") + engine.Records(tx, "contact"); n != 2 {
+			t.Errorf("%d accounts and contacts are told, want one of each", n)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
 	}
 	w.wantHeld("close")
 }

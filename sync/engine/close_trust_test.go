@@ -89,7 +89,13 @@ func TestF4_LaggingSearch(t *testing.T) {
 // ContactExternalID, else by its e-mail in any case; one that neither finds is a
 // contact of its own and no error.
 func TestR63_ContactIdentity(t *testing.T) {
-	w := newCloseWorld(t)
+	for key, hub := range map[string]string{"the e-mail": "email, compare: email", "the person's id": "user_id"} {
+		t.Run(key, func(t *testing.T) { contactIdentity(t, hub) })
+	}
+}
+
+func contactIdentity(t *testing.T, hub string) {
+	w := newCloseWorld(t, edited(closeRoutes, "remote: custom.ContactExternalID, hub: email, compare: email", "remote: custom.ContactExternalID, hub: "+hub))
 	acme := w.qb.AddCustomer(customer("Acme"))
 	byID := w.qb.AddContact(person("Ann", "Lee", "ann@acme.example"), acme)
 	w.qb.AddContact(person("Bob", "Roe", "bob@acme.example"), acme)
@@ -99,7 +105,7 @@ func TestR63_ContactIdentity(t *testing.T) {
 		return closeiosim.Fields{"name": "Some Body", "emails": []any{map[string]any{"type": "office", "email": address}}}
 	}
 	first := w.cl.AddContact(lead, mail("private@home.example"))
-	w.custom(first, "ContactExternalID", fmt.Sprint(byID))
+	w.custom(first, "ContactExternalID", map[bool]string{true: fmt.Sprint(byID), false: "Ann@Acme.example"}[hub == "user_id"])
 	second := w.cl.AddContact(lead, mail("BOB@acme.example"))
 	third := w.cl.AddContact(lead, mail("new@acme.example"))
 	w.pullClose()
