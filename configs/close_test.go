@@ -320,3 +320,18 @@ func TestCloseSystem(t *testing.T) {
 		t.Errorf("the environment is not asked: %v", problems)
 	}
 }
+
+// R114: who reports to whom is no field of the hub's users, so nothing can be
+// mapped onto it; it is set by hand.
+func TestR114_NoReportingLines(t *testing.T) {
+	t.Parallel()
+	files := shipped(t)
+	change(t, files, "routes/close.yaml", "      - {remote: is_active, hub: is_active}\n",
+		"      - {remote: is_active, hub: is_active}\n      - {remote: manager_id, hub: manager}\n")
+	_, problems := load(t, files).Compile()
+	if !slices.ContainsFunc(problems, func(p fieldmap.Problem) bool {
+		return !p.Warning && p.File == "routes/close.yaml" && strings.Contains(p.Message, "manager")
+	}) {
+		t.Errorf("reporting lines are taken: %v", problems)
+	}
+}

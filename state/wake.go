@@ -64,10 +64,11 @@ func (tx *Tx) Unwake(system, object string, kind WakeKind, remote string) error 
 func (tx *Tx) UnwakeBefore(system, object string, kind WakeKind, mark int64) error {
 	t := tx.wakes(system, object)
 	return t.walk(nil, []byte{byte(kind)}, func(key, payload []byte, damage error) error {
-		if at, _ := binary.Varint(payload); damage != nil || at >= mark {
-			return nil
+		at, _ := binary.Varint(payload)
+		if damage == nil && at < mark {
+			return t.del(key)
 		}
-		return t.del(key)
+		return nil // a damaged note stays, and costs a reading
 	})
 }
 

@@ -225,7 +225,9 @@ func TestBehindIsFilledInTheBackground(t *testing.T) {
 		}
 		_, stop := start(t, daemon.Options{Setup: daemon.Setup{Runner: f, Systems: []daemon.System{both(t)}}, Slots: &slots{}})
 		time.Sleep(3*time.Hour + time.Minute)
-		stop()
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
 		var fills, routine int
 		for _, c := range f.seen("pull", false) {
 			if !c.req.Backfill {
@@ -262,7 +264,9 @@ func TestD7_TheCalendarTurns(t *testing.T) {
 			t.Errorf("looked %d times in ten minutes", looks)
 		}
 		time.Sleep(time.Minute + time.Second)
-		stop()
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
 		if got := f.seen("push", false); len(got) != 1 || got[0].req.Trigger != "calendar" {
 			t.Errorf("pushes: %v", got)
 		}
@@ -289,7 +293,9 @@ func TestR18_SystemOfRecordGoesFirst(t *testing.T) {
 				first := source(t, time.UTC)
 				_, stop := start(t, daemon.Options{Setup: daemon.Setup{Runner: f, Systems: []daemon.System{second, first}}, Slots: &slots{}})
 				time.Sleep(2*time.Hour + 55*time.Minute)
-				stop()
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
 				var order []string
 				for _, c := range f.seen("pull", false) {
 					order = append(order, c.req.System)

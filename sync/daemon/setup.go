@@ -18,8 +18,9 @@ const (
 	FlowPush = "push"
 )
 
-// Runner is what the daemon needs of the engine to run.
-type Runner interface {
+// Runner is what the daemon needs of the engine to run. It is one thing, so it
+// has one method more than is usual here.
+type Runner interface { //nolint:interfacebloat // see above
 	Pull(ctx context.Context, req engine.Request) (state.Run, error)
 	Push(ctx context.Context, req engine.Request) (state.Run, error)
 	// Due reports whether a push of the system has anything to do.

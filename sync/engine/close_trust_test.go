@@ -205,3 +205,13 @@ func TestHoldEndsWhenTheSourceIsAsBefore(t *testing.T) {
 		}
 	}
 }
+
+// R105: of Close's objects leads, contacts, opportunities, tasks and users are
+// read; a route to another one is refused with those named.
+func TestR105_NoOtherObjects(t *testing.T) {
+	w := newCloseWorld(t, edited(closeRoutes, "  - object: task\n", "  - object: note\n"))
+	run, err := w.eng.Pull(t.Context(), engine.Request{System: "close"})
+	if err == nil || !strings.Contains(err.Error(), `no object "note"`) || !strings.Contains(err.Error(), "opportunity") {
+		t.Errorf("%v, %s", err, run.Status)
+	}
+}

@@ -338,7 +338,7 @@ func (k *week) same(hub, remote string, want map[string]string, holds map[string
 		blank := slices.ContainsFunc(linkOf(hits[0], "close").Differs, func(d engine.DifferenceView) bool {
 			return d.Field == field && d.Reason == plan.BlankIgnored.String() // of a lead that came to another's account
 		})
-		if got := valueOf(hits[0], field); strings.TrimSpace(got) != strings.TrimSpace(want[field]) && !(blank && want[field] == "") {
+		if got := valueOf(hits[0], field); strings.TrimSpace(got) != strings.TrimSpace(want[field]) && (!blank || want[field] != "") {
 			k.t.Errorf("%s %s: %s is %q, want %q", hub, remote, field, got, want[field])
 		}
 	}

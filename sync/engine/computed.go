@@ -182,34 +182,19 @@ func (e *Engine) evaluateRecord(tx *state.Tx, object *fieldmap.HubObject, run ui
 		return false, err
 	}
 	var entries []state.JournalEntry
-	next := ""
 	for _, f := range e.names.worked[object.Name] {
 		children, err := e.childrenOf(tx, f.Computed, id)
 		if err != nil {
 			return false, err
 		}
-		v, keep, err := f.Computed.Eval(children, today)
-		if err != nil {
-			// Nothing is known, so nothing changes; the next change of a child asks again.
-			e.log.Error("a computed field keeps its value", "object", object.Name, "field", f.Name, "hub_id", id.String(), "err", err)
-			continue
+		if day := f.Computed.NextFlip(children, today); day != "" {
+			if err := tx.Flip(object.Name, day, id); err != nil {
+				return false, err
+			}
 		}
-		if day := f.Computed.NextFlip(children, today); day != "" && (next == "" || day < next) {
-			next = day
-		}
-		num := e.names.fields[object][f.Index]
-		old := rec.Get(num)
-		if keep || !rec.Set(num, v, e.names.computed, e.now().Unix(), 0) {
-			continue
-		}
-		entries = append(entries, state.JournalEntry{
-			Run: run, At: e.now().Unix(), Object: object.Name, Hub: id, System: e.names.computed,
-			Field: num, Old: old, New: v, Reason: computedReason, Config: e.opt.Config,
-		})
-	}
-	if next != "" {
-		if err := tx.Flip(object.Name, next, id); err != nil {
-			return false, err
+		if entry, ok := e.workOut(&rec, f, children, today); ok {
+			entry.Run = run
+			entries = append(entries, entry)
 		}
 	}
 	if len(entries) == 0 {
@@ -219,6 +204,25 @@ func (e *Engine) evaluateRecord(tx *state.Tx, object *fieldmap.HubObject, run ui
 		return false, err
 	}
 	return true, tx.Journal(entries)
+}
+
+// workOut sets one computed field and reports whether that changed it.
+func (e *Engine) workOut(rec *state.HubRecord, f *fieldmap.HubField, children []fieldmap.Child, today string) (state.JournalEntry, bool) {
+	v, keep, err := f.Computed.Eval(children, today)
+	if err != nil {
+		// Nothing is known, so nothing changes; the next change of a child asks again.
+		e.log.Error("a computed field keeps its value", "object", f.Object, "field", f.Name, "hub_id", rec.ID.String(), "err", err)
+		return state.JournalEntry{}, false
+	}
+	num := e.names.fields[e.opt.Mapping.Object(f.Object)][f.Index]
+	old := rec.Get(num)
+	if keep || !rec.Set(num, v, e.names.computed, e.now().Unix(), 0) {
+		return state.JournalEntry{}, false
+	}
+	return state.JournalEntry{
+		At: e.now().Unix(), Object: f.Object, Hub: rec.ID, System: e.names.computed,
+		Field: num, Old: old, New: v, Reason: computedReason, Config: e.opt.Config,
+	}, true
 }
 
 // childrenOf returns what a computed field looks at: the records in scope that

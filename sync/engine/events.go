@@ -21,7 +21,7 @@ func (r *run) events(ctx context.Context) error {
 		return nil
 	}
 	if err := r.preflight(ctx); err != nil {
-		return nil //nolint:nilerr // the objects say so themselves
+		return nil // the objects say so themselves
 	}
 	key := "events:" + r.req.System
 	var since record.Cursor

@@ -42,9 +42,7 @@ func (p *pusher) matchChunk(ctx context.Context, ids []state.HubID) (overwrites 
 			case err != nil:
 				return err
 			case it == nil:
-			case !it.linked && !p.mayLink(tx, it.id):
-				p.free = append(p.free, it)
-			case !it.linked && !p.waits(tx, it):
+			case p.toFind(tx, it):
 				loose = append(loose, it)
 			case it.linked && p.unread(it):
 				unread = append(unread, it)
@@ -70,6 +68,11 @@ func (p *pusher) matchChunk(ctx context.Context, ids []state.HubID) (overwrites 
 	n, err := p.findChunk(ctx, loose)
 	p.free = append(p.free, loose...)
 	return overwrites + n, err
+}
+
+// toFind reports whether the record is to be looked for in the target.
+func (p *pusher) toFind(tx *state.Tx, it *item) bool {
+	return !it.linked && p.mayLink(tx, it.id) && !p.waits(tx, it)
 }
 
 // wellKnown reports whether the record is linked and every field of the link

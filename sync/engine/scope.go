@@ -174,17 +174,8 @@ func (p *puller) stillExcluded(tx *state.Tx, remote string, raw record.Digest) b
 // or is not what it was.
 func (s *settling) announce(changed, returned bool) error {
 	p := s.p
-	entered := returned
-	if _, ok := s.tx.ExcludedRow(p.req.System, p.r.Object, s.o.remote); ok {
-		entered = true
-		if err := s.tx.Include(p.req.System, p.r.Object, s.o.remote); err != nil {
-			return err
-		}
-	}
-	if entered {
-		if err := p.wakeChildren(s.tx, s.o.remote); err != nil {
-			return err
-		}
+	if err := s.enter(returned); err != nil {
+		return err
 	}
 	if s.isNew || s.met || returned {
 		if err := p.tell(s.tx, knownEvent(p.req.System, p.r.Object, s.o.remote)); err != nil {
@@ -203,6 +194,21 @@ func (s *settling) announce(changed, returned bool) error {
 		return p.reckon(s.tx, append(s.parents, p.parentsOf(&s.rec)...))
 	}
 	return nil
+}
+
+// enter brings a record into scope, and its children with it if it was out.
+func (s *settling) enter(returned bool) error {
+	p := s.p
+	_, excluded := s.tx.ExcludedRow(p.req.System, p.r.Object, s.o.remote)
+	if excluded {
+		if err := s.tx.Include(p.req.System, p.r.Object, s.o.remote); err != nil {
+			return err
+		}
+	}
+	if !returned && !excluded {
+		return nil
+	}
+	return p.wakeChildren(s.tx, s.o.remote)
 }
 
 // announceKeys tells those that name the record by one of its keys, and those

@@ -244,14 +244,7 @@ func (s *settling) write(changed bool) error {
 		s.link.Raw = 0
 	}
 	p.seen.set(uint64(s.rec.ID))
-	switch {
-	case s.isNew:
-		p.count("new", 1)
-	case changed:
-		p.count("changed", 1)
-	case !p.final:
-		p.count("unchanged", 1)
-	}
+	s.tally(changed)
 	if changed || s.owned || s.isNew || s.met || returned || s.rec.State != state.HubActive {
 		s.rec.State = state.HubActive
 		if err := s.hub.Put(&s.rec, p.indexKeys(p.r.Hub, &s.rec)); err != nil {
@@ -262,6 +255,18 @@ func (s *settling) write(changed bool) error {
 		return err
 	}
 	return s.announce(changed, returned)
+}
+
+// tally counts what became of the record, once.
+func (s *settling) tally(changed bool) {
+	switch {
+	case s.isNew:
+		s.p.count("new", 1)
+	case changed:
+		s.p.count("changed", 1)
+	case !s.p.final:
+		s.p.count("unchanged", 1)
+	}
 }
 
 // lostDigest stands for a digest that is not known. No value has it but by a
