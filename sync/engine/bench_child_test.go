@@ -41,6 +41,7 @@ type figures map[string]float64
 func plays() map[string]func(*testing.T, scene) figures {
 	return map[string]func(*testing.T, scene) figures{
 		"load": playLoad, "compare": playCompare, "change": playChange, "pull": playPull, "push": playPush,
+		"close-load": playClose(false), "close-routine": playClose(false), "close-full": playClose(true),
 	}
 }
 
