@@ -108,11 +108,33 @@ func (e *Engine) Link(system, object string, hub state.HubID, remote string) err
 		if err := e.tellChildren(tx, r, hub); err != nil {
 			return err
 		}
+		if err := bringTogether(tx, r, remote, hub); err != nil {
+			return err
+		}
 		if err := e.wakeHeld(tx, r, remote); err != nil {
 			return err
 		}
 		return tx.Hub(r.Hub.Name).Touch(hub)
 	})
+}
+
+// unlinkedSource keeps a source's record apart from the hub record that it is
+// not, and lets it be matched with another, and another with that.
+func (e *Engine) unlinkedSource(tx *state.Tx, r *fieldmap.Route, hub state.HubID, remote string) error {
+	if r.Direction != fieldmap.Pull {
+		return nil
+	}
+	if err := keepApart(tx, r, remote, hub); err != nil {
+		return err
+	}
+	if err := e.tell(tx, freeEvent(r, hub)); err != nil {
+		return err
+	}
+	p := &puller{run: &run{Engine: e, req: Request{System: r.System}, flow: "pull"}, r: r}
+	if err := p.outOfScope(tx, hub); err != nil {
+		return err
+	}
+	return e.wakeHeld(tx, r, remote)
 }
 
 func (e *Engine) personEntry(r *fieldmap.Route, hub state.HubID, remote, reason string) state.JournalEntry {
@@ -207,6 +229,9 @@ func (e *Engine) Unlink(system, object string, hub state.HubID) error {
 			return err
 		}
 		if err := tx.Journal([]state.JournalEntry{e.personEntry(r, hub, l.Remote, "unlinked_by_person")}); err != nil {
+			return err
+		}
+		if err := e.unlinkedSource(tx, r, hub, l.Remote); err != nil {
 			return err
 		}
 		return tx.Hub(r.Hub.Name).Touch(hub)

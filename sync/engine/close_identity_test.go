@@ -151,6 +151,66 @@ func TestD1_TwoLeadsOneID(t *testing.T) {
 	if got := linkOf(w.hub("account", "9"), "close").Remote; got != waits {
 		t.Errorf("the mended lead is not account 9 but %q", got)
 	}
+	// The other way: the first lets go, and the one that waits takes its place at
+	// once, though nobody touched it.
+	w.custom(waits, "AccountExternalID", "8")
+	w.pullClose()
+	w.wantHeld("close", "lead "+engine.HoldDuplicate)
+	w.tick()
+	w.pullClose()
+	w.tick()
+	w.custom(taken, "AccountExternalID", "10")
+	w.pullClose()
+	w.wantHeld("close")
+	if a, b := linkOf(w.hub("account", "8"), "close").Remote, linkOf(w.hub("account", "10"), "close").Remote; a != waits || b != taken {
+		t.Errorf("account 8 is %q and account 10 %q", a, b)
+	}
+}
+
+// D8, DESIGN 4.1: a lead that a person took from an account does not come back
+// to it by its key; with the person's word it does.
+func TestUnlinkedLeadStaysApart(t *testing.T) {
+	w := newCloseWorld(t)
+	acme := w.qb.AddCustomer(customer("Acme"))
+	w.pull()
+	lead := w.lead("Acme", acme)
+	w.pullClose()
+	shared := w.hub("account", fmt.Sprint(acme))
+	id, err := state.ParseHubID(shared.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.eng.Unlink("close", "lead", id); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		w.tick()
+		w.pullClose()
+		w.change(lead, closeiosim.Fields{"name": "Acme " + w.now.String()})
+	}
+	w.fullClose()
+	if got := linkOf(w.hub("account", "hub:"+shared.ID), "close"); got.State == "open" {
+		t.Errorf("the lead came back: %+v", got)
+	}
+	own := w.hubAll("account", lead)
+	if len(own) != 1 || own[0].ID == shared.ID || linkOf(own[0], "close").State != "open" {
+		t.Fatalf("the lead has no record of its own: %+v", own)
+	}
+	alone, err := state.ParseHubID(own[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.eng.Unlink("close", "lead", alone); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.eng.Link("close", "lead", id, lead); err != nil {
+		t.Fatal(err)
+	}
+	w.tick()
+	w.pullClose()
+	if got := linkOf(w.hub("account", "hub:"+shared.ID), "close"); got.State != "open" || got.Remote != lead {
+		t.Errorf("the person's word: %+v", got)
+	}
 }
 
 // A value of Close that QBench never spoke about follows Close; once QBench says

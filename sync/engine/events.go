@@ -142,6 +142,9 @@ func (p *puller) mergedAway(tx *state.Tx, l state.Link, winner state.HubID, into
 	if err := tx.Journal([]state.JournalEntry{p.entryOf(l.Hub, l.Remote, HoldMerged)}); err != nil {
 		return err
 	}
+	if err := p.tell(tx, freeEvent(p.r, l.Hub)); err != nil {
+		return err
+	}
 	return p.outOfScope(tx, l.Hub)
 }
 

@@ -39,6 +39,7 @@ func (s *settling) claim(id state.HubID) (bool, error) {
 	if ok, err := s.links.Get(id, &other); ok && err == nil && other.State != state.LinkClosed && other.Remote != s.o.remote {
 		s.hold("", HoldDuplicate, fmt.Sprintf("%s/%s is already linked with %s %s", s.p.r.Hub.Name, id, s.p.r.Object, other.Remote),
 			other.Remote, s.o.remote)
+		s.holds[len(s.holds)-1].Event = freeEvent(s.p.r, id)
 		return false, nil
 	}
 	if _, err := s.hub.Get(id, &s.rec); err != nil {
@@ -65,7 +66,14 @@ func (s *settling) keyValue(key fieldmap.MatchKey) record.Value {
 // hubHits returns the hub records whose value of the key is equal by the key's
 // form; the index only suggests.
 func (s *settling) hubHits(key fieldmap.MatchKey, want record.Value) ([]state.HubID, error) {
-	return s.hubHitsOf(s.hub, s.p.r.Hub, key, want)
+	hits, err := s.hubHitsOf(s.hub, s.p.r.Hub, key, want)
+	if err != nil || len(hits) == 0 || s.p.r.Direction != fieldmap.Pull {
+		return hits, err
+	}
+	for _, id := range apartFrom(s.tx, s.p.r, s.o.remote) {
+		hits = withoutID(hits, id)
+	}
+	return hits, nil
 }
 
 func (s *settling) hubHitsOf(hub *state.Hub, object *fieldmap.HubObject, key fieldmap.MatchKey, want record.Value) ([]state.HubID, error) {
@@ -317,6 +325,9 @@ func (s *settling) move(to state.HubID) (moved, ok bool, err error) {
 	from.State, from.AliasOf, from.Values = state.HubAlias, to, nil
 	s.lost = false
 	if err := noteMoved(s.tx, s.p.r.Hub.Name); err != nil {
+		return false, false, err
+	}
+	if err := s.p.tell(s.tx, freeEvent(s.p.r, from.ID)); err != nil {
 		return false, false, err
 	}
 	return true, true, s.hub.Put(&from, nil)

@@ -181,6 +181,9 @@ func (p *puller) closeLink(tx *state.Tx, hub state.HubID, why state.CloseReason)
 	if err := p.left(tx, hub); err != nil {
 		return err
 	}
+	if err := p.tell(tx, freeEvent(p.r, hub)); err != nil {
+		return err
+	}
 	return p.outOfScope(tx, hub)
 }
 

@@ -222,6 +222,14 @@ func (s *settling) announceKeys() error {
 			}
 		}
 	}
+	for _, route := range p.opt.Mapping.Routes {
+		if !s.rekeyed || route.Hub != p.r.Hub || route.Direction != fieldmap.Pull {
+			continue
+		}
+		if err := p.tell(s.tx, freeEvent(route, s.rec.ID)); err != nil {
+			return err
+		}
+	}
 	for _, route := range p.names.joins[p.r] {
 		if err := s.wakeLonely(route); err != nil {
 			return err

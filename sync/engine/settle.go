@@ -44,6 +44,7 @@ type settling struct {
 	isNew   bool // the hub record is about to be made
 	met     bool // the link is about to be made
 	lost    bool
+	rekeyed bool          // a key of the hub record has another value now
 	owned   bool          // the owner of a field said the same as another system before it
 	late    bool          // it names a parent by a key that may come later in this run
 	parents []state.HubID // whose computed fields looked at the record before
@@ -93,6 +94,10 @@ func (s *settling) find() (bool, error) {
 		return false, nil
 	}
 	_, err := s.links.Get(id, &s.link)
+	if s.link.State == state.LinkClosed && s.link.Close == state.ClosedByPerson {
+		s.link = state.Link{}
+		return false, nil // it is another one, a person said
+	}
 	switch {
 	case errors.Is(err, state.ErrDamaged):
 		s.lost = true
@@ -307,6 +312,7 @@ func (s *settling) apply(verdicts []plan.Verdict) (changed bool) {
 		old := s.rec.Get(fields[rule.Hub.Index])
 		if s.rec.Set(fields[rule.Hub.Index], v.Value, source, p.now().Unix(), rules[i]) {
 			changed = true
+			s.rekeyed = s.rekeyed || old.IsSet() && (rule.Hub.Key || rule.Hub.Identity)
 			s.entries = append(s.entries, state.JournalEntry{
 				Run: p.rec.ID, At: p.now().Unix(), Object: p.r.Hub.Name, Hub: s.rec.ID, System: source,
 				Remote: s.o.remote, Field: fields[rule.Hub.Index], Old: old, New: v.Value,
