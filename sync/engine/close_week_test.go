@@ -64,6 +64,9 @@ func TestAWeekOfClose(t *testing.T) {
 			}); err != nil || both == 0 {
 				t.Errorf("%d accounts are held by both systems: %v", both, err)
 			}
+			if bad, err := k.store.Verify(t.Context(), nil); err != nil || len(bad) > 0 {
+				t.Errorf("the state is not sound: %v %v", bad, err)
+			}
 			t.Logf("seed %d: %d things done, %d of %d runs failed, %v in Close, %d customers in QBench, %d accounts of both",
 				seed, k.done, k.failed, runs, k.sizes(), len(k.customers), both)
 			_ = k.store.Close()
@@ -85,7 +88,9 @@ type week struct {
 
 func newWeek(t *testing.T, seed uint64) *week {
 	k := &week{dice: rand.New(rand.NewPCG(seed, 7)), next: 100_000, customers: map[int64]string{}}
-	k.closeWorld = newCloseWorld(t, func(w *world) { w.now = time.Now(); w.guards.Removals.Floor = 1 << 20 })
+	k.closeWorld = newCloseWorld(t, edited("hub.yaml", renewalField, renewalField+
+		"    - {name: deals, type: int, computed: {from: opportunity, where: \"end_date >= today\", pick: count(), when_none: '0'}}\n"),
+		func(w *world) { w.now = time.Now(); w.guards.Removals.Floor = 1 << 20 })
 	for _, u := range k.cl.Users() {
 		k.users = append(k.users, u.ID)
 	}
@@ -252,6 +257,7 @@ func (k *week) agrees(full bool) {
 		inScope[id] = map[string]string{
 			"name": k.field(rec, "display_name"), "account_id": external,
 			"next_renewal_date": k.field(rec, "custom."+k.cl.CustomFieldID("lead", "Renewal Date")),
+			"deals":             fmt.Sprint(len(k.cl.Children(id, "opportunity"))),
 		}
 		if customer, err := strconv.ParseInt(external, 10, 64); err == nil && k.customers[customer] != "" {
 			inScope[id]["name"] = k.customers[customer]

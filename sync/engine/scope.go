@@ -187,13 +187,25 @@ func (s *settling) announce(changed, returned bool) error {
 			return err
 		}
 	}
-	if s.isNew || s.met || changed || returned {
-		if err := p.keepChild(s.tx, &s.rec, s.parents); err != nil {
+	if !s.isNew && !s.met && !changed && !returned {
+		return nil
+	}
+	return s.announceFamily()
+}
+
+// announceFamily has the computed fields worked out that look at the record, and
+// its own where it is new: nothing belongs to it yet (R75).
+func (s *settling) announceFamily() error {
+	p := s.p
+	if s.isNew && len(p.names.worked[p.r.Hub.Name]) > 0 {
+		if err := s.tx.Flip(p.r.Hub.Name, "", s.rec.ID); err != nil {
 			return err
 		}
-		return p.reckon(s.tx, append(s.parents, p.parentsOf(&s.rec)...))
 	}
-	return nil
+	if err := p.keepChild(s.tx, &s.rec, s.parents); err != nil {
+		return err
+	}
+	return p.reckon(s.tx, append(s.parents, p.parentsOf(&s.rec)...))
 }
 
 // enter brings a record into scope, and its children with it if it was out.

@@ -293,34 +293,43 @@ func (s *settling) apply(verdicts []plan.Verdict) (changed bool) {
 		if v.Kind == plan.Hold || v.Seen == 0 {
 			continue
 		}
-		note := uint8(0)
-		switch v.Kind {
-		case plan.Tolerate:
-			note = uint8(v.Reason)
-		case plan.Nothing:
-			if lf := s.link.Field(rules[i]); lf != nil {
-				note = lf.Note
-			}
-		}
-		s.link.Set(state.LinkField{Field: rules[i], Seen: v.Seen, Told: v.Told, Note: note})
-		if v.Kind == plan.Agree && rule.Owned {
+		s.link.Set(state.LinkField{Field: rules[i], Seen: v.Seen, Told: v.Told, Note: s.noteOf(rules[i], v)})
+		switch {
+		case v.Kind == plan.Agree && rule.Owned:
 			s.owned = s.rec.Attribute(fields[rule.Hub.Index], source) || s.owned
-		}
-		if v.Kind != plan.Take {
-			continue
-		}
-		old := s.rec.Get(fields[rule.Hub.Index])
-		if s.rec.Set(fields[rule.Hub.Index], v.Value, source, p.now().Unix(), rules[i]) {
-			changed = true
-			s.rekeyed = s.rekeyed || old.IsSet() && (rule.Hub.Key || rule.Hub.Identity)
-			s.entries = append(s.entries, state.JournalEntry{
-				Run: p.rec.ID, At: p.now().Unix(), Object: p.r.Hub.Name, Hub: s.rec.ID, System: source,
-				Remote: s.o.remote, Field: fields[rule.Hub.Index], Old: old, New: v.Value,
-				Reason: v.Reason.String(), Config: p.opt.Config,
-			})
+		case v.Kind == plan.Take:
+			changed = s.takeValue(rule, v, source) || changed
 		}
 	}
 	return changed
+}
+
+// noteOf is why the sides of a field may differ, 0 where they do not.
+func (s *settling) noteOf(rule state.Num, v plan.Verdict) uint8 {
+	if v.Kind == plan.Tolerate {
+		return uint8(v.Reason)
+	}
+	if lf := s.link.Field(rule); v.Kind == plan.Nothing && lf != nil {
+		return lf.Note
+	}
+	return 0
+}
+
+// takeValue takes a value into the hub record and notes it for the journal.
+func (s *settling) takeValue(rule *fieldmap.Rule, v plan.Verdict, source state.Num) bool {
+	p := s.p
+	field := p.names.fields[p.r.Hub][rule.Hub.Index]
+	old := s.rec.Get(field)
+	if !s.rec.Set(field, v.Value, source, p.now().Unix(), p.names.rules[p.r][rule.Index]) {
+		return false
+	}
+	s.rekeyed = s.rekeyed || old.IsSet() && (rule.Hub.Key || rule.Hub.Identity)
+	s.entries = append(s.entries, state.JournalEntry{
+		Run: p.rec.ID, At: p.now().Unix(), Object: p.r.Hub.Name, Hub: s.rec.ID, System: source,
+		Remote: s.o.remote, Field: field, Old: old, New: v.Value,
+		Reason: v.Reason.String(), Config: p.opt.Config,
+	})
+	return true
 }
 
 // lacksRequired holds a record that cannot be made yet, by the names of what it
