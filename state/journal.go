@@ -108,7 +108,7 @@ func packJournal(entries []JournalEntry) []byte {
 		}
 		return n
 	}
-	var body []byte
+	body := make([]byte, 0, min(frameSize, 80*len(entries)))
 	var prev JournalEntry
 	for _, e := range entries {
 		body = binary.AppendUvarint(body, e.Run)

@@ -52,6 +52,7 @@ type pusher struct {
 	link      state.Link // for reuse
 	entries   []state.JournalEntry
 	packed    []byte
+	answers   []answer
 	flying    *flight // the batch whose call is under way
 	indexed   bool    // the index of the target's keys is up to date in this run
 }

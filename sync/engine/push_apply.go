@@ -206,7 +206,11 @@ func (p *pusher) setFields(l *state.Link, it *item) {
 
 // fieldStates are the link's field states once the verdicts are carried out.
 func (p *pusher) fieldStates(it *item) []state.LinkField {
-	out := make([]state.LinkField, 0, len(it.verdicts)+1)
+	return p.appendFieldStates(make([]state.LinkField, 0, len(it.verdicts)+1), it)
+}
+
+// appendFieldStates appends them to out, which is empty.
+func (p *pusher) appendFieldStates(out []state.LinkField, it *item) []state.LinkField {
 	for i := range it.verdicts {
 		v := &it.verdicts[i]
 		if v.Kind == plan.Nothing || v.Kind == plan.Hold && it.linked {

@@ -39,22 +39,22 @@ type sentValue struct {
 	value  record.Value
 }
 
-func (p *pusher) answer(it *item, remote string, created bool) answer {
-	a := answer{hub: it.id, remote: remote, created: created, at: unixMilli(p.now())}
+// answer fills a, whose lists it reuses.
+func (p *pusher) answer(a *answer, it *item, remote string, created bool) {
+	*a = answer{hub: it.id, remote: remote, created: created, at: unixMilli(p.now()), fields: a.fields[:0], sent: a.sent[:0]}
 	if created && p.spooling {
 		a.batch, a.part = it.intent, it.part
-		return a
+		return
 	}
-	a.fields = p.fieldStates(it)
+	a.fields = p.appendFieldStates(a.fields, it)
 	if created {
-		return a
+		return
 	}
 	for i := range it.verdicts {
 		if v := &it.verdicts[i]; v.Kind == plan.Push {
 			a.sent = append(a.sent, sentValue{p.names.fields[p.r.Hub][p.r.Fields[i].Hub.Index], uint8(v.Reason), v.Value})
 		}
 	}
-	return a
 }
 
 func (a *answer) append(b []byte) (_ []byte, err error) {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"crmsyncd/providers"
@@ -26,7 +27,7 @@ func (p *pusher) createFailed(ctx context.Context, batch uint64, err error) erro
 
 // outcome sorts the answers to one batch.
 type outcome struct {
-	answers  []answer
+	answers  []answer     // valid until the next batch
 	there    []*item      // a record with our id is there already
 	doubtful []*item      // made or not: nobody knows
 	gone     []state.Link // an update found no record
@@ -37,7 +38,8 @@ type outcome struct {
 // holds nothing: its records stay as they are, and the position stays before
 // them.
 func (p *pusher) outcome(items []*item, results []providers.Result, creating bool) outcome {
-	var o outcome
+	o := outcome{answers: p.answers[:0]}
+	defer func() { p.answers = o.answers }()
 	for i, it := range items {
 		res := &results[i]
 		if res.Err == nil {
@@ -45,7 +47,9 @@ func (p *pusher) outcome(items []*item, results []providers.Result, creating boo
 			if creating {
 				id = res.ID
 			}
-			o.answers = append(o.answers, p.answer(it, id, creating))
+			n := len(o.answers)
+			o.answers = slices.Grow(o.answers, 1)[:n+1]
+			p.answer(&o.answers[n], it, id, creating)
 			continue
 		}
 		switch kind := res.Err.Kind; {
