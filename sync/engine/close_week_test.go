@@ -257,7 +257,9 @@ func (k *week) agrees(full bool) {
 		inScope[id] = map[string]string{
 			"name": k.field(rec, "display_name"), "account_id": external,
 			"next_renewal_date": k.field(rec, "custom."+k.cl.CustomFieldID("lead", "Renewal Date")),
-			"deals":             fmt.Sprint(len(k.cl.Children(id, "opportunity"))),
+		}
+		if k.mapping.Object("account").Field("deals") != nil {
+			inScope[id]["deals"] = fmt.Sprint(len(k.cl.Children(id, "opportunity")))
 		}
 		if customer, err := strconv.ParseInt(external, 10, 64); err == nil && k.customers[customer] != "" {
 			inScope[id]["name"] = k.customers[customer]
