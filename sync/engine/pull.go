@@ -68,7 +68,8 @@ func pullObject(ctx context.Context, r *run, route *fieldmap.Route) error {
 	if err := p.loadStanding(); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{p.lookAgain, p.list, p.mergeSpool, p.settleLate, p.readWoken, p.readAgain} {
+	// What an earlier run left for later is older than all that this one reads.
+	for _, step := range []func(context.Context) error{p.settleLate, p.lookAgain, p.list, p.mergeSpool, p.settleLate, p.readWoken, p.readAgain} {
 		if err := step(ctx); err != nil {
 			return err
 		}
