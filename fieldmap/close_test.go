@@ -353,3 +353,26 @@ func TestR108_AnyOpportunityField(t *testing.T) {
 		}
 	}
 }
+
+// TestPullOrder: the system of record of an object stands before others that hold
+// it too, and two that are each other's stand in one order.
+func TestPullOrder(t *testing.T) {
+	t.Parallel()
+	account, task := &fieldmap.HubObject{Name: "account", SystemOfRecord: "zeta"}, &fieldmap.HubObject{Name: "task", SystemOfRecord: "alpha"}
+	route := func(system string, hub *fieldmap.HubObject, d fieldmap.Direction) *fieldmap.Route {
+		return &fieldmap.Route{System: system, Hub: hub, Direction: d}
+	}
+	for name, c := range map[string]struct {
+		routes []*fieldmap.Route
+		want   []string
+	}{
+		"one of record":    {[]*fieldmap.Route{route("alpha", account, fieldmap.Pull), route("alpha", task, fieldmap.Pull), route("zeta", account, fieldmap.Pull)}, []string{"zeta", "alpha"}},
+		"of each other":    {[]*fieldmap.Route{route("alpha", account, fieldmap.Pull), route("alpha", task, fieldmap.Pull), route("zeta", account, fieldmap.Pull), route("zeta", task, fieldmap.Pull)}, []string{"alpha", "zeta"}},
+		"pushes stand out": {[]*fieldmap.Route{route("alpha", account, fieldmap.Push), route("zeta", account, fieldmap.Pull)}, []string{"zeta"}},
+	} {
+		m := &fieldmap.Mapping{Routes: c.routes}
+		if got := m.PullOrder(); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}

@@ -1,7 +1,9 @@
 package fieldmap
 
 import (
+	"cmp"
 	"regexp"
+	"slices"
 
 	"crmsyncd/fieldmap/record"
 )
@@ -83,6 +85,29 @@ func (m *Mapping) RoutesOf(system string) []*Route {
 		}
 	}
 	return out
+}
+
+// PullOrder returns the systems that are pulled from. Where two are pulled into
+// one object, its system of record stands before the other, so that what the
+// other holds meets the records it belongs to; where each is the system of
+// record of something that the other holds too, the one with fewer such objects
+// stands first.
+func (m *Mapping) PullOrder() []string {
+	var systems []string
+	follows := map[string]int{} // objects that another one is the system of record of
+	for _, r := range m.Routes {
+		if r.Direction != Pull {
+			continue
+		}
+		if !slices.Contains(systems, r.System) {
+			systems = append(systems, r.System)
+		}
+		if r.Hub.SystemOfRecord != r.System {
+			follows[r.System]++
+		}
+	}
+	slices.SortStableFunc(systems, func(a, b string) int { return cmp.Compare(follows[a], follows[b]) })
+	return systems
 }
 
 // HubObject is one object of the hub.

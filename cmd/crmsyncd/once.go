@@ -110,9 +110,7 @@ type step struct {
 	objects      []string
 }
 
-// steps returns the runs of a pass: pulls first, then pushes. Where two systems
-// are pulled into one object, its system of record goes before the other, so
-// that what the other holds meets the records it belongs to.
+// steps returns the runs of a pass: pulls in their order first, then pushes.
 func (l *loaded) steps(f runFlags) ([]step, error) {
 	var steps []step
 	for _, flow := range []string{daemon.FlowPull, daemon.FlowPush} {
@@ -129,28 +127,17 @@ func (l *loaded) steps(f runFlags) ([]step, error) {
 			}
 		}
 	}
+	order := l.mapping.PullOrder()
 	slices.SortStableFunc(steps, func(a, b step) int {
 		if a.flow != daemon.FlowPull || b.flow != daemon.FlowPull {
 			return 0 // the pulls stand before the pushes already
 		}
-		return cmp.Compare(l.follows(a.system), l.follows(b.system))
+		return cmp.Compare(slices.Index(order, a.system), slices.Index(order, b.system))
 	})
 	if len(steps) == 0 {
 		return nil, fmt.Errorf("no route fits%s; there are %s", f, strings.Join(l.routeNames(), ", "))
 	}
 	return steps, nil
-}
-
-// follows counts the objects that a system is pulled into and that another one
-// is the system of record of.
-func (l *loaded) follows(system string) int {
-	n := 0
-	for _, r := range l.mapping.RoutesOf(system) {
-		if r.Direction == fieldmap.Pull && r.Hub.SystemOfRecord != system {
-			n++
-		}
-	}
-	return n
 }
 
 func flowOf(r *fieldmap.Route) string {

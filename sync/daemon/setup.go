@@ -170,12 +170,14 @@ func slotKind(flow string, full bool) string {
 }
 
 // pulledAfter returns the systems of record whose first pull goes before that of
-// a system.
+// a system: those that stand before it in the order of pulls, so that no two
+// wait for each other.
 func pulledAfter(m *fieldmap.Mapping, system string) []string {
 	var out []string
+	order := m.PullOrder()
 	for _, r := range m.RoutesOf(system) {
 		first := r.Hub.SystemOfRecord
-		if r.Direction != fieldmap.Pull || first == system || slices.Contains(out, first) {
+		if r.Direction != fieldmap.Pull || slices.Contains(out, first) || slices.Index(order, first) >= slices.Index(order, system) {
 			continue
 		}
 		if slices.ContainsFunc(m.RoutesOf(first), func(o *fieldmap.Route) bool { return o.Direction == fieldmap.Pull && o.Hub == r.Hub }) {

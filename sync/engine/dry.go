@@ -95,8 +95,8 @@ func (e *Engine) planOn(ctx context.Context, st *state.Store, req PlanRequest) (
 // planRuns pulls from every source and pushes to the systems asked for.
 func (e *Engine) planRuns(ctx context.Context, req PlanRequest, res *PlanResult) error {
 	var errs []error
-	for _, name := range e.SystemNames() {
-		if pull, _ := e.Flows(name); pull && !req.SkipPull {
+	for _, name := range e.opt.Mapping.PullOrder() {
+		if !req.SkipPull {
 			run, err := e.Pull(ctx, Request{System: name, Full: req.Full, Trigger: "plan"})
 			res.Runs = append(res.Runs, run)
 			errs = append(errs, err)

@@ -94,7 +94,7 @@ func (s *settling) referenceByKey(rule *fieldmap.Rule, v record.Value) (record.V
 			candidates: hubNames(rule.Hub.RefTo, hits), event: s.p.keyEvent(rule.RefKey, v),
 		}
 	case len(hits) == 0:
-		f := &fault{reason: HoldParentUnknown, detail: rule.Remote.Name + " names a " + rule.RefKey.Name + " that the hub does not hold"}
+		f := &fault{reason: HoldParentUnknown, detail: rule.Remote.Name + " holds the " + rule.RefKey.Name + " of no record in the hub"}
 		if s.late = !s.p.final; !s.late { // else settleLate asks again, without a call
 			f.event = s.p.keyEvent(rule.RefKey, v)
 		}
