@@ -140,6 +140,7 @@ type Engine struct {
 	log   *slog.Logger
 	now   func() time.Time
 	names names
+	calls callCount
 }
 
 // ErrGuard is returned by a run that a guard stopped; the run's Plan names the

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"crmsyncd/fieldmap"
@@ -56,7 +57,7 @@ func (e *Engine) pass(ctx context.Context, flow string, req Request,
 	if err := e.opt.Store.Update(func(tx *state.Tx) error { return tx.NewRun(&r.rec) }); err != nil {
 		return r.rec, fmt.Errorf("record the run: %w", err)
 	}
-	before := sys.Provider.Usage().Calls
+	mine := e.calls.begin(sys)
 	err := r.reckonDue(ctx)
 	if err == nil {
 		err = r.events(ctx)
@@ -64,7 +65,7 @@ func (e *Engine) pass(ctx context.Context, flow string, req Request,
 	if err == nil {
 		err = r.objects(ctx, one)
 	}
-	r.finish(before, err)
+	r.finish(mine(), err)
 	if perr := e.opt.Store.Update(func(tx *state.Tx) error { return tx.PutRun(r.rec) }); perr != nil {
 		err = errors.Join(err, fmt.Errorf("record the run: %w", perr))
 	}
@@ -126,15 +127,44 @@ func statusOf(err error) string {
 	return StatusFailed
 }
 
-// finish fills in the run's end.
-func (r *run) finish(before map[string]int, err error) {
-	r.rec.Ended = r.now()
-	r.rec.Calls = map[string]int{}
-	for kind, n := range r.sys.Provider.Usage().Calls {
-		if d := n - before[kind]; d > 0 {
-			r.rec.Calls[kind] = d
+// callCount tells the calls of a run from those of the runs that it gave way to.
+type callCount struct {
+	mu    sync.Mutex
+	ended map[string]map[string]int // of runs that ended, by system and kind
+}
+
+// begin returns what tells, once and at the end, the calls made since then for
+// this run alone.
+func (c *callCount) begin(sys *System) (mine func() map[string]int) {
+	usage := sys.Provider.Usage().Calls
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ended := maps.Clone(c.ended[sys.Name])
+	return func() map[string]int {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.ended == nil {
+			c.ended = map[string]map[string]int{}
 		}
+		if c.ended[sys.Name] == nil {
+			c.ended[sys.Name] = map[string]int{}
+		}
+		out := map[string]int{}
+		for kind, n := range sys.Provider.Usage().Calls {
+			within := c.ended[sys.Name][kind] - ended[kind]
+			if d := n - usage[kind] - within; d > 0 {
+				out[kind] = d
+				c.ended[sys.Name][kind] += d
+			}
+		}
+		return out
 	}
+}
+
+// finish fills in the run's end.
+func (r *run) finish(calls map[string]int, err error) {
+	r.rec.Ended = r.now()
+	r.rec.Calls = calls
 	for _, o := range r.rec.Objects {
 		for what, n := range o.Counts {
 			r.rec.Counts[what] += n
