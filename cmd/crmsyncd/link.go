@@ -27,9 +27,10 @@ func (a *app) linkCommand() *cobra.Command {
 
 func (a *app) unlinkCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "unlink SYSTEM/OBJECT HUBOBJECT KEY",
-		Short:   "Say that a hub record and its remote one are not the same",
-		Long:    "unlink closes the link and changes neither record. At the next run the hub record is matched again.",
+		Use:   "unlink SYSTEM/OBJECT HUBOBJECT KEY",
+		Short: "Say that a hub record and its remote one are not the same",
+		Long: "unlink closes the link and changes neither record. A source's record stays apart from the hub record\n" +
+			"from then on, whatever its keys say, until link joins them. In a target the hub record is matched again.",
 		Example: "  crmsyncd unlink salesforce/Account account 1042",
 		Args:    cobra.ExactArgs(3),
 		RunE: func(cmd *cobra.Command, w []string) error {

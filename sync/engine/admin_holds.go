@@ -44,7 +44,7 @@ func ViewHold(h state.Hold) HoldView {
 	v := HoldView{
 		Key: h.Key(), System: h.System, Object: h.Object, Remote: h.Remote, Field: h.Field, Reason: h.Reason,
 		Detail: h.Detail, Candidates: h.Candidates, Since: h.Since, Last: h.Last, Attempts: h.Attempts,
-		Dropped: h.Dropped, Mend: mendOf(h),
+		Dropped: h.Dropped, Mend: mendOf(h, "HUBOBJECT"),
 	}
 	if h.Hub != 0 {
 		v.Hub = h.Hub.String()
@@ -62,7 +62,7 @@ func (e *Engine) holdView(tx *state.Tx, h state.Hold) HoldView {
 		v.Mend = "this route is no longer configured"
 		return v
 	}
-	v.HubObject = r.Hub.Name
+	v.HubObject, v.Mend = r.Hub.Name, mendOf(h, r.Hub.Name)
 	hub := h.Hub
 	if hub == 0 && h.Remote != "" {
 		hub, _ = tx.Links(h.System, h.Object).ByRemote(h.Remote)
@@ -78,18 +78,19 @@ func (e *Engine) holdView(tx *state.Tx, h state.Hold) HoldView {
 	return v
 }
 
-// mendOf says what ends a hold.
-func mendOf(h state.Hold) string {
+// mendOf says what ends a hold of a record of this hub object.
+func mendOf(h state.Hold, hubObject string) string {
+	place := h.System + "/" + h.Object + " " + hubObject
 	mends := map[string]string{
 		HoldNoEmail:        "give the contact an e-mail at its source",
 		HoldManyCustomers:  "leave the contact with one customer at its source",
 		HoldRequired:       "fill it at the source",
 		HoldParentWaits:    "ends by itself when the customer is linked in " + h.System,
 		HoldParentUnknown:  "give the record a customer that the source knows",
-		HoldAmbiguous:      "choose one: crmsyncd link " + h.System + "/" + h.Object + " …",
-		HoldDuplicate:      "merge the two, or unlink one: crmsyncd unlink " + h.System + "/" + h.Object + " …",
-		HoldIdentity:       "say which it is: crmsyncd link or unlink",
-		HoldMerged:         "say which it is: crmsyncd link or unlink",
+		HoldAmbiguous:      "choose one: crmsyncd link " + place + " KEY REMOTE_ID",
+		HoldDuplicate:      "merge the two, or unlink one: crmsyncd unlink " + place + " KEY",
+		HoldIdentity:       "put the old value back, or, if it is another one now: crmsyncd unlink " + place + " KEY",
+		HoldMerged:         "crmsyncd link " + place + " KEY REMOTE_ID gives it another record; crmsyncd held drop leaves it",
 		HoldDeleted:        "crmsyncd held retry --recreate makes it again; crmsyncd held drop leaves it",
 		HoldRejected:       "mend the value, then crmsyncd held retry",
 		HoldUnknownOutcome: "ends by itself once the system's index tells; else crmsyncd held retry",
