@@ -158,6 +158,20 @@ func (e *Engine) freshLook(tx *state.Tx, r *fieldmap.Route, h state.Hold) error 
 	return tx.Hub(r.Hub.Name).Touch(hub)
 }
 
+// wakeRelinked has a record of a pull route read again that is another one in the
+// hub now, and its children, whose reference means another record with it.
+func (e *Engine) wakeRelinked(tx *state.Tx, r *fieldmap.Route, remote string) error {
+	if r.Direction != fieldmap.Pull {
+		return nil
+	}
+	for _, child := range e.childrenRoutes(tx, r) {
+		if err := tx.Wake(child.System, child.Object, state.WakeParent, remote); err != nil {
+			return err
+		}
+	}
+	return e.wakeHeld(tx, r, remote)
+}
+
 // wakeHeld has a record of a pull route read again, for a listing of what
 // changed would leave it out.
 func (e *Engine) wakeHeld(tx *state.Tx, r *fieldmap.Route, remote string) error {

@@ -111,7 +111,7 @@ func (e *Engine) Link(system, object string, hub state.HubID, remote string) err
 		if err := bringTogether(tx, r, remote, hub); err != nil {
 			return err
 		}
-		if err := e.wakeHeld(tx, r, remote); err != nil {
+		if err := e.wakeRelinked(tx, r, remote); err != nil {
 			return err
 		}
 		return tx.Hub(r.Hub.Name).Touch(hub)
@@ -134,7 +134,7 @@ func (e *Engine) unlinkedSource(tx *state.Tx, r *fieldmap.Route, hub state.HubID
 	if err := p.outOfScope(tx, hub); err != nil {
 		return err
 	}
-	return e.wakeHeld(tx, r, remote)
+	return e.wakeRelinked(tx, r, remote)
 }
 
 func (e *Engine) personEntry(r *fieldmap.Route, hub state.HubID, remote, reason string) state.JournalEntry {

@@ -175,10 +175,13 @@ func (s *settling) field(i int, rule *fieldmap.Rule, lf state.LinkField, hub rec
 	p := s.p
 	n := p.names.fields[p.r.Hub][rule.Hub.Index]
 	ours := s.rec.Get(n)
+	// The record that a reference names may be another one in the hub since, and
+	// nothing of theirs changed: then the new meaning is the rule's.
+	changed := p.changed[i] || rule.Hub.Type == record.Reference && lf.Told == p.key.Value(rule.Hub.Type, ours)
 	return plan.Field{
 		Rule: rule, Direction: fieldmap.Pull, OnLink: p.r.OnLink,
 		Theirs: s.o.values[i].value, TheirsHub: hub, Ours: ours, OursRemote: ours,
-		Seen: lf.Seen, Told: lf.Told, Assumed: lf.Assumed, Tolerated: lf.Note != 0, Lost: s.lost || lf.Seen == lostDigest, RuleChanged: p.changed[i],
+		Seen: lf.Seen, Told: lf.Told, Assumed: lf.Assumed, Tolerated: lf.Note != 0, Lost: s.lost || lf.Seen == lostDigest, RuleChanged: changed,
 		OursOwned:  rule.Hub.Owner != "" && p.sourceOf(&s.rec, n) == rule.Hub.Owner,
 		OursTheirs: !rule.Owned && p.sourceOf(&s.rec, n) == p.req.System,
 	}

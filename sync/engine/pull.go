@@ -91,6 +91,14 @@ func pullObject(ctx context.Context, r *run, route *fieldmap.Route) error {
 // list walks the listing page by page. Each page is durable before the next is
 // asked for.
 func (p *puller) list(ctx context.Context) error {
+	if !p.incremental() {
+		parents, err := p.woken(state.WakeParent, 1)
+		if err != nil {
+			return err
+		}
+		p.relook = len(parents) > 0
+		defer func() { p.relook = false }()
+	}
 	q := providers.Query{Object: p.r.Object, Fields: p.fields, Since: p.cursor, Full: p.req.Full}
 	last, err := p.walk(ctx, p.sys.Reader.Read(ctx, q), true)
 	if err != nil {

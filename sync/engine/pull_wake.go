@@ -22,15 +22,16 @@ import (
 const manyParents = 500
 
 // loadedChildren returns the routes of this system whose records belong to
-// those of this route and are already listed by what changed. The first load of
-// the others brings everything anyway.
+// those of this route and were listed before. The first load of the others brings
+// everything anyway.
 func (p *puller) loadedChildren(tx *state.Tx) []*fieldmap.Route {
+	return p.childrenRoutes(tx, p.r)
+}
+
+func (e *Engine) childrenRoutes(tx *state.Tx, parent *fieldmap.Route) []*fieldmap.Route {
 	var out []*fieldmap.Route
-	for _, route := range p.opt.Mapping.RoutesOf(p.req.System) {
-		if route.Direction != fieldmap.Pull || p.sys.Reader == nil || !p.sys.Reader.Incremental(route.Object) {
-			continue
-		}
-		if rule := parentRule(route); rule == nil || rule.Hub.RefTo != p.r.Hub.Name {
+	for _, route := range e.opt.Mapping.RoutesOf(parent.System) {
+		if rule := parentRule(route); route.Direction != fieldmap.Pull || rule == nil || rule.Hub.RefTo != parent.Hub.Name {
 			continue
 		}
 		if pos, ok, err := tx.Position(route.System, route.Object); ok && err == nil && (pos.Complete || pos.Cursor != "") {
@@ -52,7 +53,7 @@ func parentRule(r *fieldmap.Route) *fieldmap.Rule {
 }
 
 // wakeChildren notes that the children of a parent are to be read: it entered
-// the scope.
+// the scope, or is another record of the hub now.
 func (p *puller) wakeChildren(tx *state.Tx, remote string) error {
 	for _, child := range p.children {
 		if err := tx.Wake(child.System, child.Object, state.WakeParent, remote); err != nil {
@@ -191,6 +192,8 @@ func (p *puller) readChildren(ctx context.Context) error {
 	if err != nil || len(parents) == 0 {
 		return err
 	}
+	p.relook = true // what did not change may mean something else
+	defer func() { p.relook = false }()
 	if rule := parentRule(p.r); len(parents) <= manyParents && p.sys.Children != nil && rule != nil {
 		q := providers.Query{Object: p.r.Object, Fields: p.fields}
 		err = p.readPages(ctx, p.sys.Children.ReadChildren(ctx, q, rule.Remote.Name, parents))

@@ -217,7 +217,7 @@ func (s *settling) enter(returned bool) error {
 			return err
 		}
 	}
-	if !returned && !excluded {
+	if !returned && !excluded && !s.relinked {
 		return nil
 	}
 	return p.wakeChildren(s.tx, s.o.remote)

@@ -34,22 +34,23 @@ const (
 // settling is one observation on its way into the hub, inside the write
 // transaction that decides it.
 type settling struct {
-	p       *puller
-	tx      *state.Tx
-	o       *observation
-	links   *state.Links
-	hub     *state.Hub
-	link    state.Link
-	rec     state.HubRecord
-	isNew   bool // the hub record is about to be made
-	met     bool // the link is about to be made
-	lost    bool
-	rekeyed bool          // a key of the hub record has another value now
-	owned   bool          // the owner of a field said the same as another system before it
-	late    bool          // it names a parent by a key that may come later in this run
-	parents []state.HubID // whose computed fields looked at the record before
-	holds   []state.Hold
-	entries []state.JournalEntry
+	p        *puller
+	tx       *state.Tx
+	o        *observation
+	links    *state.Links
+	hub      *state.Hub
+	link     state.Link
+	rec      state.HubRecord
+	isNew    bool // the hub record is about to be made
+	met      bool // the link is about to be made
+	lost     bool
+	relinked bool          // it was linked with another hub record before
+	rekeyed  bool          // a key of the hub record has another value now
+	owned    bool          // the owner of a field said the same as another system before it
+	late     bool          // it names a parent by a key that may come later in this run
+	parents  []state.HubID // whose computed fields looked at the record before
+	holds    []state.Hold
+	entries  []state.JournalEntry
 }
 
 // settle decides one observation against the rows as they are now.
@@ -95,7 +96,7 @@ func (s *settling) find() (bool, error) {
 	}
 	_, err := s.links.Get(id, &s.link)
 	if s.link.State == state.LinkClosed && s.link.Close == state.ClosedByPerson {
-		s.link = state.Link{}
+		s.link, s.relinked = state.Link{}, true
 		return false, nil // it is another one, a person said
 	}
 	switch {
