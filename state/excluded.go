@@ -17,7 +17,7 @@ func (tx *Tx) Exclude(system, object, remote string, e Excluded) error {
 	payload := binary.LittleEndian.AppendUint64(append(tx.scratch[:0], packedVersion), uint64(e.Digest))
 	payload = AppendString(payload, e.Clause)
 	if len(e.Keys) > 0 {
-		payload = append(payload, byte(bit(e.Held)))
+		payload = append(payload, e.Held)
 	}
 	for _, k := range e.Keys {
 		payload = binary.LittleEndian.AppendUint64(payload, uint64(k))
@@ -68,8 +68,8 @@ func unpackExcluded(b []byte) (Excluded, error) {
 	r := newReader(b)
 	e := Excluded{Digest: record.Digest(r.fixed()), Clause: r.string()}
 	if !r.bad && r.pos < len(r.b) {
-		flag := r.byte()
-		e.Held, r.bad = flag == 1, r.bad || flag > 1 || r.pos == len(r.b)
+		e.Held = r.byte()
+		r.bad = r.bad || r.pos == len(r.b)
 	}
 	for !r.bad && r.pos < len(r.b) {
 		e.Keys = append(e.Keys, record.Digest(r.fixed()))

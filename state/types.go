@@ -201,9 +201,9 @@ type Excluded struct {
 	Digest record.Digest
 	// Keys are the digests of the record's match keys, in the order of the route,
 	// where the filter asks whether another system holds it; 0 for a blank key.
-	// Held is what the answer was.
+	// Held has a bit for each of the systems that held it then.
 	Keys []record.Digest
-	Held bool
+	Held byte
 }
 
 // Plan is a kept plan that waits for a person.

@@ -16,6 +16,7 @@ type names struct {
 	forms    map[*fieldmap.HubObject][]indexName // every indexed key of an object
 	systems  map[string]state.Num
 	external state.Num                       // the field state of our id in a target
+	held     state.Num                       // the field state of which systems held the record when its filter was asked
 	computed state.Num                       // the source of a value that was worked out
 	worked   map[string][]*fieldmap.HubField // the computed fields of a hub object
 	from     map[string][]*fieldmap.HubField // those that look at a hub object
@@ -72,6 +73,9 @@ func (n *names) load(st *state.Store, m *fieldmap.Mapping) error {
 		}
 	}
 	if n.external, err = one(st.Nums("r:external_id")); err != nil {
+		return err
+	}
+	if n.held, err = one(st.Nums("r:exists_in")); err != nil {
 		return err
 	}
 	n.computed, err = one(st.Nums("s:computed"))

@@ -200,7 +200,9 @@ type freshRecord struct {
 
 // unsettled returns the records whose raw digest is not the settled one.
 func (p *puller) unsettled(recs []record.Record) ([]freshRecord, error) {
-	askAll := p.relook || p.req.Full && len(p.costly) > 0
+	// A verdict that hangs on more than the record is asked for again.
+	relook := p.relook || p.everything() && (p.r.Filter.UsesToday() || len(p.r.Filter.Systems()) > 0)
+	askAll := relook || p.req.Full && len(p.costly) > 0
 	var fresh []freshRecord
 	err := p.opt.Store.View(func(tx *state.Tx) error {
 		links := tx.Links(p.req.System, p.r.Object)
@@ -214,7 +216,7 @@ func (p *puller) unsettled(recs []record.Record) ([]freshRecord, error) {
 			if ok && settled == raw && st == state.LinkOpen && !askAll && (!p.req.Full || links.Sound(hub)) {
 				continue
 			}
-			if !ok && !p.relook && p.stillExcluded(tx, recs[i].ID, raw) {
+			if !ok && !relook && p.stillExcluded(tx, recs[i].ID, raw) {
 				p.count("excluded", 1)
 				continue
 			}

@@ -131,8 +131,14 @@ func (p *puller) left(tx *state.Tx, hub state.HubID) error {
 // leave leaves a small row as well, so that a question about the record can be
 // answered; it speaks for its children.
 func (s *settling) leave() error {
+	changed := s.noteHolders()
 	if err := s.p.leave(s.tx, &s.link); err != nil {
 		return err
+	}
+	if changed && s.link.State != state.LinkOpen {
+		if err := s.links.Put(&s.link); err != nil {
+			return err
+		}
 	}
 	return s.excludedRow()
 }
@@ -155,7 +161,7 @@ func (s *settling) excludedRow() error {
 			ik, _ := s.p.indexKey(indexName{key.Hub, key.Compare}, s.keyValue(key))
 			row.Keys = append(row.Keys, ik.Digest)
 		}
-		row.Held = s.p.anyHeld(s.tx, s.meant())
+		row.Held = s.p.holders(s.tx, s.meant())
 	}
 	return s.tx.Exclude(s.p.req.System, s.p.r.Object, s.o.remote, row)
 }
@@ -286,7 +292,7 @@ const lookChunk = 2000
 // lookAgain notes the records whose filter asks about another system that took
 // a record in or let one go since the last pull.
 func (p *puller) lookAgain(context.Context) error {
-	if len(p.r.Filter.Systems()) == 0 || p.req.Full {
+	if len(p.r.Filter.Systems()) == 0 || p.everything() {
 		return nil
 	}
 	var upTo uint64
@@ -302,7 +308,7 @@ func (p *puller) lookAgain(context.Context) error {
 			if !ok || err != nil || l.State == state.LinkClosed {
 				return nil //nolint:nilerr // a damaged link is settled when it is read
 			}
-			if (l.State == state.LinkOpen) != p.anyHeld(tx, id) {
+			if lf := l.Field(p.names.held); lf == nil || lf.Seen != heldDigest(p.holders(tx, id)) {
 				wake = append(wake, l.Remote)
 			}
 			return nil
@@ -311,7 +317,7 @@ func (p *puller) lookAgain(context.Context) error {
 			return err
 		}
 		return tx.EachExcluded(p.req.System, p.r.Object, func(remote string, row state.Excluded) error {
-			if p.nowHeld(tx, row) != row.Held {
+			if p.holdersOf(tx, row) != row.Held {
 				wake = append(wake, remote)
 			}
 			return nil
@@ -347,20 +353,36 @@ func (p *puller) noteWoken(wake []string, upTo uint64) error {
 	}
 }
 
-// anyHeld reports whether any of the systems that the filter asks about holds
-// the hub record.
-func (p *puller) anyHeld(tx *state.Tx, id state.HubID) bool {
-	for _, system := range p.r.Filter.Systems() {
-		if p.heldBy(tx, system, p.r.Hub, id) {
-			return true
+// holders tells which of the systems that the filter asks about hold the hub
+// record: one bit for each, the last for all beyond the eighth.
+func (p *puller) holders(tx *state.Tx, id state.HubID) (mask byte) {
+	for i, system := range p.r.Filter.Systems() {
+		if id != 0 && p.heldBy(tx, system, p.r.Hub, id) {
+			mask |= 1 << min(i, 7)
 		}
 	}
-	return false
+	return mask
 }
 
-// nowHeld reports whether the hub record that an excluded one matches is held
-// by a system that the filter asks about.
-func (p *puller) nowHeld(tx *state.Tx, row state.Excluded) bool {
+// heldDigest is how a link keeps which systems held its record.
+func heldDigest(mask byte) record.Digest { return record.Digest(mask) + lostDigest + 1 }
+
+// noteHolders keeps with the link which systems held the record when the filter
+// was asked, and reports whether that is something else than before.
+func (s *settling) noteHolders() bool {
+	if len(s.p.r.Filter.Systems()) == 0 {
+		return false
+	}
+	now := state.LinkField{Field: s.p.names.held, Seen: heldDigest(s.p.holders(s.tx, s.link.Hub))}
+	if lf := s.link.Field(now.Field); lf != nil && lf.Seen == now.Seen {
+		return false
+	}
+	s.link.Set(now)
+	return true
+}
+
+// holdersOf is holders for the hub records that an excluded one matches.
+func (p *puller) holdersOf(tx *state.Tx, row state.Excluded) (mask byte) {
 	for i, key := range p.r.Match {
 		if i >= len(row.Keys) || row.Keys[i] == 0 {
 			continue
@@ -370,10 +392,8 @@ func (p *puller) nowHeld(tx *state.Tx, row state.Excluded) bool {
 			continue
 		}
 		for _, id := range ids {
-			if p.anyHeld(tx, id) {
-				return true
-			}
+			mask |= p.holders(tx, id)
 		}
 	}
-	return false
+	return mask
 }

@@ -250,6 +250,7 @@ func (s *settling) write(changed bool) error {
 		s.link.Raw = 0
 	}
 	p.seen.set(uint64(s.rec.ID))
+	s.noteHolders()
 	s.tally(changed)
 	if changed || s.owned || s.isNew || s.met || returned || s.rec.State != state.HubActive {
 		s.rec.State = state.HubActive
