@@ -46,6 +46,7 @@ func TestAWeekOfClose(t *testing.T) {
 				}
 			}
 			k.cl.Faults().Clear()
+			k.pull()
 			for range 2 {
 				time.Sleep(15 * time.Minute)
 				k.now = time.Now()
