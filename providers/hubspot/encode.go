@@ -5,10 +5,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
+	"crmsyncd/providers/internal/jsonwalk"
 )
 
 // tracePrefix begins the id by which an answer names the input that it is about.
@@ -154,26 +153,11 @@ func appendValue(b []byte, f *record.FieldValue) ([]byte, string) {
 }
 
 func appendText(b []byte, s string) ([]byte, string) {
-	if plain(s) {
-		b = append(b, '"')
-		b = append(b, s...)
-		return append(b, '"'), ""
-	}
-	out, err := jsontext.AppendQuote(b, s)
-	if err != nil {
+	b, ok := jsonwalk.AppendText(b, s)
+	if !ok {
 		return b, "not valid UTF-8"
 	}
-	return out, ""
-}
-
-// plain reports whether s needs no escape.
-func plain(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return true
+	return b, ""
 }
 
 // appendMulti joins the options of a set as the service wants them. No option

@@ -15,6 +15,30 @@ func Text(raw []byte) (string, bool) {
 	return string(plain), err == nil
 }
 
+// AppendText appends s as a string literal. It appends nothing and returns false
+// where s is not valid UTF-8.
+func AppendText(b []byte, s string) ([]byte, bool) {
+	if needsNoEscape(s) {
+		b = append(b, '"')
+		b = append(b, s...)
+		return append(b, '"'), true
+	}
+	out, err := jsontext.AppendQuote(b, s)
+	if err != nil {
+		return b, false
+	}
+	return out, true
+}
+
+func needsNoEscape(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
 // Int returns the value of a literal that is a whole number without fraction or
 // exponent.
 func Int(raw []byte) (int, bool) {

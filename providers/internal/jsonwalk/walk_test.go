@@ -207,3 +207,22 @@ func FuzzWalk(f *testing.F) {
 		}
 	})
 }
+
+// TestAppendText: what is written is read again, with an escape or without one.
+func TestAppendText(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"": `""`, "Larch & Co": `"Larch & Co"`, `a"b\c`: `"a\"b\\c"`, "a\nb\x7f": `"a\nb` + "\x7f" + `"`, "é\u2028": "\"é\u2028\"",
+	} {
+		got, ok := jsonwalk.AppendText([]byte("["), text)
+		if !ok || string(got) != "["+want {
+			t.Errorf("%q: %s, %v", text, got, ok)
+		}
+		if back, ok := jsonwalk.Text(got[1:]); !ok || back != text {
+			t.Errorf("%q came back as %q", text, back)
+		}
+	}
+	if got, ok := jsonwalk.AppendText([]byte("["), "a\xff"); ok || string(got) != "[" {
+		t.Errorf("invalid UTF-8: %s, %v", got, ok)
+	}
+}
