@@ -23,7 +23,7 @@ const module = "crmsyncd"
 //	                           └───────► state ─────► fieldmap/record
 func arrows() map[string][]string {
 	const record, rest, walk, faults = "fieldmap/record", "providers/internal/rest", "providers/internal/jsonwalk", "providers/internal/faults"
-	const outcome = "providers/internal/outcome"
+	const outcome, oauth, scrub = "providers/internal/outcome", "providers/internal/oauth", "providers/internal/scrub"
 	return map[string][]string{
 		"cmd/crmsyncd": {
 			"configs", "fieldmap", record, "providers", rest, "providers/closeio", "providers/hubspot", "providers/qbench", "providers/salesforce",
@@ -39,12 +39,14 @@ func arrows() map[string][]string {
 		"providers":                          {record},
 		"providers/fakedata":                 {},
 		"providers/providertest":             {record, "providers", faults, rest},
-		"providers/closeio":                  {record, "providers", rest, walk, outcome},
-		"providers/hubspot":                  {record, "providers", rest, walk, outcome},
+		"providers/closeio":                  {record, "providers", rest, walk, outcome, oauth, scrub},
+		"providers/hubspot":                  {record, "providers", rest, walk, outcome, oauth, scrub},
 		"providers/qbench":                   {record, "providers", rest, walk},
-		"providers/salesforce":               {record, "providers", rest, walk, outcome},
+		"providers/salesforce":               {record, "providers", rest, walk, outcome, oauth, scrub},
 		rest:                                 {},
 		outcome:                              {record, "providers", rest},
+		oauth:                                {"providers", rest, outcome, scrub},
+		scrub:                                {record, "providers"},
 		walk:                                 {},
 		faults:                               {},
 		"providers/closeio/closeiosim":       {faults, "providers/fakedata"},

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"crmsyncd/providers/internal/outcome"
@@ -103,7 +102,7 @@ func classify(_ *rest.Request, resp *rest.Response) rest.Verdict {
 //
 // https://github.com/closeio/closeio-api, last checked 2026-11-22.
 func (c *Client) learn(resp *rest.Response) rest.Signal {
-	c.clock.learn(resp.Header.Get("Date"))
+	c.clock.Learn(resp.Header)
 	var s rest.Signal
 	left, reset, ok := parseRateLimit(resp.Header.Get("RateLimit"))
 	if ok {
@@ -164,38 +163,9 @@ func resetOfBody(body []byte) time.Duration {
 	return 2 * time.Second
 }
 
-// serverClock is the server's time, as its answers tell it. Between answers it
-// moves with the local monotonic clock, so a local clock that is wrong or set
-// does not move a cursor.
-type serverClock struct {
-	mu   sync.Mutex
-	told time.Time
-	when time.Time
-}
-
-func (s *serverClock) learn(date string) {
-	at, err := http.ParseTime(date)
-	if err != nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.told, s.when = at.UTC(), time.Now()
-}
-
-// at returns what the server's clock showed at a local moment, never later than
-// it was there. Before any answer told it, the local clock has to do.
-func (s *serverClock) at(local time.Time) time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.told.IsZero() {
-		return local.UTC().Truncate(time.Second)
-	}
-	return s.told.Add(local.Sub(s.when)).Truncate(time.Second)
-}
-
-func (s *serverClock) known() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return !s.told.IsZero()
+// serverAt returns what Close's clock showed at a local moment. Before any
+// answer told it, the local clock has to do.
+func (c *Client) serverAt(local time.Time) time.Time {
+	at, _ := c.clock.At(local)
+	return at
 }

@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/jsonwalk"
+	"crmsyncd/providers/internal/oauth"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -57,8 +56,8 @@ type Config struct {
 type Client struct {
 	cfg     Config
 	rest    *rest.Client
-	clock   serverClock
-	refresh rotation
+	clock   rest.Clock
+	refresh oauth.Rotation
 	schemas schemaCache
 
 	mu   sync.Mutex
@@ -74,14 +73,14 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Zone == nil {
 		cfg.Zone = time.UTC
 	}
-	err := errors.Join(checkBase(cfg.BaseURL), cfg.Auth.check())
+	err := errors.Join(rest.CheckBase(cfg.BaseURL, DefaultBase), cfg.Auth.check())
 	if cfg.PerSecond < 0 {
 		err = errors.Join(err, errors.New("the rate is negative"))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("closeio: %w", err)
 	}
-	c := &Client{cfg: cfg}
+	c := &Client{cfg: cfg, refresh: oauth.Rotation{Load: cfg.Auth.RefreshToken, Store: cfg.Auth.StoreRefreshToken}}
 	c.rest, err = rest.New(rest.Config{
 		Base: cfg.BaseURL, Transport: cfg.Transport, Token: c.token, Authorize: cfg.Auth.authorize,
 		Classify: classify, Learn: c.learn, Limits: limits(cfg.PerSecond),
@@ -90,23 +89,6 @@ func New(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("closeio: %w", err)
 	}
 	return c, nil
-}
-
-// checkBase refuses addresses that can never work or would show the key.
-func checkBase(base string) error {
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" {
-		return errors.New("base_url is no address of the form " + DefaultBase)
-	}
-	if u.Scheme != "https" && !loopback(u.Hostname()) {
-		return errors.New("base_url must start with https://")
-	}
-	return nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // Usage says what was called since the start. Close has no daily quota.

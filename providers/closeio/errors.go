@@ -2,7 +2,6 @@ package closeio
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -10,6 +9,7 @@ import (
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
+	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -73,7 +73,9 @@ func appendWords(words []string, raw json.RawMessage) []string {
 	return append(words, string(raw))
 }
 
-func (f fault) text() string { return rest.Short(f.Message, 200) }
+func (f fault) text() string { return shortWords(f.Message) }
+
+func shortWords(s string) string { return rest.Short(s, 200) }
 
 // callError returns what the failure of a call means.
 func callError(op string, v verb, resp *rest.Response) *providers.Error {
@@ -125,7 +127,7 @@ func hint(v verb, status int) string {
 
 // expired reports whether a search was refused for its cursor.
 func expired(err error) bool {
-	e := asError(err)
+	e := outcome.AsError(err)
 	if e == nil || e.Code != statusText(http.StatusBadRequest) {
 		return false
 	}
@@ -135,52 +137,8 @@ func expired(err error) bool {
 
 // refused reports whether a listing was refused for what it asked.
 func refused(err error) bool {
-	e := asError(err)
+	e := outcome.AsError(err)
 	return e != nil && e.Code == statusText(http.StatusBadRequest)
-}
-
-const hidden = "[value]"
-
-// withoutValues takes the values that were sent in p out of an error about it,
-// whatever the vendor quoted.
-func withoutValues(e *providers.Error, p *record.Patch) *providers.Error {
-	for _, f := range p.Fields {
-		if f.Type == record.Bool || f.Type == record.Reference {
-			continue
-		}
-		for _, v := range f.Value.Elems() {
-			e.Message = replaceFold(e.Message, v, hidden)
-		}
-	}
-	return e
-}
-
-// replaceFold replaces every occurrence of old whatever the case of ASCII
-// letters: the vendor rewrites values before it quotes them.
-func replaceFold(s, old, by string) string {
-	if len(old) < 3 {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		if i+len(old) <= len(s) && strings.EqualFold(s[i:i+len(old)], old) {
-			b.WriteString(by)
-			i += len(old)
-			continue
-		}
-		b.WriteByte(s[i])
-		i++
-	}
-	return b.String()
-}
-
-// asError returns the provider error in err, nil if there is none.
-func asError(err error) *providers.Error {
-	var e *providers.Error
-	if errors.As(err, &e) {
-		return e
-	}
-	return nil
 }
 
 func short(s string) string { return rest.Short(s, 80) }

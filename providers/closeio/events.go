@@ -108,7 +108,7 @@ func (c *Client) newLog(ctx context.Context, since record.Cursor) (*eventLog, er
 	if p.window {
 		return nil, providers.Errorf(providers.Broken, k.op, "the position is one of another object")
 	}
-	if since == "" && !c.clock.known() {
+	if _, known := c.clock.At(time.Now()); since == "" && !known {
 		if _, err := c.Identify(ctx); err != nil {
 			return nil, err
 		}
@@ -117,7 +117,7 @@ func (c *Client) newLog(ctx context.Context, since record.Cursor) (*eventLog, er
 	if err != nil {
 		return nil, err
 	}
-	now := c.clock.at(time.Now())
+	now := c.serverAt(time.Now())
 	l := &eventLog{
 		c: c, call: k, walk: newEventWalker(), me: me, safe: later(now.Add(-overlap), p.at),
 		from: later(p.at.Add(-overlap), now.Add(overlap-eventsKept)), window: eventWindow, given: map[eventState]struct{}{},

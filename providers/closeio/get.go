@@ -12,6 +12,7 @@ import (
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/jsonwalk"
+	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -90,7 +91,7 @@ func (g *getter) each(ctx context.Context, ids []string) error {
 	for _, id := range ids {
 		asked := time.Now()
 		resp, err := g.c.get(ctx, g.call, "/"+g.q.object+"/"+id+"/?_fields="+url.QueryEscape(g.q.wanted()))
-		switch e := asError(err); {
+		switch e := outcome.AsError(err); {
 		case err == nil:
 			// One record is read as a list of one, by the same code.
 			resp.Body = slices.Concat([]byte(`{"data":[`), resp.Body, []byte(`]}`))

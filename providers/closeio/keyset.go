@@ -88,7 +88,7 @@ func (w *keyset) fetch(ctx context.Context, s *sheet) error {
 		return err
 	}
 	if w.safe.IsZero() {
-		w.safe = w.c.clock.at(asked).Add(-overlap)
+		w.safe = w.c.serverAt(asked).Add(-overlap)
 	}
 	if err := s.read(w.call.op, resp, asked); err != nil {
 		return err

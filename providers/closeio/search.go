@@ -120,7 +120,7 @@ func (w *search) fetch(ctx context.Context, s *sheet) error {
 		}
 		w.walk.expired = 0
 		if w.safe.IsZero() {
-			w.safe = later(w.c.clock.at(asked).Add(-overlap), w.since.at)
+			w.safe = later(w.c.serverAt(asked).Add(-overlap), w.since.at)
 		}
 		return s.read(w.call.op, resp, asked)
 	}

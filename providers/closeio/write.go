@@ -10,6 +10,7 @@ import (
 	"crmsyncd/providers/internal/jsonwalk"
 	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
+	"crmsyncd/providers/internal/scrub"
 )
 
 // writesPerBatch is how many records one Update takes; each is a call of its own.
@@ -61,7 +62,7 @@ func (c *Client) Update(ctx context.Context, object string, patches []record.Pat
 			return results, nil
 		}
 		if res.Err != nil {
-			res.Err = outcome.About(refs(i), withoutValues(res.Err, &patches[i]))
+			res.Err = outcome.About(refs(i), scrub.Values(res.Err, &patches[i]))
 		}
 		results[i], answered = res, true
 	}
@@ -99,10 +100,10 @@ func (c *Client) updateOne(ctx context.Context, op, object string, schema *custo
 		Header: http.Header{"X-Tz-Offset": {"0"}},
 	})
 	if err != nil {
-		if e := asError(err); e.Kind != providers.Rejected && e.Kind != providers.Missing {
+		if e := outcome.AsError(err); e.Kind != providers.Rejected && e.Kind != providers.Missing {
 			return providers.Result{}, e
 		}
-		return providers.Result{Err: asError(err)}, nil
+		return providers.Result{Err: outcome.AsError(err)}, nil
 	}
 	defer resp.Release()
 	if !answersFor(resp.Body, p.ID) {
@@ -167,7 +168,7 @@ func customTarget(op, object string, schema *customSchema, f *record.FieldValue)
 	field, err := schema.find(op, object, strings.TrimPrefix(f.Name, customPrefix))
 	switch {
 	case err != nil:
-		return "", false, asError(err)
+		return "", false, outcome.AsError(err)
 	case field == nil:
 		e := providers.Errorf(providers.Broken, op, "the %s has no custom field of this name", object)
 		e.Fields, e.Hint = []string{f.Name}, "it was deleted or renamed in Close"

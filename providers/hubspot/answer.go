@@ -9,6 +9,7 @@ import (
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/jsonwalk"
+	"crmsyncd/providers/internal/outcome"
 )
 
 // The places of what is kept of one record's answer.
@@ -199,7 +200,7 @@ func (w *write) settle(ctx context.Context, idx, left []int, loose []fault) *pro
 	ask := question{object: w.object, typ: objectType(w.object), names: []string{idProperty}}
 	recs, _, err := w.c.readBatch(ctx, call{op: w.call.op, kind: kindGet}, ask, "", ids)
 	if err != nil {
-		return asError(err)
+		return outcome.AsError(err)
 	}
 	for _, i := range left {
 		there := slices.ContainsFunc(recs, func(r record.Record) bool { return r.ID == w.patches[i].ID })

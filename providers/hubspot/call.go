@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"crmsyncd/fieldmap/record"
@@ -92,7 +91,7 @@ func ofTheDay(f fault) bool { return f.Policy == "DAILY" }
 
 // learn takes the server's clock, its limits and its quota from an answer.
 func (c *Client) learn(resp *rest.Response) rest.Signal {
-	c.clock.learn(resp.Header.Get("Date"))
+	c.clock.Learn(resp.Header)
 	var s rest.Signal
 	if limit, ok := headerInt(resp.Header, "X-HubSpot-RateLimit-Max"); ok {
 		window, _ := headerInt(resp.Header, "X-HubSpot-RateLimit-Interval-Milliseconds")
@@ -133,36 +132,6 @@ func restFor(resp *rest.Response) time.Duration {
 func headerInt(h http.Header, name string) (int, bool) {
 	n, err := strconv.Atoi(h.Get(name))
 	return n, err == nil && n >= 0
-}
-
-// serverClock is the server's time, as its answers tell it. Between answers it
-// moves with the local monotonic clock, so a local clock that is wrong or set
-// does not move a cursor.
-type serverClock struct {
-	mu   sync.Mutex
-	told time.Time
-	when time.Time
-}
-
-func (s *serverClock) learn(date string) {
-	at, err := http.ParseTime(date)
-	if err != nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.told, s.when = at.UTC(), time.Now()
-}
-
-// now returns the server's time, never later than it is there, or the local one
-// before any answer told it.
-func (s *serverClock) now() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.told.IsZero() {
-		return time.Now().UTC().Truncate(time.Second)
-	}
-	return s.told.Add(time.Since(s.when)).Truncate(time.Second)
 }
 
 func ref(object, id string) record.Ref {

@@ -60,17 +60,16 @@ func (c *Client) newChanges(ctx context.Context, k call, ask question, since tim
 // serverNow returns the server's time, asking for it where no answer told it
 // yet.
 func (c *Client) serverNow(ctx context.Context, k call) (time.Time, error) {
-	c.clock.mu.Lock()
-	known := !c.clock.told.IsZero()
-	c.clock.mu.Unlock()
-	if !known {
-		resp, err := c.get(ctx, k, c.paths.account())
-		if err != nil {
-			return time.Time{}, err
-		}
-		resp.Release()
+	if at, known := c.clock.At(time.Now()); known {
+		return at, nil
 	}
-	return c.clock.now(), nil
+	resp, err := c.get(ctx, k, c.paths.account())
+	if err != nil {
+		return time.Time{}, err
+	}
+	resp.Release()
+	at, _ := c.clock.At(time.Now())
+	return at, nil
 }
 
 func (s *changes) body() ([]byte, error) {

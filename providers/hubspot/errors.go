@@ -1,13 +1,11 @@
 package hubspot
 
 import (
-	"errors"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
-	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/rest"
 )
@@ -139,50 +137,6 @@ func hint(f fault) string {
 		return "the user behind the app needs the permission to edit associations"
 	}
 	return ""
-}
-
-const hidden = "[value]"
-
-// withoutValues takes the values that were sent in p out of an error about it,
-// whatever the vendor quoted.
-func withoutValues(e *providers.Error, p record.Patch) *providers.Error {
-	for _, f := range p.Fields {
-		if f.Type == record.Bool || f.Type == record.Reference || len(f.Value.Text()) < 3 {
-			continue
-		}
-		for _, v := range f.Value.Elems() {
-			e.Message = replaceFold(e.Message, v, hidden)
-		}
-	}
-	return e
-}
-
-// replaceFold replaces every occurrence of old whatever the case of ASCII
-// letters: the vendor lowers e-mail addresses.
-func replaceFold(s, old, by string) string {
-	if len(old) < 3 {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		if i+len(old) <= len(s) && strings.EqualFold(s[i:i+len(old)], old) {
-			b.WriteString(by)
-			i += len(old)
-			continue
-		}
-		b.WriteByte(s[i])
-		i++
-	}
-	return b.String()
-}
-
-// asError returns the provider error in err, nil if there is none.
-func asError(err error) *providers.Error {
-	var e *providers.Error
-	if errors.As(err, &e) {
-		return e
-	}
-	return nil
 }
 
 func short(s string) string { return rest.Short(s, 80) }

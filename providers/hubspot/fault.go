@@ -6,10 +6,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"crmsyncd/providers/internal/rest"
+	"crmsyncd/providers/internal/scrub"
 )
 
 // fault is one error as it is understood.
@@ -218,23 +217,8 @@ func oneLine(msg string) string {
 	if len(msg) > 16*maxMessage {
 		msg = strings.ToValidUTF8(msg[:16*maxMessage], "")
 	}
-	msg = strings.Join(strings.Fields(strings.Map(printable, msg)), " ")
-	msg = quotedValues(msg)
-	if len(msg) <= maxMessage {
-		return msg
-	}
-	cut := maxMessage
-	for !utf8.RuneStart(msg[cut]) {
-		cut--
-	}
-	return msg[:cut] + "…"
-}
-
-func printable(r rune) rune {
-	if !unicode.IsPrint(r) {
-		return ' '
-	}
-	return r
+	msg = strings.Join(strings.Fields(scrub.Printable(msg)), " ")
+	return scrub.Cut(quotedValues(msg), maxMessage)
 }
 
 // quotedValues replaces the values that HubSpot repeats in its messages: what
@@ -243,18 +227,15 @@ func printable(r rune) rune {
 // the list of all that are allowed, which goes too.
 func quotedValues(msg string) string {
 	if head, _, ok := strings.Cut(msg, " was not one of the allowed options"); ok {
-		return hidden + msg[len(head):len(head)+len(" was not one of the allowed options")]
+		return scrub.Hidden + msg[len(head):len(head)+len(" was not one of the allowed options")]
 	}
 	msg = regexp.MustCompile(`"[^"]*"`).ReplaceAllStringFunc(msg, func(q string) string {
 		if name := strings.Trim(q, `"`); lowerName(name) {
 			return q
 		}
-		return hidden
+		return scrub.Hidden
 	})
-	if strings.Contains(msg, "@") {
-		msg = regexp.MustCompile(`[^\s:;,'"<>()\[\]]+@[^\s:;,'"<>()\[\]]+`).ReplaceAllString(msg, hidden)
-	}
-	return msg
+	return scrub.Mail(msg)
 }
 
 // lowerName reports whether s has the form of a property's name.

@@ -6,6 +6,7 @@ import (
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
+	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -143,7 +144,7 @@ func FuzzPages(f *testing.F) {
 
 func broken(t *testing.T, err error) {
 	t.Helper()
-	if err != nil && providers.KindOf(err) != providers.Broken && asError(err).Kind != providers.Denied && asError(err).Kind != providers.Transient {
+	if err != nil && providers.KindOf(err) != providers.Broken && outcome.AsError(err).Kind != providers.Denied && outcome.AsError(err).Kind != providers.Transient {
 		t.Errorf("kind %v: %v", providers.KindOf(err), err)
 	}
 }

@@ -5,13 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"sync/atomic"
 
 	"crmsyncd/providers"
+	"crmsyncd/providers/internal/oauth"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -53,8 +52,8 @@ type Client struct {
 	cfg     Config
 	rest    *rest.Client
 	paths   paths
-	clock   serverClock
-	refresh rotation
+	clock   rest.Clock
+	refresh oauth.Rotation
 	chosen  chooser
 	fast    atomic.Bool // the portal allows the higher rate
 }
@@ -65,7 +64,7 @@ func New(cfg Config) (*Client, error) {
 	setDefault(&cfg.BaseURL, DefaultBase)
 	setDefault(&cfg.APIVersion, DefaultVersion)
 	setDefault(&cfg.ReservePercent, 20)
-	err := errors.Join(checkVersion(cfg.APIVersion), checkBase(cfg.BaseURL), cfg.Auth.check())
+	err := errors.Join(checkVersion(cfg.APIVersion), rest.CheckBase(cfg.BaseURL, DefaultBase), cfg.Auth.check())
 	if cfg.ReservePercent > 99 {
 		err = errors.Join(err, errors.New("the reserve leaves nothing of the quota"))
 	}
@@ -80,7 +79,10 @@ func New(cfg Config) (*Client, error) {
 		slow = float64(cfg.PerTenSeconds) / 10
 		fast = slow
 	}
-	c := &Client{cfg: cfg, paths: paths(cfg.APIVersion)}
+	c := &Client{
+		cfg: cfg, paths: paths(cfg.APIVersion),
+		refresh: oauth.Rotation{Load: cfg.Auth.RefreshToken, Store: cfg.Auth.StoreRefreshToken},
+	}
 	c.rest, err = rest.New(rest.Config{
 		Base: cfg.BaseURL, Transport: cfg.Transport, Token: c.token, Classify: classify, Learn: c.learn,
 		Limits: map[string]rest.Limit{
@@ -101,23 +103,6 @@ func setDefault[T comparable](p *T, v T) {
 	if *p == zero {
 		*p = v
 	}
-}
-
-// checkBase refuses addresses that can never work or would show the token.
-func checkBase(base string) error {
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" {
-		return errors.New("base_url is no address of the form " + DefaultBase)
-	}
-	if u.Scheme != "https" && !loopback(u.Hostname()) {
-		return errors.New("base_url must start with https://")
-	}
-	return nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // Usage says what was called since the start, and what is left of the quota.

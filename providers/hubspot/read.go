@@ -132,7 +132,7 @@ func (c *Client) newListing(ctx context.Context, k call, ask question, from posi
 		return nil, err
 	}
 	if l.pos.at.IsZero() {
-		l.pos.at = c.clock.now()
+		l.pos.at, _ = c.clock.At(time.Now())
 	}
 	return l, nil
 }

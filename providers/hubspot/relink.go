@@ -7,6 +7,7 @@ import (
 
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/jsonwalk"
+	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -100,7 +101,7 @@ func (w *write) unlinked(ctx context.Context, a association, pairs []pair) ([]pa
 	}
 	all, err := w.c.readLinks(ctx, w.call, objectType(w.object), a.to, ids)
 	if err != nil {
-		return nil, asError(err)
+		return nil, outcome.AsError(err)
 	}
 	want := linkType{hubspotDefined, a.typeID}
 	open := pairs[:0:0]
@@ -130,7 +131,7 @@ func (w *write) sendLinks(ctx context.Context, name string, a association, pairs
 		defer resp.Release()
 		return w.noteLinks(ctx, name, a, pairs, resp.Body)
 	}
-	e := asError(err)
+	e := outcome.AsError(err)
 	switch {
 	case !ofRecord(e.Kind):
 		return e

@@ -9,6 +9,7 @@ import (
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
+	"crmsyncd/providers/internal/scrub"
 )
 
 // BatchSize is the most that one batch takes.
@@ -236,7 +237,7 @@ func (w *write) send(ctx context.Context, idx []int) *providers.Error {
 		defer resp.Release()
 		return w.note(ctx, idx, resp.Body)
 	}
-	e := asError(err)
+	e := outcome.AsError(err)
 	switch {
 	case e.Kind == providers.Unknown:
 		return w.lost(idx, e)
@@ -260,7 +261,7 @@ func (w *write) halves(ctx context.Context, idx []int) *providers.Error {
 
 // fail notes what is wrong with one record.
 func (w *write) fail(i int, e *providers.Error) {
-	w.results[i] = providers.Result{Err: withoutValues(w.about(i, e), w.patches[i])}
+	w.results[i] = providers.Result{Err: scrub.Values(w.about(i, e), &w.patches[i])}
 	if e.Kind == providers.Exists {
 		w.results[i].ID = holderOf(e.Message)
 	}

@@ -8,6 +8,7 @@ import (
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/jsonwalk"
+	"crmsyncd/providers/internal/scrub"
 )
 
 // The places of what is kept of one record's answer.
@@ -89,7 +90,7 @@ func (w *write) failed(i int, row [][]byte) *providers.Error {
 			worst = e
 		}
 	}
-	return withoutValues(worst, w.patches[i])
+	return scrub.Values(worst, &w.patches[i])
 }
 
 func recordFaults(row [][]byte) []fault {

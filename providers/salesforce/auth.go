@@ -5,17 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
 	"crmsyncd/providers"
-	"crmsyncd/providers/internal/outcome"
+	"crmsyncd/providers/internal/oauth"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -49,35 +47,28 @@ type Auth struct {
 func (a *Auth) check() error {
 	switch a.Method {
 	case ClientCredentials:
-		return need(a.Method, a.ClientID != "" && a.Secret != nil, "client_id and secret")
+		return oauth.Need(a.Method, a.ClientID != "" && a.Secret != nil, "client_id and secret")
 	case RefreshToken:
-		return need(a.Method, a.ClientID != "" && a.RefreshToken != nil && a.StoreRefreshToken != nil,
+		return oauth.Need(a.Method, a.ClientID != "" && a.RefreshToken != nil && a.StoreRefreshToken != nil,
 			"client_id, refresh_token and a place to keep a new one")
 	case JWT:
-		return need(a.Method, a.ClientID != "" && a.Username != "" && a.PrivateKey != nil,
+		return oauth.Need(a.Method, a.ClientID != "" && a.Username != "" && a.PrivateKey != nil,
 			"client_id, username and private_key")
 	case FixedToken:
-		return need(a.Method, a.Token != nil, "token")
+		return oauth.Need(a.Method, a.Token != nil, "token")
 	}
 	return fmt.Errorf("auth method %q is none of %s, %s, %s, %s",
 		a.Method, ClientCredentials, RefreshToken, JWT, FixedToken)
 }
 
-func need(method string, ok bool, what string) error {
-	if ok {
-		return nil
-	}
-	return fmt.Errorf("auth method %s needs %s", method, what)
-}
-
 // checkBase refuses addresses that can never work or would show the secret.
 func checkBase(cfg Config) error {
-	u, err := url.Parse(cfg.BaseURL)
-	if err != nil || u.Host == "" {
-		return errors.New("base_url is no address of the form https://acme.my.salesforce.com")
+	if err := rest.CheckBase(cfg.BaseURL, "https://acme.my.salesforce.com"); err != nil {
+		return err
 	}
-	if u.Scheme != "https" && !loopback(u.Hostname()) {
-		return errors.New("base_url must start with https://")
+	u, err := url.Parse(cfg.BaseURL)
+	if err != nil {
+		return errors.New("base_url is no address")
 	}
 	host := strings.ToLower(u.Hostname())
 	if shared := host == "login.salesforce.com" || host == "test.salesforce.com"; shared &&
@@ -85,11 +76,6 @@ func checkBase(cfg Config) error {
 		return errors.New("base_url must be the organization's My Domain: " + host + " refuses this auth method")
 	}
 	return nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // allowBase says whether a token may send us to u: from one of the vendor's
@@ -110,47 +96,28 @@ func vendorDomain(host string) string {
 	return ""
 }
 
-const opToken = "fetch an access token"
-
-// rotation holds the refresh token that took the place of the configured one,
-// until that has been stored.
-type rotation struct {
-	mu       sync.Mutex
-	unstored string
-}
-
 // token fetches an access token.
 func (c *Client) token(ctx context.Context) (rest.Token, error) {
 	a := &c.cfg.Auth
 	if a.Method == FixedToken {
 		t, err := a.Token()
 		if err != nil {
-			return rest.Token{}, denied(fmt.Errorf("load the token: %w", err))
+			return rest.Token{}, oauth.Denied(fmt.Errorf("load the token: %w", err))
 		}
 		return rest.Token{Value: t}, nil
 	}
 	form, err := c.form()
 	if err != nil {
-		return rest.Token{}, denied(err)
+		return rest.Token{}, oauth.Denied(err)
 	}
-	resp, err := c.rest.Do(ctx, rest.Request{
-		Kind: kindToken, Method: http.MethodPost, Path: "/services/oauth2/token", Body: []byte(form.Encode()),
-		Type: "application/x-www-form-urlencoded", Idempotent: true, NoAuth: true,
-	})
-	if err != nil {
-		return rest.Token{}, outcome.NoAnswer(ctx, opToken, err)
-	}
-	defer resp.Release()
-	if resp.Status != http.StatusOK {
-		return rest.Token{}, withoutSecrets(tokenError(resp), form)
-	}
-	return c.accept(resp.Body)
+	return oauth.Endpoint{
+		Kind: kindToken, Path: "/services/oauth2/token", Refused: tokenError, Shorten: oneLine,
+	}.Exchange(ctx, c.rest, form, c.accept)
 }
 
 // form returns what the token endpoint asks for.
 func (c *Client) form() (url.Values, error) {
 	a := &c.cfg.Auth
-	form := url.Values{"client_id": {a.ClientID}}
 	switch a.Method {
 	case JWT:
 		assertion, err := a.assertion(time.Now())
@@ -159,21 +126,9 @@ func (c *Client) form() (url.Values, error) {
 			"assertion":  {assertion},
 		}, err
 	case RefreshToken:
-		t, err := c.refreshToken()
-		if err != nil {
-			return nil, err
-		}
-		form.Set("refresh_token", t)
+		return c.refresh.Form(a.ClientID, a.Secret)
 	}
-	form.Set("grant_type", a.Method)
-	if a.Secret != nil {
-		secret, err := a.Secret()
-		if err != nil {
-			return nil, fmt.Errorf("load the client secret: %w", err)
-		}
-		form.Set("client_secret", secret)
-	}
-	return form, nil
+	return oauth.Form(a.Method, a.ClientID, a.Secret)
 }
 
 func (a *Auth) assertion(now time.Time) (string, error) {
@@ -201,21 +156,6 @@ func (a *Auth) assertion(now time.Time) (string, error) {
 	return signed, nil
 }
 
-// refreshToken returns the token to refresh with. One that could not be stored
-// is tried again first, for it is the only one alive.
-func (c *Client) refreshToken() (string, error) {
-	c.refresh.mu.Lock()
-	defer c.refresh.mu.Unlock()
-	if t := c.refresh.unstored; t != "" {
-		return t, nil
-	}
-	t, err := c.cfg.Auth.RefreshToken()
-	if err != nil {
-		return "", fmt.Errorf("load the refresh token: %w", err)
-	}
-	return t, nil
-}
-
 // accept reads the endpoint's answer and keeps a new refresh token before
 // anything else happens.
 func (c *Client) accept(body []byte) (rest.Token, error) {
@@ -224,51 +164,15 @@ func (c *Client) accept(body []byte) (rest.Token, error) {
 		InstanceURL  string `json:"instance_url"`
 		RefreshToken string `json:"refresh_token"`
 	}
-	if err := json.Unmarshal(body, &t); err != nil || t.AccessToken == "" || strings.ContainsFunc(t.AccessToken, notVisible) {
-		return rest.Token{}, providers.Errorf(providers.Broken, opToken, "the answer holds no token")
+	if err := json.Unmarshal(body, &t); err != nil || !oauth.Usable(t.AccessToken) {
+		return rest.Token{}, oauth.NoToken()
 	}
-	if err := c.keep(t.RefreshToken); err != nil {
-		return rest.Token{}, err
-	}
-	return rest.Token{Value: t.AccessToken, Base: strings.TrimRight(t.InstanceURL, "/")}, nil
-}
-
-func (c *Client) keep(renewed string) error {
-	if c.cfg.Auth.Method != RefreshToken {
-		return nil
-	}
-	c.refresh.mu.Lock()
-	defer c.refresh.mu.Unlock()
-	if renewed != "" {
-		c.refresh.unstored = renewed
-	}
-	if c.refresh.unstored == "" {
-		return nil
-	}
-	if err := c.cfg.Auth.StoreRefreshToken(c.refresh.unstored); err != nil {
-		e := providers.Errorf(providers.Denied, opToken, "store the new refresh token: %w", err)
-		e.Hint = "the old one is dead: make the place writable before the daemon stops"
-		return e
-	}
-	c.refresh.unstored = ""
-	return nil
-}
-
-// withoutSecrets takes out of an error what a server may have echoed.
-func withoutSecrets(e *providers.Error, form url.Values) *providers.Error {
-	for _, name := range []string{"client_secret", "refresh_token", "assertion"} {
-		if v := form.Get(name); v != "" {
-			e.Message, e.Code = strings.ReplaceAll(e.Message, v, hidden), strings.ReplaceAll(e.Code, v, hidden)
+	if c.cfg.Auth.Method == RefreshToken {
+		if err := c.refresh.Keep(t.RefreshToken); err != nil {
+			return rest.Token{}, err
 		}
 	}
-	e.Message, e.Code = oneLine(e.Message), oneLine(e.Code)
-	return e
-}
-
-func notVisible(r rune) bool { return r <= ' ' || r >= 0x7f }
-
-func denied(err error) *providers.Error {
-	return &providers.Error{Op: opToken, Kind: providers.Denied, Err: err}
+	return rest.Token{Value: t.AccessToken, Base: strings.TrimRight(t.InstanceURL, "/")}, nil
 }
 
 // tokenError says what a refusal means. Logins have a rate of their own.
@@ -277,7 +181,7 @@ func denied(err error) *providers.Error {
 // last checked 2026-11-22.
 func tokenError(resp *rest.Response) *providers.Error {
 	f := parseFault(resp)
-	e := &providers.Error{Op: opToken, Kind: providers.Denied, Code: f.Code, Message: f.Message}
+	e := &providers.Error{Op: oauth.Op, Kind: providers.Denied, Code: f.Code, Message: f.Message}
 	switch {
 	case f.Code == "":
 		e.Kind = statusKind(resp.Status)

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers/internal/outcome"
@@ -146,7 +144,7 @@ func parseFault(resp *rest.Response) fault {
 
 // learn takes the server's clock and its quota from an answer.
 func (c *Client) learn(resp *rest.Response) rest.Signal {
-	c.clock.learn(resp.Header.Get("Date"))
+	c.clock.Learn(resp.Header)
 	used, limit, ok := apiUsage(resp.Header.Get("Sforce-Limit-Info"))
 	if !ok {
 		return rest.Signal{}
@@ -173,36 +171,6 @@ func apiUsage(header string) (used, limit int, ok bool) {
 		limit, err2 := strconv.Atoi(l[:len(l)-len(strings.TrimLeft(l, "0123456789"))])
 		return used, limit, cut && err1 == nil && err2 == nil && used >= 0 && limit > 0
 	}
-}
-
-// serverClock is the server's time, as its answers tell it. Between answers it
-// moves with the local monotonic clock, so a local clock that is wrong or set
-// does not move a cursor.
-type serverClock struct {
-	mu   sync.Mutex
-	told time.Time
-	when time.Time
-}
-
-func (s *serverClock) learn(date string) {
-	at, err := http.ParseTime(date)
-	if err != nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.told, s.when = at.UTC(), time.Now()
-}
-
-// now returns the server's time, never later than it is there, and false
-// before any answer told it.
-func (s *serverClock) now() (time.Time, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.told.IsZero() {
-		return time.Time{}, false
-	}
-	return s.told.Add(time.Since(s.when)).Truncate(time.Second), true
 }
 
 func ref(object, id string) record.Ref {

@@ -5,11 +5,10 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
+	"crmsyncd/providers/internal/scrub"
 )
 
 // verb is what a call was about; the same code means different things to a
@@ -213,26 +212,9 @@ func namedFields(f fault) fault {
 // oneLine shortens the vendor's words to one printable line and takes out what
 // it quotes of the record: values are the customer's, errors are for logs.
 func oneLine(msg string) string {
-	msg = quotedValues(strings.Map(printable, msg))
-	msg = strings.Join(strings.Fields(msg), " ")
-	if len(msg) <= maxMessage {
-		return msg
-	}
-	cut := maxMessage
-	for !utf8.RuneStart(msg[cut]) {
-		cut--
-	}
-	return msg[:cut] + "…"
+	msg = quotedValues(scrub.Printable(msg))
+	return scrub.Cut(strings.Join(strings.Fields(msg), " "), maxMessage)
 }
-
-func printable(r rune) rune {
-	if !unicode.IsPrint(r) {
-		return ' '
-	}
-	return r
-}
-
-const hidden = "[value]"
 
 // quotedValues replaces the values that Salesforce repeats in its messages.
 func quotedValues(msg string) string {
@@ -253,22 +235,7 @@ func quotedValues(msg string) string {
 		if mark.to != "" {
 			tail = rest[strings.LastIndex(rest, mark.to):]
 		}
-		msg = msg[:len(msg)-len(rest)] + hidden + tail
+		msg = msg[:len(msg)-len(rest)] + scrub.Hidden + tail
 	}
-	if strings.Contains(msg, "@") {
-		msg = regexp.MustCompile(`[^\s:;,'"<>()\[\]]+@[^\s:;,'"<>()\[\]]+`).ReplaceAllString(msg, hidden)
-	}
-	return msg
-}
-
-// withoutValues takes the values that were sent in p out of an error about it,
-// whatever the vendor quoted.
-func withoutValues(e *providers.Error, p record.Patch) *providers.Error {
-	for _, f := range p.Fields {
-		if f.Type == record.Bool || f.Type == record.Reference || len(f.Value.Text()) < 3 {
-			continue
-		}
-		e.Message = strings.ReplaceAll(e.Message, f.Value.Text(), hidden)
-	}
-	return e
+	return scrub.Mail(msg)
 }

@@ -2,22 +2,12 @@ package salesforce
 
 import (
 	"encoding/json"
-	"errors"
 	"time"
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/jsonwalk"
 )
-
-// asError returns the provider error in err, nil if there is none.
-func asError(err error) *providers.Error {
-	var e *providers.Error
-	if errors.As(err, &e) {
-		return e
-	}
-	return nil
-}
 
 // The places of what every record is asked for, and of a query's head.
 const (

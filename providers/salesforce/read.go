@@ -9,6 +9,7 @@ import (
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/jsonwalk"
+	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -121,7 +122,7 @@ func (c *Client) newListing(ctx context.Context, q providers.Query) (*listing, e
 // serverNow returns the server's time, asking for it where no answer told it
 // yet.
 func (c *Client) serverNow(ctx context.Context) (time.Time, error) {
-	if at, ok := c.clock.now(); ok {
+	if at, ok := c.clock.At(time.Now()); ok {
 		return at, nil
 	}
 	resp, err := c.get(ctx, call{op: "ask for the time", kind: kindRead}, "/services/data")
@@ -129,10 +130,8 @@ func (c *Client) serverNow(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	resp.Release()
-	if at, ok := c.clock.now(); ok {
-		return at, nil
-	}
-	return time.Now().UTC().Truncate(time.Second), nil
+	at, _ := c.clock.At(time.Now())
+	return at, nil
 }
 
 func (l *listing) release() {
@@ -222,6 +221,6 @@ func (l *listing) cursor() record.Cursor {
 }
 
 func locatorLost(err error) bool {
-	e := asError(err)
+	e := outcome.AsError(err)
 	return e != nil && (e.Code == "INVALID_QUERY_LOCATOR" || e.Code == "INVALID_SESSION_ID")
 }

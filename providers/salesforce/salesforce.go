@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"crmsyncd/providers"
+	"crmsyncd/providers/internal/oauth"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -52,8 +53,8 @@ type Client struct {
 	cfg     Config
 	rest    *rest.Client
 	version string
-	clock   serverClock
-	refresh rotation
+	clock   rest.Clock
+	refresh oauth.Rotation
 }
 
 // New returns a client. It makes no call: Identify is what proves the address,
@@ -72,7 +73,10 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("salesforce: %w", err)
 	}
-	c := &Client{cfg: cfg, version: cfg.APIVersion}
+	c := &Client{
+		cfg: cfg, version: cfg.APIVersion,
+		refresh: oauth.Rotation{Load: cfg.Auth.RefreshToken, Store: cfg.Auth.StoreRefreshToken},
+	}
 	c.rest, err = rest.New(rest.Config{
 		Base: cfg.BaseURL, Transport: cfg.Transport, Token: c.token,
 		AllowBase: c.allowBase, Classify: classify, Learn: c.learn,

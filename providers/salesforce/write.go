@@ -10,6 +10,7 @@ import (
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
+	"crmsyncd/providers/internal/scrub"
 )
 
 // BatchSize is the most that one collections call takes.
@@ -159,14 +160,14 @@ func (w *write) send(ctx context.Context, idx []int) *providers.Error {
 		defer resp.Release()
 		return w.note(idx, resp.Body)
 	}
-	e := asError(err)
+	e := outcome.AsError(err)
 	switch {
 	case e.Kind == providers.Unknown:
 		return w.lost(idx, e)
 	case !divisible(e):
 		return e
 	case len(idx) == 1:
-		w.results[idx[0]].Err = withoutValues(w.about(idx[0], e), w.patches[idx[0]])
+		w.results[idx[0]].Err = scrub.Values(w.about(idx[0], e), &w.patches[idx[0]])
 		w.answered = true
 		return nil
 	}

@@ -302,3 +302,20 @@ func TestUpdateIsRepeatedAfterALostAnswer(t *testing.T) {
 		}
 	})
 }
+
+// TestErrorsShowNoValues: nothing that was sent reaches an error, in whatever
+// case the service keeps it, and no element of a set either.
+func TestErrorsShowNoValues(t *testing.T) {
+	p := record.Patch{Fields: []record.FieldValue{
+		text("Name", "Secret Larch"), field("Tags__c", record.MultiSet, record.Multi("secret-a", "secret-b")),
+	}}
+	for _, msg := range []string{
+		"SECRET LARCH is on a list", "the tags secret-b;secret-a do not go together", "a flow failed for secret larch",
+	} {
+		s := answers(reply{body: `[{"success":false,"errors":[{"statusCode":"FIELD_CUSTOM_VALIDATION_EXCEPTION","message":"` + msg + `"}]}]`})
+		got, err := client(t, s).Create(t.Context(), "Account", []record.Patch{p})
+		if err != nil || got[0].Err == nil || strings.Contains(strings.ToLower(got[0].Err.Error()), "secret") {
+			t.Errorf("%s: %v, %v", msg, got, err)
+		}
+	}
+}

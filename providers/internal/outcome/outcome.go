@@ -1,5 +1,5 @@
-// Package outcome judges, for providers that write, what became of a call: one
-// that brought no answer, and a batch that was cut off in the middle.
+// Package outcome judges what became of a call: one that brought no answer, one
+// that failed, and a batch of writes that was cut off in the middle.
 package outcome
 
 import (
@@ -57,4 +57,13 @@ func About(ref record.Ref, err *providers.Error) *providers.Error {
 	e := *err
 	e.Ref = ref
 	return &e
+}
+
+// AsError returns the provider error in err, nil if there is none.
+func AsError(err error) *providers.Error {
+	var e *providers.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
 }
