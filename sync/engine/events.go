@@ -35,7 +35,7 @@ func (r *run) events(ctx context.Context) error {
 		if err == nil {
 			continue
 		}
-		if reachesSystem(err) {
+		if reachesSystem(err) && providers.KindOf(err) != providers.Denied {
 			return fmt.Errorf("read the events of %s: %w", r.req.System, err)
 		}
 		r.obj.Status, r.obj.Note = StatusFailed, err.Error()
@@ -73,7 +73,7 @@ func (p *puller) event(tx *state.Tx, ev *providers.Event) error {
 	links := tx.Links(p.req.System, p.r.Object)
 	id, ok := links.ByRemote(ev.ID)
 	if !ok {
-		return nil
+		return p.neverIn(tx, ev)
 	}
 	var l state.Link
 	if found, err := links.Get(id, &l); err != nil || !found || l.State == state.LinkClosed {
@@ -82,7 +82,35 @@ func (p *puller) event(tx *state.Tx, ev *providers.Event) error {
 	if ev.Kind == providers.EventMerged && ev.Into != "" {
 		return p.merged(tx, l, ev.Into)
 	}
+	if err := p.endHolds(tx, l.Remote); err != nil {
+		return err
+	}
 	return p.leave(tx, &l)
+}
+
+// neverIn settles that a record is gone which was not linked: nothing waits for
+// it any more, and nothing keeps it out.
+func (p *puller) neverIn(tx *state.Tx, ev *providers.Event) error {
+	if err := p.endHolds(tx, ev.ID); err != nil {
+		return err
+	}
+	if err := tx.Include(p.req.System, p.r.Object, ev.ID); err != nil {
+		return err
+	}
+	if ev.Kind != providers.EventMerged || ev.Into == "" {
+		return nil
+	}
+	return p.wakeChildren(tx, ev.Into)
+}
+
+// endHolds ends what is held of a record of the system.
+func (p *puller) endHolds(tx *state.Tx, remote string) error {
+	for _, h := range tx.HoldsOf(p.req.System, p.r.Object, 0, remote) {
+		if err := tx.DeleteHold(h.Key()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // merged settles that a record was merged into another one. The link moves
@@ -131,6 +159,12 @@ func (p *puller) mergedAway(tx *state.Tx, l state.Link, winner state.HubID, into
 		return err
 	}
 	p.count("merged", 1)
+	if err := p.left(tx, l.Hub); err != nil {
+		return err
+	}
+	if err := p.endHolds(tx, l.Remote); err != nil {
+		return err
+	}
 	err := tx.PutHold(state.Hold{
 		System: p.req.System, Object: p.r.Object, Hub: l.Hub, Reason: HoldMerged,
 		Detail:     fmt.Sprintf("%s was merged into %s, which is %s/%s", l.Remote, into, p.r.Hub.Name, winner),

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/binary"
 	"errors"
+	"time"
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
@@ -79,6 +80,9 @@ func readObservation(remote, b []byte, o *observation) error {
 	return nil
 }
 
+// futureStamp is how far ahead of ours a system's clock may be.
+const futureStamp = 10 * time.Minute
+
 // observe turns a record into an observation. It copies everything, so that
 // the page may go.
 func (p *puller) observe(rec *record.Record, raw record.Digest) observation {
@@ -86,7 +90,8 @@ func (p *puller) observe(rec *record.Record, raw record.Digest) observation {
 		remote: rec.ID, fingerprint: p.r.Fingerprint, readAt: p.readAt.UnixMilli(), raw: raw,
 		values: make([]observed, len(p.fields)),
 	}
-	if !rec.Version.IsZero() {
+	// A stamp from the future is no version: all that comes would look older (F5).
+	if !rec.Version.IsZero() && !rec.Version.After(p.now().Add(futureStamp)) {
 		o.version = rec.Version.UnixMilli()
 	}
 	for i, f := range p.fields {

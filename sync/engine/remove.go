@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"slices"
 
 	"crmsyncd/fieldmap"
+	"crmsyncd/providers"
 	"crmsyncd/state"
 )
 
@@ -29,6 +31,9 @@ const removeBatch = 200
 // each absent record is read by id first, and a guard limits how many go.
 // Nothing is deleted in any system: the hub record merely leaves scope.
 func (p *puller) remove(ctx context.Context) error {
+	if err := p.askForHeld(ctx); err != nil {
+		return err
+	}
 	gone, err := p.absent(ctx)
 	if err != nil {
 		return err
@@ -60,6 +65,33 @@ func (p *puller) remove(ctx context.Context) error {
 	})
 }
 
+// askForHeld reads by id what is held without a link and was not in the listing:
+// a hold ends with its record.
+func (p *puller) askForHeld(ctx context.Context) error {
+	if p.sys.Getter == nil {
+		return nil
+	}
+	var ids []string
+	err := p.opt.Store.View(func(tx *state.Tx) error {
+		links := tx.Links(p.req.System, p.r.Object)
+		return tx.EachHold(p.req.System, func(h state.Hold) error {
+			if h.Object != p.r.Object || h.Remote == "" || !h.Last.Before(p.began) {
+				return nil
+			}
+			if _, linked := links.ByRemote(h.Remote); !linked {
+				ids = append(ids, h.Remote)
+			}
+			return nil
+		})
+	})
+	for batch := range slices.Chunk(slices.Compact(ids), removeBatch) {
+		if err == nil {
+			err = p.readByID(ctx, batch, nil)
+		}
+	}
+	return err
+}
+
 // filterChanged reports whether the filter is not the one that the last
 // complete listing ran under: then every removal waits for a plan that a
 // person has seen (F7).
@@ -81,6 +113,8 @@ func (p *puller) absent(ctx context.Context) ([]state.PlanRow, error) {
 				// It goes with its parent, once that is closed.
 			case left == state.LinkClosed && l.State == state.LinkOpen:
 				gone = append(gone, state.PlanRow{Hub: l.Hub, Fields: []string{"its account left the hub"}})
+			case l.State == state.LinkLeaving && len(tx.HoldsOf(p.req.System, p.r.Object, 0, l.Remote)) > 0:
+				// It is back in the scope, and held.
 			case l.State == state.LinkLeaving:
 				gone = append(gone, state.PlanRow{Hub: l.Hub, Fields: []string{"no longer meets the filter"}})
 			case l.State == state.LinkOpen && !p.seen.has(uint64(l.Hub)):
@@ -153,14 +187,26 @@ func (p *puller) stillThere(ctx context.Context, links []state.Link) (map[string
 	for i, l := range links {
 		ids[i] = l.Remote
 	}
-	recs, _, err := p.sys.Getter.Get(ctx, p.r.Object, p.fields, ids)
+	p.readAt = p.now()
+	recs, errs, err := p.sys.Getter.Get(ctx, p.r.Object, p.fields, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read absent %s by id: %w", p.r.Object, err)
 	}
 	for i := range recs {
 		there[recs[i].ID] = true
 	}
-	return there, nil
+	var merged []string
+	for _, e := range errs {
+		// What it refuses to show is not proven to be gone, and a merge is no removal.
+		there[e.Ref.ID] = e.Kind != providers.Missing || e.Successor != ""
+		if e.Successor != "" {
+			merged = append(merged, e.Ref.ID)
+		}
+	}
+	if len(p.costly) > 0 {
+		recs = nil // they are not whole
+	}
+	return there, p.settleByID(recs, func(tx *state.Tx) error { return p.notFound(tx, merged, nil, errs) })
 }
 
 // closeLink closes one link. The hub record leaves scope with its last pulling
@@ -179,6 +225,9 @@ func (p *puller) closeLink(tx *state.Tx, hub state.HubID, why state.CloseReason)
 		return err
 	}
 	if err := p.left(tx, hub); err != nil {
+		return err
+	}
+	if err := p.endHolds(tx, l.Remote); err != nil {
 		return err
 	}
 	if err := p.tell(tx, freeEvent(p.r, hub)); err != nil {
