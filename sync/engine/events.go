@@ -103,6 +103,20 @@ func (p *puller) neverIn(tx *state.Tx, ev *providers.Event) error {
 	return p.wakeChildren(tx, ev.Into)
 }
 
+// endMerged ends what a person was asked of a hub record whose record was merged
+// away: it has another one now.
+func (p *puller) endMerged(tx *state.Tx, hub state.HubID) error {
+	for _, h := range tx.HoldsOf(p.req.System, p.r.Object, hub, "") {
+		if h.Reason != HoldMerged {
+			continue
+		}
+		if err := tx.DeleteHold(h.Key()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // endHolds ends what is held of a record of the system.
 func (p *puller) endHolds(tx *state.Tx, remote string) error {
 	for _, h := range tx.HoldsOf(p.req.System, p.r.Object, 0, remote) {

@@ -20,7 +20,7 @@ func (s *settling) match() (bool, error) {
 		}
 		switch {
 		case len(hits) > 1:
-			s.hold("", HoldAmbiguous, "several hub records have this "+key.Hub.Name, hubNames(s.p.r.Hub.Name, hits)...)
+			s.ambiguous(key, hits)
 			return false, nil
 		case len(hits) == 1:
 			return s.claim(hits[0])
@@ -30,6 +30,43 @@ func (s *settling) match() (bool, error) {
 	s.rec = state.HubRecord{State: state.HubActive}
 	s.link = state.Link{Remote: s.o.remote, Origin: state.OriginFound}
 	return true, nil
+}
+
+// ambiguous holds a record that several hub records match until one of them has
+// another key.
+func (s *settling) ambiguous(key fieldmap.MatchKey, hits []state.HubID) {
+	s.hold("", HoldAmbiguous, "several hub records have this "+key.Hub.Name, hubNames(s.p.r.Hub.Name, hits)...)
+	if ik, ok := s.p.indexKey(indexName{key.Hub, key.Compare}, s.keyValue(key)); ok {
+		s.holds[len(s.holds)-1].Event = lessEvent(s.p.r.Hub, ik)
+	}
+}
+
+// lessEvent is what a record waits for that several hub records match by a key:
+// that one of them has it no longer.
+func lessEvent(hub *fieldmap.HubObject, k state.IndexKey) string {
+	return fmt.Sprintf("less %s/%d/%x", hub.Name, k.Field, uint64(k.Digest))
+}
+
+// circle reports whether the record that holds the hub record waits for another
+// one, that for a third, and so on to this one: their keys were exchanged.
+func (s *settling) circle(hub state.HubID) bool {
+	var l state.Link
+	if ok, err := s.links.Get(hub, &l); !ok || err != nil || l.State == state.LinkClosed {
+		return false
+	}
+	for range longestChain {
+		next := ""
+		for _, h := range s.tx.HoldsOf(s.p.req.System, s.p.r.Object, 0, l.Remote) {
+			if h.Reason == HoldDuplicate && h.Field == "" && len(h.Candidates) == 2 {
+				next = h.Candidates[0]
+			}
+		}
+		if next == "" || next == s.o.remote {
+			return next != ""
+		}
+		l.Remote = next
+	}
+	return false
 }
 
 // claim links the record to a hub record, unless another record of this object
@@ -47,7 +84,8 @@ func (s *settling) claim(id state.HubID) (bool, error) {
 	}
 	s.met = true
 	s.link = state.Link{Hub: id, Remote: s.o.remote, Origin: state.OriginFound}
-	return true, nil
+	s.parents = append(s.parents, s.p.parentsOf(&s.rec)...)
+	return true, s.p.endMerged(s.tx, id)
 }
 
 // keyValue is the observed value of a match key, in the hub's form.
@@ -177,7 +215,8 @@ func (s *settling) field(i int, rule *fieldmap.Rule, lf state.LinkField, hub rec
 	ours := s.rec.Get(n)
 	// The record that a reference names may be another one in the hub since, and
 	// nothing of theirs changed: then the new meaning is the rule's.
-	changed := p.changed[i] || rule.Hub.Type == record.Reference && lf.Told == p.key.Value(rule.Hub.Type, ours)
+	// So is every rule for a record that was away, for it may have changed meanwhile.
+	changed := p.changed[i] || s.link.State != state.LinkOpen || rule.Hub.Type == record.Reference && lf.Told == p.key.Value(rule.Hub.Type, ours)
 	return plan.Field{
 		Rule: rule, Direction: fieldmap.Pull, OnLink: p.r.OnLink,
 		Theirs: s.o.values[i].value, TheirsHub: hub, Ours: ours, OursRemote: ours,
@@ -257,11 +296,13 @@ func (s *settling) identity(verdicts []plan.Verdict) (moved, ok bool, err error)
 			return false, false, err
 		}
 		switch hits = withoutID(hits, s.rec.ID); {
+		case len(hits) == 1 && s.circle(hits[0]):
+			// It takes the key where it is, and so do the others, one after the other.
 		case len(hits) == 1:
 			return s.move(hits[0])
 		case len(hits) > 1:
 			s.holds = nil
-			s.hold("", HoldAmbiguous, "several hub records have this "+key.Hub.Name, hubNames(s.p.r.Hub.Name, hits)...)
+			s.ambiguous(key, hits)
 			return false, false, nil
 		}
 	}
@@ -324,6 +365,11 @@ func (s *settling) move(to state.HubID) (moved, ok bool, err error) {
 	}
 	if err := s.links.Delete(from.ID); err != nil {
 		return false, false, err
+	}
+	for _, ik := range s.p.indexKeys(s.p.r.Hub, &from) {
+		if err := s.p.tell(s.tx, lessEvent(s.p.r.Hub, ik)); err != nil {
+			return false, false, err
+		}
 	}
 	from.State, from.AliasOf, from.Values = state.HubAlias, to, nil
 	s.lost = false

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
-	"slices"
 	"time"
 
 	"crmsyncd/fieldmap"
@@ -202,8 +200,7 @@ type freshRecord struct {
 
 // unsettled returns the records whose raw digest is not the settled one.
 func (p *puller) unsettled(recs []record.Record) ([]freshRecord, error) {
-	// A verdict that hangs on more than the record is asked for again.
-	relook := p.relook || p.everything() && (p.r.Filter.UsesToday() || len(p.r.Filter.Systems()) > 0)
+	relook := p.relook || p.everything() && asksMore(p.r.Filter)
 	askAll := relook || p.req.Full && len(p.costly) > 0
 	var fresh []freshRecord
 	err := p.opt.Store.View(func(tx *state.Tx) error {
@@ -228,6 +225,10 @@ func (p *puller) unsettled(recs []record.Record) ([]freshRecord, error) {
 	})
 	return fresh, err
 }
+
+// asksMore reports whether a filter asks for more than the record, so that its
+// verdict may change though the record does not.
+func asksMore(f *fieldmap.Filter) bool { return f.UsesToday() || len(f.Systems()) > 0 }
 
 // completeRecords asks for the fields that need a call per record: of new and
 // changed records only, and of all in a full run.
@@ -321,7 +322,12 @@ func (p *puller) mergeSpool(ctx context.Context) error {
 		if err := p.spool.Drop(tx); err != nil {
 			return err
 		}
-		return tx.SetPosition(p.req.System, p.r.Object, state.Position{})
+		pos, _, _ := tx.Position(p.req.System, p.r.Object) // damaged: nothing is known
+		var back state.Position
+		if fp, known := pos.Fields[filterName]; known {
+			back.Fields = map[string]uint64{filterName: fp}
+		}
+		return tx.SetPosition(p.req.System, p.r.Object, back)
 	})
 }
 
@@ -330,84 +336,6 @@ func (p *puller) mergeSpool(ctx context.Context) error {
 func lostEntries(err error) bool {
 	var lost *state.SpoolError
 	return errors.As(err, &lost)
-}
-
-// readAgain reads by id what was read too early to be believed (F4).
-func (p *puller) readAgain(ctx context.Context) error {
-	ids := p.again
-	p.again = nil
-	if len(ids) == 0 || p.sys.Getter == nil {
-		return nil
-	}
-	return p.readByID(ctx, ids, nil)
-}
-
-// readByID reads records by id and settles them; done runs before, in the same
-// transaction.
-func (p *puller) readByID(ctx context.Context, ids []string, done func(*state.Tx) error) error {
-	p.readAt = p.now()
-	recs, errs, err := p.sys.Getter.Get(ctx, p.r.Object, p.fields, ids)
-	if err != nil {
-		return fmt.Errorf("read %s by id: %w", p.r.Object, err)
-	}
-	return p.settleByID(recs, func(tx *state.Tx) error {
-		if done != nil {
-			if err := done(tx); err != nil {
-				return err
-			}
-		}
-		return p.notFound(tx, ids, recs, errs)
-	})
-}
-
-// settleByID settles what was read by id; before runs first, in the same
-// transaction, so that a note that is made meanwhile stays.
-func (p *puller) settleByID(recs []record.Record, before func(*state.Tx) error) error {
-	p.byID = true
-	defer func() { p.byID = false }()
-	return p.opt.Store.Update(func(tx *state.Tx) error {
-		if err := before(tx); err != nil {
-			return err
-		}
-		for i := range recs {
-			var raw record.Digest
-			raw, p.rawBuf = p.key.Raw(p.r.Fingerprint, &recs[i], p.rawBuf)
-			o := p.observe(&recs[i], raw)
-			if err := p.settle(tx, &o); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// notFound settles that the system does not have records that it was asked for
-// by id. One that it refuses to show may be there.
-func (p *puller) notFound(tx *state.Tx, ids []string, found []record.Record, errs []*providers.Error) error {
-	rest := map[string]*providers.Error{}
-	for _, id := range ids {
-		rest[id] = nil
-	}
-	for i := range found {
-		delete(rest, found[i].ID)
-	}
-	for _, e := range errs {
-		if e.Kind != providers.Missing {
-			delete(rest, e.Ref.ID)
-		} else if _, asked := rest[e.Ref.ID]; asked {
-			rest[e.Ref.ID] = e
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(rest)) {
-		ev := providers.Event{Object: p.r.Object, ID: id, Kind: providers.EventDeleted}
-		if e := rest[id]; e != nil && e.Successor != "" {
-			ev.Kind, ev.Into = providers.EventMerged, e.Successor
-		}
-		if err := p.event(tx, &ev); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // faultOf is the reason of a conversion error, without any value.

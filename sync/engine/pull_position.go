@@ -90,8 +90,11 @@ func (p *puller) loadStanding() error {
 		return err
 	}
 	now := p.ruleFingerprints()
-	if p.pos.Fields == nil { // the first load: it is for all rules
+	if was, known := p.pos.Fields[filterName]; neverRead(&p.pos) { // the first load: it is for all rules
 		p.pos.Fields = now
+		if known {
+			p.pos.Fields[filterName] = was // nothing was removed under another (F7)
+		}
 	}
 	p.changed, p.behind = map[int]bool{}, map[string]uint64{}
 	for name, fp := range now {
@@ -106,6 +109,13 @@ func (p *puller) loadStanding() error {
 	p.startedAt, p.dropped = p.pos.Cursor, false
 	p.cursor = p.begin()
 	return nil
+}
+
+// neverRead reports whether a position is that of a first load. The filter of the
+// last run that could remove outlives a position that is put back.
+func neverRead(pos *state.Position) bool {
+	_, filter := pos.Fields[filterName]
+	return len(pos.Fields) == 0 || filter && len(pos.Fields) == 1
 }
 
 // begin returns where the listing goes on, and notes a back-fill pass that
@@ -160,7 +170,7 @@ func (p *puller) moveTo(tx *state.Tx, next record.Cursor, total int) error {
 // may have moved it since this run began.
 func (p *puller) reposition(tx *state.Tx, change func(*state.Position)) error {
 	pos, ok, err := tx.Position(p.req.System, p.r.Object)
-	if err != nil || !ok || pos.Fields == nil {
+	if err != nil || !ok || neverRead(&pos) {
 		pos = p.pos
 	}
 	change(&pos)

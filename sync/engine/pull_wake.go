@@ -218,18 +218,34 @@ func (p *puller) settleLate(ctx context.Context) error {
 			return err
 		}
 		if o.fingerprint != p.r.Fingerprint {
-			return nil // it waits for its parent's event, or for the pass of the changed rule
+			return tx.Wake(p.req.System, p.r.Object, state.WakeRecord, o.remote)
 		}
 		return p.settle(tx, &o)
 	})
 	if lostEntries(err) {
-		p.log.Error("records that wait for their parent are damaged in the state; they are read again when it comes", "system", p.req.System, "object", p.r.Object, "err", err)
-		return p.opt.Store.Update(p.late.Drop)
+		p.log.Error("records that wait for their parent are damaged in the state; they are read again", "system", p.req.System, "object", p.r.Object, "err", err)
+		return p.opt.Store.Update(func(tx *state.Tx) error {
+			if err := p.wakeUnasked(tx); err != nil {
+				return err
+			}
+			return p.late.Drop(tx)
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("settle what came before its parent of %s: %w", p.r.Object, err)
 	}
 	return nil
+}
+
+// wakeUnasked has the records read again that wait for a parent and for no
+// event yet, for settleLate was to look for it.
+func (p *puller) wakeUnasked(tx *state.Tx) error {
+	return tx.EachHold(p.req.System, func(h state.Hold) error {
+		if h.Object != p.r.Object || h.Reason != HoldParentUnknown || h.Event != "" || h.Remote == "" {
+			return nil
+		}
+		return tx.Wake(h.System, h.Object, state.WakeRecord, h.Remote)
+	})
 }
 
 // postpone keeps a record for settleLate.

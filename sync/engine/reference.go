@@ -91,7 +91,7 @@ func (s *settling) referenceByKey(rule *fieldmap.Rule, v record.Value) (record.V
 	case len(hits) > 1:
 		return v, &fault{
 			reason: HoldAmbiguous, detail: "several hub records have the " + rule.RefKey.Name + " that " + rule.Remote.Name + " names",
-			candidates: hubNames(rule.Hub.RefTo, hits), event: s.p.keyEvent(rule.RefKey, v),
+			candidates: hubNames(rule.Hub.RefTo, hits), event: s.lessOf(rule, v),
 		}
 	case len(hits) == 0:
 		f := &fault{reason: HoldParentUnknown, detail: rule.Remote.Name + " holds the " + rule.RefKey.Name + " of no record in the hub"}
@@ -104,10 +104,21 @@ func (s *settling) referenceByKey(rule *fieldmap.Rule, v record.Value) (record.V
 		return v, &fault{
 			reason: HoldBadValue, candidates: hubNames(rule.Hub.RefTo, chain),
 			detail: fmt.Sprintf("%s would make the record its own ancestor: %s", rule.Remote.Name, strings.Join(hubNames(rule.Hub.RefTo, chain), " → ")),
+			event:  turnEvent(s.p.r.Hub),
 		}
 	}
 	return record.Of(hits[0].String()), nil
 }
+
+// lessOf is lessEvent for the key by which a field names its record.
+func (s *settling) lessOf(rule *fieldmap.Rule, v record.Value) string {
+	ik, _ := s.p.indexKey(indexName{rule.RefKey, fieldmap.Exact}, v)
+	return lessEvent(s.p.opt.Mapping.Object(rule.Hub.RefTo), ik)
+}
+
+// turnEvent is what a record waits for whose parent would make it its own
+// ancestor: that any record has another parent.
+func turnEvent(hub *fieldmap.HubObject) string { return "turn " + hub.Name }
 
 // cycle returns the chain from the record over its new parent back to itself,
 // nil where there is none. A chain too long to follow counts as one.

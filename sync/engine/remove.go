@@ -117,6 +117,8 @@ func (p *puller) absent(ctx context.Context) ([]state.PlanRow, error) {
 				// It is back in the scope, and held.
 			case l.State == state.LinkLeaving:
 				gone = append(gone, state.PlanRow{Hub: l.Hub, Fields: []string{"no longer meets the filter"}})
+			case p.standsIn(l):
+				// Nobody ever read the user: it is only named (R113).
 			case l.State == state.LinkOpen && !p.seen.has(uint64(l.Hub)):
 				unseen = append(unseen, state.Link{Hub: l.Hub, Remote: l.Remote})
 			}
@@ -140,6 +142,12 @@ func (p *puller) absent(ctx context.Context) ([]state.PlanRow, error) {
 		unseen = unseen[n:]
 	}
 	return gone, nil
+}
+
+// standsIn reports whether a link is of a user whom records name and nobody
+// read.
+func (p *puller) standsIn(l *state.Link) bool {
+	return p.r.Hub.Name == fieldmap.User && len(l.Fields) == 0
 }
 
 // parentLeft tells how far the account of a linked record has left: children

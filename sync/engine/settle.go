@@ -44,11 +44,13 @@ type settling struct {
 	isNew    bool // the hub record is about to be made
 	met      bool // the link is about to be made
 	lost     bool
-	relinked bool          // it was linked with another hub record before
-	rekeyed  bool          // a key of the hub record has another value now
-	owned    bool          // the owner of a field said the same as another system before it
-	late     bool          // it names a parent by a key that may come later in this run
-	parents  []state.HubID // whose computed fields looked at the record before
+	relinked bool             // it was linked with another hub record before
+	rekeyed  bool             // a key of the hub record has another value now
+	freed    []state.IndexKey // those that it had
+	turned   bool             // it has another parent of its own kind now
+	owned    bool             // the owner of a field said the same as another system before it
+	late     bool             // it names a parent by a key that may come later in this run
+	parents  []state.HubID    // whose computed fields looked at the record before
 	holds    []state.Hold
 	entries  []state.JournalEntry
 }
@@ -72,7 +74,7 @@ func (p *puller) settle(tx *state.Tx, o *observation) error {
 		return err
 	}
 	switch {
-	case !in && linked:
+	case !in && linked && !p.standsIn(&s.link):
 		return s.close(s.leave())
 	case !in:
 		return s.close(s.exclude())
@@ -326,6 +328,12 @@ func (s *settling) takeValue(rule *fieldmap.Rule, v plan.Verdict, source state.N
 		return false
 	}
 	s.rekeyed = s.rekeyed || old.IsSet() && (rule.Hub.Key || rule.Hub.Identity)
+	s.turned = s.turned || rule.Hub.RefTo == p.r.Hub.Name
+	for _, ix := range p.names.forms[p.r.Hub] {
+		if ik, ok := p.indexKey(ix, old); ok && ix.field == rule.Hub {
+			s.freed = append(s.freed, ik)
+		}
+	}
 	s.entries = append(s.entries, state.JournalEntry{
 		Run: p.rec.ID, At: p.now().Unix(), Object: p.r.Hub.Name, Hub: s.rec.ID, System: source,
 		Remote: s.o.remote, Field: field, Old: old, New: v.Value,
