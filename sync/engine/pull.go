@@ -23,6 +23,7 @@ type puller struct {
 	readAt    time.Time // when the page under way was asked for
 	began     time.Time // when the pass began
 	seen      bitset    // hub ids whose record the listing brought
+	goes      bitset    // those of records that are out of scope, whatever becomes of their parent
 	straight  int       // observations settled without the spool so far
 	spool     *state.Spool
 	late      *state.Spool // records that name a parent that is not there yet
@@ -200,7 +201,7 @@ type freshRecord struct {
 
 // unsettled returns the records whose raw digest is not the settled one.
 func (p *puller) unsettled(recs []record.Record) ([]freshRecord, error) {
-	relook := p.relook || p.everything() && asksMore(p.r.Filter)
+	relook := p.relooks()
 	askAll := relook || p.req.Full && len(p.costly) > 0
 	var fresh []freshRecord
 	err := p.opt.Store.View(func(tx *state.Tx) error {
@@ -212,7 +213,8 @@ func (p *puller) unsettled(recs []record.Record) ([]freshRecord, error) {
 			if ok {
 				p.seen.set(uint64(hub))
 			}
-			if ok && settled == raw && st == state.LinkOpen && !askAll && (!p.req.Full || links.Sound(hub)) {
+			same := settled == raw && st == state.LinkOpen && !askAll
+			if ok && same && (!p.req.Full || links.Sound(hub)) {
 				continue
 			}
 			if !ok && !relook && p.stillExcluded(tx, recs[i].ID, raw) {
@@ -226,9 +228,11 @@ func (p *puller) unsettled(recs []record.Record) ([]freshRecord, error) {
 	return fresh, err
 }
 
-// asksMore reports whether a filter asks for more than the record, so that its
-// verdict may change though the record does not.
-func asksMore(f *fieldmap.Filter) bool { return f.UsesToday() || len(f.Systems()) > 0 }
+// relooks reports whether what did not change is looked at again: a filter that
+// asks for more than the record may give another verdict.
+func (p *puller) relooks() bool {
+	return p.relook || p.everything() && (p.r.Filter.UsesToday() || len(p.r.Filter.Systems()) > 0)
+}
 
 // completeRecords asks for the fields that need a call per record: of new and
 // changed records only, and of all in a full run.

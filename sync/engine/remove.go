@@ -109,7 +109,7 @@ func (p *puller) absent(ctx context.Context) ([]state.PlanRow, error) {
 	err := p.opt.Store.View(func(tx *state.Tx) error {
 		return tx.Links(p.req.System, p.r.Object).Each(0, func(l *state.Link) error {
 			switch left := p.parentLeft(tx, l); {
-			case left == state.LinkLeaving:
+			case left == state.LinkLeaving && !p.goes.has(uint64(l.Hub)):
 				// It goes with its parent, once that is closed.
 			case left == state.LinkClosed && l.State == state.LinkOpen:
 				gone = append(gone, state.PlanRow{Hub: l.Hub, Fields: []string{"its account left the hub"}})

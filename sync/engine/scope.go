@@ -37,7 +37,7 @@ func (s *settling) parentOut() bool {
 	}
 	if _, _, st, ok := s.tx.Links(route.System, route.Object).Peek(elems[0]); ok && st == state.LinkOpen {
 		return false
-	} else if ok && s.p.incremental() {
+	} else if s.with = st == state.LinkLeaving; ok && s.p.incremental() {
 		return true
 	}
 	_, out := s.tx.ExcludedRow(route.System, route.Object, elems[0])
@@ -130,6 +130,9 @@ func (p *puller) left(tx *state.Tx, hub state.HubID) error {
 // leave leaves a small row as well, so that a question about the record can be
 // answered; it speaks for its children.
 func (s *settling) leave() error {
+	if !s.with {
+		s.p.goes.set(uint64(s.link.Hub))
+	}
 	changed := s.noteHolders()
 	if err := s.p.leave(s.tx, &s.link); err != nil {
 		return err

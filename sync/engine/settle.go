@@ -44,6 +44,7 @@ type settling struct {
 	isNew    bool // the hub record is about to be made
 	met      bool // the link is about to be made
 	lost     bool
+	with     bool             // its parent is leaving, and it shares that
 	relinked bool             // it was linked with another hub record before
 	rekeyed  bool             // a key of the hub record has another value now
 	freed    []state.IndexKey // those that it had
