@@ -56,3 +56,57 @@ func (g refusing) Get(ctx context.Context, object string, fields []record.Field,
 	}
 	return found, errs, err
 }
+
+// R107, R127: an account whose lead was removed gets another lead before what
+// belonged to the first was removed: that does not stay with the account.
+func TestR107_AnotherLeadTakesTheAccount(t *testing.T) {
+	w := newCloseWorld(t)
+	lead, contact, deal, _ := w.family("Acme", "8")
+	w.pullClose()
+	w.custom(lead, "AccountExternalID", nil)
+	w.pullClose()
+	w.tick()
+	w.mustPull(engine.Request{System: "close", Full: true, Objects: []string{"lead"}})
+	w.lead("Acme again", "8")
+	w.pullClose()
+	w.pullClose()
+	for object, key := range map[string]string{"contact": contact, "opportunity": deal} {
+		if got := w.linkState(object, key); got != "leaving" {
+			t.Errorf("the %s of the first lead is %q", object, got)
+		}
+	}
+	w.fullClose()
+	for object, key := range map[string]string{"contact": contact, "opportunity": deal} {
+		if got := w.linkState(object, key); got != "closed" {
+			t.Errorf("the %s of the first lead is %q after a full run", object, got)
+		}
+	}
+}
+
+// A lead that was removed, came back with another's id, and is deleted then is
+// held no longer.
+func TestHoldOfARemovedLeadEnds(t *testing.T) {
+	for _, told := range []bool{true, false} {
+		w := newCloseWorld(t)
+		lead, _ := w.lead("Acme", "8"), w.lead("Other", "9")
+		w.pullClose()
+		w.custom(lead, "AccountExternalID", nil)
+		w.pullClose()
+		w.fullClose()
+		w.custom(lead, "AccountExternalID", "9")
+		w.pullClose()
+		w.wantHeld("close", "lead "+engine.HoldDuplicate)
+		w.tick()
+		w.pullClose()
+		if !told {
+			defer w.cl.Forbid("/event/")()
+		}
+		w.cl.DeleteLead(lead)
+		w.tick()
+		w.pullClose()
+		if !told {
+			w.fullClose()
+		}
+		w.wantHeld("close")
+	}
+}

@@ -76,8 +76,11 @@ func (p *puller) event(tx *state.Tx, ev *providers.Event) error {
 		return p.neverIn(tx, ev)
 	}
 	var l state.Link
-	if found, err := links.Get(id, &l); err != nil || !found || l.State == state.LinkClosed {
+	if found, err := links.Get(id, &l); err != nil || !found {
 		return nil //nolint:nilerr // a damaged link is settled when its record is read
+	}
+	if l.State == state.LinkClosed {
+		return p.neverIn(tx, ev)
 	}
 	if ev.Kind == providers.EventMerged && ev.Into != "" {
 		return p.merged(tx, l, ev.Into)
@@ -88,7 +91,7 @@ func (p *puller) event(tx *state.Tx, ev *providers.Event) error {
 	return p.leave(tx, &l)
 }
 
-// neverIn settles that a record is gone which was not linked: nothing waits for
+// neverIn settles that a record is gone which is not linked: nothing waits for
 // it any more, and nothing keeps it out.
 func (p *puller) neverIn(tx *state.Tx, ev *providers.Event) error {
 	if err := p.endHolds(tx, ev.ID); err != nil {

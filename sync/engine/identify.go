@@ -73,11 +73,18 @@ func (s *settling) circle(hub state.HubID) bool {
 // holds it already.
 func (s *settling) claim(id state.HubID) (bool, error) {
 	var other state.Link
-	if ok, err := s.links.Get(id, &other); ok && err == nil && other.State != state.LinkClosed && other.Remote != s.o.remote {
+	ok, err := s.links.Get(id, &other)
+	taken := ok && err == nil && other.Remote != s.o.remote
+	if taken && other.State != state.LinkClosed {
 		s.hold("", HoldDuplicate, fmt.Sprintf("%s/%s is already linked with %s %s", s.p.r.Hub.Name, id, s.p.r.Object, other.Remote),
 			other.Remote, s.o.remote)
 		s.holds[len(s.holds)-1].Event = freeEvent(s.p.r, id)
 		return false, nil
+	}
+	if taken { // what belonged to the former record is looked at once more
+		if err := s.p.wakeChildren(s.tx, other.Remote); err != nil {
+			return false, err
+		}
 	}
 	if _, err := s.hub.Get(id, &s.rec); err != nil {
 		return false, err

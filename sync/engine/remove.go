@@ -34,14 +34,12 @@ func (p *puller) remove(ctx context.Context) error {
 	if err := p.askForHeld(ctx); err != nil {
 		return err
 	}
-	gone, err := p.absent(ctx)
+	gone, open, err := p.absent(ctx)
 	if err != nil {
 		return err
 	}
-	open := 0
 	plans := []state.Plan{}
 	if err := p.opt.Store.View(func(tx *state.Tx) error {
-		open = tx.Links(p.req.System, p.r.Object).Open()
 		plans = acceptedPlans(tx, p.req.System, p.r.Object)
 		return nil
 	}); err != nil {
@@ -78,7 +76,7 @@ func (p *puller) askForHeld(ctx context.Context) error {
 			if h.Object != p.r.Object || h.Remote == "" || !h.Last.Before(p.began) {
 				return nil
 			}
-			if _, linked := links.ByRemote(h.Remote); !linked {
+			if _, _, st, linked := links.Peek(h.Remote); !linked || st == state.LinkClosed {
 				ids = append(ids, h.Remote)
 			}
 			return nil
@@ -102,37 +100,29 @@ func (p *puller) filterChanged() bool {
 
 // absent returns the links to be closed: of records that the listing did not
 // bring and that the system does not have by id either, and of those that
-// failed their filter.
-func (p *puller) absent(ctx context.Context) ([]state.PlanRow, error) {
-	var gone []state.PlanRow
+// failed their filter. open counts those that are not closed yet.
+func (p *puller) absent(ctx context.Context) (gone []state.PlanRow, open int, err error) {
 	var unseen []state.Link
-	err := p.opt.Store.View(func(tx *state.Tx) error {
+	err = p.opt.Store.View(func(tx *state.Tx) error {
 		return tx.Links(p.req.System, p.r.Object).Each(0, func(l *state.Link) error {
-			switch left := p.parentLeft(tx, l); {
-			case left == state.LinkLeaving && !p.goes.has(uint64(l.Hub)):
-				// It goes with its parent, once that is closed.
-			case left == state.LinkClosed && l.State == state.LinkOpen:
-				gone = append(gone, state.PlanRow{Hub: l.Hub, Fields: []string{"its account left the hub"}})
-			case l.State == state.LinkLeaving && len(tx.HoldsOf(p.req.System, p.r.Object, 0, l.Remote)) > 0:
-				// It is back in the scope, and held.
-			case l.State == state.LinkLeaving:
-				gone = append(gone, state.PlanRow{Hub: l.Hub, Fields: []string{"no longer meets the filter"}})
-			case p.standsIn(l):
-				// Nobody ever read the user: it is only named (R113).
-			case l.State == state.LinkOpen && !p.seen.has(uint64(l.Hub)):
+			open += min(1, int(state.LinkClosed-l.State))
+			switch why, ask := p.mayGo(tx, l); {
+			case why != "":
+				gone = append(gone, state.PlanRow{Hub: l.Hub, Fields: []string{why}})
+			case ask:
 				unseen = append(unseen, state.Link{Hub: l.Hub, Remote: l.Remote})
 			}
 			return nil
 		})
 	})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	for len(unseen) > 0 {
 		n := min(removeBatch, len(unseen))
 		there, err := p.stillThere(ctx, unseen[:n])
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		for _, l := range unseen[:n] {
 			if !there[l.Remote] {
@@ -141,7 +131,27 @@ func (p *puller) absent(ctx context.Context) ([]state.PlanRow, error) {
 		}
 		unseen = unseen[n:]
 	}
-	return gone, nil
+	return gone, open, nil
+}
+
+// mayGo says why a link is to be closed, or that its record must be asked for.
+func (p *puller) mayGo(tx *state.Tx, l *state.Link) (why string, ask bool) {
+	left := p.parentLeft(tx, l)
+	switch {
+	case left == state.LinkLeaving && !p.goes.has(uint64(l.Hub)):
+		// It goes with its parent, once that is closed.
+	case left == state.LinkClosed && l.State == state.LinkOpen:
+		return "its account left the hub", false
+	case l.State == state.LinkLeaving && len(tx.HoldsOf(p.req.System, p.r.Object, 0, l.Remote)) > 0:
+		return "", !p.seen.has(uint64(l.Hub)) // else it is back in the scope, and held
+	case l.State == state.LinkLeaving:
+		return "no longer meets the filter", false
+	case p.standsIn(l):
+		// Nobody ever read the user: it is only named (R113).
+	case l.State == state.LinkOpen:
+		return "", !p.seen.has(uint64(l.Hub))
+	}
+	return "", false
 }
 
 // standsIn reports whether a link is of a user whom records name and nobody
