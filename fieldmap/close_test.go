@@ -294,7 +294,7 @@ func TestR113_FilterOnUsersWorks(t *testing.T) {
 	}
 }
 
-// TestR117_AccessByUserField: a field of the user, yes or no in its own words,
+// TestR117_AccessByUserField, R117: a field of the user, yes or no in its own words,
 // becomes a truth of the hub; so does a plain true or false.
 func TestR117_AccessByUserField(t *testing.T) {
 	t.Parallel()
@@ -326,7 +326,7 @@ func TestR117_AccessByUserField(t *testing.T) {
 	}
 }
 
-// TestR108_AnyOpportunityField: every field of an opportunity can be pulled,
+// TestR108_AnyOpportunityField, R108: every field of an opportunity can be pulled,
 // custom ones by name and of every type; R88 and R70: so can core fields of
 // contacts and accounts.
 func TestR108_AnyOpportunityField(t *testing.T) {

@@ -39,9 +39,7 @@ func newQBench(s configs.System) (providers.Provider, error) {
 		BaseURL: s.BaseURL, API: qbench.API(s.API), ClientID: s.Auth.ClientID, PageSize: s.PageSize,
 		PerMinute: s.PerMinute, UpdatedField: s.UpdatedField, ContactsFrom: contactsFrom(s.ContactsFrom), Zone: s.Timezone,
 	}
-	if s.Auth.Secret.IsSet() {
-		c.Secret = s.Auth.Secret.Read
-	}
+	c.Secret = reader(s.Auth.Secret)
 	return qbench.New(c) //nolint:wrapcheck // it names itself
 }
 
@@ -58,15 +56,9 @@ func newSalesforce(s configs.System, stateDir string) (providers.Provider, error
 	auth := salesforce.Auth{
 		Method: s.Auth.Flow, ClientID: s.Auth.ClientID, Username: s.Auth.Username, Audience: s.Auth.Audience,
 	}
-	if s.Auth.Secret.IsSet() {
-		auth.Secret = s.Auth.Secret.Read
-	}
-	if s.Auth.Token.IsSet() {
-		auth.Token = s.Auth.Token.Read
-	}
-	if s.Auth.RefreshToken.IsSet() {
-		auth.RefreshToken, auth.StoreRefreshToken = rotating(s, stateDir)
-	}
+	auth.Secret = reader(s.Auth.Secret)
+	auth.Token = reader(s.Auth.Token)
+	auth.RefreshToken, auth.StoreRefreshToken = rotating(s, stateDir)
 	if s.Auth.PrivateKey.IsSet() {
 		key := s.Auth.PrivateKey
 		auth.PrivateKey = func() ([]byte, error) {
@@ -84,15 +76,9 @@ func newHubSpot(s configs.System, stateDir string) (providers.Provider, error) {
 	if s.Auth.Flow != hubspot.FixedToken {
 		auth.Method = hubspot.OAuth
 	}
-	if s.Auth.Token.IsSet() {
-		auth.Token = s.Auth.Token.Read
-	}
-	if s.Auth.Secret.IsSet() {
-		auth.Secret = s.Auth.Secret.Read
-	}
-	if s.Auth.RefreshToken.IsSet() {
-		auth.RefreshToken, auth.StoreRefreshToken = rotating(s, stateDir)
-	}
+	auth.Token = reader(s.Auth.Token)
+	auth.Secret = reader(s.Auth.Secret)
+	auth.RefreshToken, auth.StoreRefreshToken = rotating(s, stateDir)
 	return hubspot.New(hubspot.Config{ //nolint:wrapcheck // it names itself
 		BaseURL: s.BaseURL, APIVersion: s.APIVersion, Auth: auth, ReservePercent: providerReserve(s), PerTenSeconds: s.PerMinute / 6,
 	})
@@ -103,23 +89,28 @@ func newClose(s configs.System, stateDir string) (providers.Provider, error) {
 	if s.Auth.Flow != closeio.APIKey {
 		auth.Method = closeio.OAuth
 	}
-	if s.Auth.APIKey.IsSet() {
-		auth.Key = s.Auth.APIKey.Read
-	}
-	if s.Auth.Secret.IsSet() {
-		auth.Secret = s.Auth.Secret.Read
-	}
-	if s.Auth.RefreshToken.IsSet() {
-		auth.RefreshToken, auth.StoreRefreshToken = rotating(s, stateDir)
-	}
+	auth.Key = reader(s.Auth.APIKey)
+	auth.Secret = reader(s.Auth.Secret)
+	auth.RefreshToken, auth.StoreRefreshToken = rotating(s, stateDir)
 	return closeio.New(closeio.Config{ //nolint:wrapcheck // it names itself
 		BaseURL: s.BaseURL, Auth: auth, Zone: s.Timezone, PerSecond: float64(s.PerMinute) / 60,
 	})
 }
 
+// reader reads a secret each time it is asked; nil where the admin named none.
+func reader(s configs.Secret) func() (string, error) {
+	if !s.IsSet() {
+		return nil
+	}
+	return s.Read
+}
+
 // rotating reads the refresh token and keeps the one that takes its place, in a
-// file beside the state.
+// file beside the state; nil where the admin named none.
 func rotating(s configs.System, stateDir string) (read func() (string, error), store func(string) error) {
+	if !s.Auth.RefreshToken.IsSet() {
+		return nil, nil
+	}
 	t := tokenFile{path: filepath.Join(stateDir, "refresh-token-"+s.Name), first: s.Auth.RefreshToken.Read}
 	return t.read, t.write
 }

@@ -277,25 +277,11 @@ func (e *Engine) view(tx *state.Tx, o *fieldmap.HubObject, rec *state.HubRecord)
 		if ok {
 			v.Links = append(v.Links, lv)
 		}
-		for _, h := range e.holdsOf(tx, r, rec.ID, lv.Remote) {
+		for _, h := range tx.HoldsOf(r.System, r.Object, rec.ID, lv.Remote) {
 			v.Holds = append(v.Holds, e.holdView(tx, h))
 		}
 	}
 	return v, nil
-}
-
-// holdsOf returns the holds of a record on both sides of a route.
-func (e *Engine) holdsOf(tx *state.Tx, r *fieldmap.Route, hub state.HubID, remote string) []state.Hold {
-	holds := tx.HoldsOf(r.System, r.Object, hub, "")
-	if remote == "" {
-		return holds
-	}
-	for _, h := range tx.HoldsOf(r.System, r.Object, 0, remote) {
-		if !slices.ContainsFunc(holds, func(have state.Hold) bool { return have.Key() == h.Key() }) {
-			holds = append(holds, h)
-		}
-	}
-	return holds
 }
 
 func (e *Engine) fieldViews(tx *state.Tx, o *fieldmap.HubObject, rec *state.HubRecord) []FieldView {

@@ -192,7 +192,7 @@ func (e *Engine) forgetClosed(tx *state.Tx, r *fieldmap.Route, hub state.HubID) 
 	if !ok || l.State != state.LinkClosed {
 		return nil
 	}
-	if err := tx.Journal([]state.JournalEntry{e.personEntry(r, hub, l.Remote, "recreate_by_person")}); err != nil {
+	if err := tx.Journal([]state.JournalEntry{e.entryOf(r, hub, l.Remote, "recreate_by_person")}); err != nil {
 		return err
 	}
 	return links.Delete(hub)

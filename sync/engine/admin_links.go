@@ -102,7 +102,7 @@ func (e *Engine) Link(system, object string, hub state.HubID, remote string) err
 		if err := e.endHolds(tx, r, hub, remote, endedByLink()); err != nil {
 			return err
 		}
-		if err := tx.Journal([]state.JournalEntry{e.personEntry(r, hub, remote, "linked_by_person")}); err != nil {
+		if err := tx.Journal([]state.JournalEntry{e.entryOf(r, hub, remote, "linked_by_person")}); err != nil {
 			return err
 		}
 		if err := e.tellChildren(tx, r, hub); err != nil {
@@ -135,13 +135,6 @@ func (e *Engine) unlinkedSource(tx *state.Tx, r *fieldmap.Route, hub state.HubID
 		return err
 	}
 	return e.wakeRelinked(tx, r, remote)
-}
-
-func (e *Engine) personEntry(r *fieldmap.Route, hub state.HubID, remote, reason string) state.JournalEntry {
-	return state.JournalEntry{
-		At: e.now().Unix(), Object: r.Hub.Name, Hub: hub, System: e.names.systems[r.System], Remote: remote,
-		Reason: reason, Config: e.opt.Config,
-	}
 }
 
 // freeToLink returns the link to write, or why neither side is free.
@@ -179,7 +172,7 @@ func (e *Engine) freeToLink(r *fieldmap.Route, links *state.Links, hub state.Hub
 // endHolds ends the holds of these reasons on both sides, all of them when no
 // reason is named.
 func (e *Engine) endHolds(tx *state.Tx, r *fieldmap.Route, hub state.HubID, remote string, reasons []string) error {
-	for _, h := range e.holdsOf(tx, r, hub, remote) {
+	for _, h := range tx.HoldsOf(r.System, r.Object, hub, remote) {
 		if len(reasons) > 0 && !slices.Contains(reasons, h.Reason) {
 			continue
 		}
@@ -228,7 +221,7 @@ func (e *Engine) Unlink(system, object string, hub state.HubID) error {
 		if err := e.endHolds(tx, r, hub, l.Remote, nil); err != nil {
 			return err
 		}
-		if err := tx.Journal([]state.JournalEntry{e.personEntry(r, hub, l.Remote, "unlinked_by_person")}); err != nil {
+		if err := tx.Journal([]state.JournalEntry{e.entryOf(r, hub, l.Remote, "unlinked_by_person")}); err != nil {
 			return err
 		}
 		if err := e.unlinkedSource(tx, r, hub, l.Remote); err != nil {

@@ -237,7 +237,7 @@ func (e *Engine) childrenOf(tx *state.Tx, c *fieldmap.Computed, parent state.Hub
 			return err
 		}
 		via := rec.Get(e.names.fields[c.From][c.Via.Index])
-		if via != record.Of(parent.String()) || !e.pulledNow(tx, c.From, id) {
+		if via != record.Of(parent.String()) || !e.heldBy(tx, "", c.From, id) {
 			return nil
 		}
 		out = append(out, func(field string) record.Value {
@@ -250,20 +250,6 @@ func (e *Engine) childrenOf(tx *state.Tx, c *fieldmap.Computed, parent state.Hub
 		return nil
 	})
 	return out, err
-}
-
-// pulledNow reports whether some system that is read holds the record in scope.
-func (e *Engine) pulledNow(tx *state.Tx, object *fieldmap.HubObject, id state.HubID) bool {
-	var l state.Link
-	for _, route := range e.opt.Mapping.Routes {
-		if route.Direction != fieldmap.Pull || route.Hub != object {
-			continue
-		}
-		if ok, err := tx.Links(route.System, route.Object).Get(id, &l); ok && err == nil && l.State == state.LinkOpen {
-			return true
-		}
-	}
-	return false
 }
 
 // sameComputed looks whether the rules of the computed fields, and the zone of

@@ -57,7 +57,7 @@ func (r *run) takeEvents(tx *state.Tx, key string, page *providers.EventPage) er
 			continue
 		}
 		p := newPuller(r, route)
-		p.children = p.loadedChildren(tx)
+		p.children = p.childrenRoutes(tx, p.r)
 		if err := p.event(tx, ev); err != nil {
 			return fmt.Errorf("%s %s: %w", route.Key(), ev.ID, err)
 		}
@@ -85,7 +85,7 @@ func (p *puller) event(tx *state.Tx, ev *providers.Event) error {
 	if ev.Kind == providers.EventMerged && ev.Into != "" {
 		return p.merged(tx, l, ev.Into)
 	}
-	if err := p.endHolds(tx, l.Remote); err != nil {
+	if err := p.endHolds(tx, p.r, 0, l.Remote, nil); err != nil {
 		return err
 	}
 	return p.leave(tx, &l)
@@ -94,7 +94,7 @@ func (p *puller) event(tx *state.Tx, ev *providers.Event) error {
 // neverIn settles that a record is gone which is not linked: nothing waits for
 // it any more, and nothing keeps it out.
 func (p *puller) neverIn(tx *state.Tx, ev *providers.Event) error {
-	if err := p.endHolds(tx, ev.ID); err != nil {
+	if err := p.endHolds(tx, p.r, 0, ev.ID, nil); err != nil {
 		return err
 	}
 	if err := tx.Include(p.req.System, p.r.Object, ev.ID); err != nil {
@@ -104,30 +104,6 @@ func (p *puller) neverIn(tx *state.Tx, ev *providers.Event) error {
 		return nil
 	}
 	return p.wakeChildren(tx, ev.Into)
-}
-
-// endMerged ends what a person was asked of a hub record whose record was merged
-// away: it has another one now.
-func (p *puller) endMerged(tx *state.Tx, hub state.HubID) error {
-	for _, h := range tx.HoldsOf(p.req.System, p.r.Object, hub, "") {
-		if h.Reason != HoldMerged {
-			continue
-		}
-		if err := tx.DeleteHold(h.Key()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// endHolds ends what is held of a record of the system.
-func (p *puller) endHolds(tx *state.Tx, remote string) error {
-	for _, h := range tx.HoldsOf(p.req.System, p.r.Object, 0, remote) {
-		if err := tx.DeleteHold(h.Key()); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // merged settles that a record was merged into another one. The link moves
@@ -166,7 +142,7 @@ func (p *puller) merged(tx *state.Tx, l state.Link, into string) error {
 	if err := tx.Wake(p.req.System, p.r.Object, state.WakeRecord, into); err != nil {
 		return err
 	}
-	return tx.Journal([]state.JournalEntry{p.entryOf(l.Hub, from, "merged_into "+into)})
+	return tx.Journal([]state.JournalEntry{p.entryOf(p.r, l.Hub, from, "merged_into "+into)})
 }
 
 // mergedAway closes the link of a record whose successor is linked elsewhere.
@@ -179,7 +155,7 @@ func (p *puller) mergedAway(tx *state.Tx, l state.Link, winner state.HubID, into
 	if err := p.left(tx, l.Hub); err != nil {
 		return err
 	}
-	if err := p.endHolds(tx, l.Remote); err != nil {
+	if err := p.endHolds(tx, p.r, 0, l.Remote, nil); err != nil {
 		return err
 	}
 	err := tx.PutHold(state.Hold{
@@ -190,18 +166,11 @@ func (p *puller) mergedAway(tx *state.Tx, l state.Link, winner state.HubID, into
 	if err != nil {
 		return err
 	}
-	if err := tx.Journal([]state.JournalEntry{p.entryOf(l.Hub, l.Remote, HoldMerged)}); err != nil {
+	if err := tx.Journal([]state.JournalEntry{p.entryOf(p.r, l.Hub, l.Remote, HoldMerged)}); err != nil {
 		return err
 	}
 	if err := p.tell(tx, freeEvent(p.r, l.Hub)); err != nil {
 		return err
 	}
 	return p.outOfScope(tx, l.Hub)
-}
-
-func (p *puller) entryOf(hub state.HubID, remote, reason string) state.JournalEntry {
-	return state.JournalEntry{
-		Run: p.rec.ID, At: p.now().Unix(), Object: p.r.Hub.Name, Hub: hub, System: p.names.systems[p.req.System],
-		Remote: remote, Reason: reason, Config: p.opt.Config,
-	}
 }

@@ -92,7 +92,8 @@ func (s *settling) claim(id state.HubID) (bool, error) {
 	s.met = true
 	s.link = state.Link{Hub: id, Remote: s.o.remote, Origin: state.OriginFound}
 	s.parents = append(s.parents, s.p.parentsOf(&s.rec)...)
-	return true, s.p.endMerged(s.tx, id)
+	// What a person was asked when its record was merged away: it has one again.
+	return true, s.p.endHolds(s.tx, s.p.r, id, "", []string{HoldMerged})
 }
 
 // keyValue is the observed value of a match key, in the hub's form.
@@ -112,7 +113,7 @@ func (s *settling) keyValue(key fieldmap.MatchKey) record.Value {
 // form; the index only suggests.
 func (s *settling) hubHits(key fieldmap.MatchKey, want record.Value) ([]state.HubID, error) {
 	hits, err := s.hubHitsOf(s.hub, s.p.r.Hub, key, want)
-	if err != nil || len(hits) == 0 || s.p.r.Direction != fieldmap.Pull {
+	if err != nil || len(hits) == 0 {
 		return hits, err
 	}
 	for _, id := range apartFrom(s.tx, s.p.r, s.o.remote) {

@@ -266,25 +266,26 @@ func (p *puller) take(obs []observation, next record.Cursor, total int) error {
 	}
 	return p.opt.Store.Update(func(tx *state.Tx) error {
 		tx.OneOfMany()
-		spools := p.straight > p.opt.Spool
-		if spools {
-			if err := p.spool.Append(tx, spoolEntries(obs)); err != nil {
-				return err
-			}
-		}
-		for i := range obs {
-			if spools {
-				break
-			}
-			if err := p.settle(tx, &obs[i]); err != nil {
-				return fmt.Errorf("settle %s/%s: %w", p.r.Key(), obs[i].remote, err)
-			}
+		if err := p.keep(tx, obs); err != nil {
+			return err
 		}
 		if !p.moves(next) {
 			return nil
 		}
 		return p.moveTo(tx, next, total)
 	})
+}
+
+func (p *puller) keep(tx *state.Tx, obs []observation) error {
+	if p.straight > p.opt.Spool {
+		return p.spool.Append(tx, spoolEntries(obs))
+	}
+	for i := range obs {
+		if err := p.settle(tx, &obs[i]); err != nil {
+			return fmt.Errorf("settle %s/%s: %w", p.r.Key(), obs[i].remote, err)
+		}
+	}
+	return nil
 }
 
 func spoolEntries(obs []observation) []state.Entry {

@@ -21,13 +21,9 @@ import (
 // cheaper than asking for each parent's.
 const manyParents = 500
 
-// loadedChildren returns the routes of this system whose records belong to
-// those of this route and were listed before. The first load of the others brings
+// childrenRoutes returns the routes of the same system whose records belong to
+// those of a route and were listed before. The first load of the others brings
 // everything anyway.
-func (p *puller) loadedChildren(tx *state.Tx) []*fieldmap.Route {
-	return p.childrenRoutes(tx, p.r)
-}
-
 func (e *Engine) childrenRoutes(tx *state.Tx, parent *fieldmap.Route) []*fieldmap.Route {
 	var out []*fieldmap.Route
 	for _, route := range e.opt.Mapping.RoutesOf(parent.System) {

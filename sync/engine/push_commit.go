@@ -312,13 +312,10 @@ func (p *pusher) endRefusal(tx *state.Tx, hub state.HubID) error {
 }
 
 func (p *pusher) journaled(a *answer) []state.JournalEntry {
-	e := state.JournalEntry{
-		Run: p.rec.ID, At: a.at / 1000, Object: p.r.Hub.Name, Hub: a.hub, System: p.names.systems[p.req.System],
-		Remote: a.remote, Config: p.opt.Config,
-	}
+	e := p.entryOf(p.r, a.hub, a.remote, "created")
+	e.At = a.at / 1000
 	p.entries = p.entries[:0]
 	if a.created {
-		e.Reason = "created"
 		p.entries = append(p.entries, e)
 	}
 	for _, s := range a.sent {

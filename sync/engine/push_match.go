@@ -444,10 +444,7 @@ func (p *pusher) linkFound(tx *state.Tx, it *item, fields []record.Field, h *hit
 	if err := p.release(tx, it.id); err != nil {
 		return false, err
 	}
-	return over, tx.Journal([]state.JournalEntry{{
-		Run: p.rec.ID, At: p.now().Unix(), Object: p.r.Hub.Name, Hub: it.id, System: p.names.systems[p.req.System],
-		Remote: h.id, Reason: "linked", Config: p.opt.Config,
-	}})
+	return over, tx.Journal([]state.JournalEntry{p.entryOf(p.r, it.id, h.id, "linked")})
 }
 
 // meet decides every field of a record that was just read, and keeps the

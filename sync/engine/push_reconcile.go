@@ -245,10 +245,7 @@ func (p *pusher) closeOne(tx *state.Tx, gone state.Link, successor string) error
 	}); err != nil {
 		return err
 	}
-	return tx.Journal([]state.JournalEntry{{
-		Run: p.rec.ID, At: p.now().Unix(), Object: p.r.Hub.Name, Hub: gone.Hub, System: p.names.systems[p.req.System],
-		Remote: gone.Remote, Reason: reason, Config: p.opt.Config,
-	}})
+	return tx.Journal([]state.JournalEntry{p.entryOf(p.r, gone.Hub, gone.Remote, reason)})
 }
 
 // moveLink takes a link to the record that the old one was merged into. Its

@@ -68,10 +68,7 @@ func (s *settling) placeholder(route *fieldmap.Route, remote string) (record.Val
 		return broken(err)
 	}
 	p.count("placeholders", 1)
-	s.entries = append(s.entries, state.JournalEntry{
-		Run: p.rec.ID, At: p.now().Unix(), Object: route.Hub.Name, Hub: id, System: p.names.systems[p.req.System],
-		Remote: remote, Reason: "placeholder", Config: p.opt.Config,
-	})
+	s.entries = append(s.entries, p.entryOf(route, id, remote, "placeholder"))
 	return record.Of(id.String()), nil
 }
 

@@ -54,7 +54,7 @@ func (p *puller) remove(ctx context.Context) error {
 	}
 	return p.opt.Store.Update(func(tx *state.Tx) error {
 		for _, g := range gone {
-			if err := p.closeLink(tx, g.Hub, state.ClosedRemoved); err != nil {
+			if err := p.closeLink(tx, g.Hub); err != nil {
 				return err
 			}
 		}
@@ -227,25 +227,25 @@ func (p *puller) stillThere(ctx context.Context, links []state.Link) (map[string
 	return there, p.settleByID(recs, func(tx *state.Tx) error { return p.notFound(tx, merged, nil, errs) })
 }
 
-// closeLink closes one link. The hub record leaves scope with its last pulling
+// closeLink closes the link of a record that is removed. The hub record leaves scope with its last pulling
 // link; ids and digests stay, so that a return re-opens it (D8).
-func (p *puller) closeLink(tx *state.Tx, hub state.HubID, why state.CloseReason) error {
+func (p *puller) closeLink(tx *state.Tx, hub state.HubID) error {
 	links := tx.Links(p.req.System, p.r.Object)
 	var l state.Link
 	if ok, err := links.Get(hub, &l); err != nil || !ok {
 		return err
 	}
-	l.State, l.Close, l.ClosedAt, l.Raw = state.LinkClosed, why, p.now().Unix(), 0
+	l.State, l.Close, l.ClosedAt, l.Raw = state.LinkClosed, state.ClosedRemoved, p.now().Unix(), 0
 	if err := links.Put(&l); err != nil {
 		return err
 	}
-	if err := tx.Journal([]state.JournalEntry{p.entryOf(hub, l.Remote, "left_scope")}); err != nil {
+	if err := tx.Journal([]state.JournalEntry{p.entryOf(p.r, hub, l.Remote, "left_scope")}); err != nil {
 		return err
 	}
 	if err := p.left(tx, hub); err != nil {
 		return err
 	}
-	if err := p.endHolds(tx, l.Remote); err != nil {
+	if err := p.endHolds(tx, p.r, 0, l.Remote, nil); err != nil {
 		return err
 	}
 	if err := p.tell(tx, freeEvent(p.r, hub)); err != nil {

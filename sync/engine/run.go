@@ -34,6 +34,23 @@ type run struct {
 	obj  *state.RunObject // of the object under way
 }
 
+// entryOf is what the journal says of a record of a route: by a person, where no
+// run did it.
+func (e *Engine) entryOf(route *fieldmap.Route, hub state.HubID, remote, reason string) state.JournalEntry {
+	return state.JournalEntry{
+		At: e.now().Unix(), Object: route.Hub.Name, Hub: hub, System: e.names.systems[route.System], Remote: remote,
+		Reason: reason, Config: e.opt.Config,
+	}
+}
+
+// entryOf is what the journal says of a record of a route that the run did
+// something with.
+func (r *run) entryOf(route *fieldmap.Route, hub state.HubID, remote, reason string) state.JournalEntry {
+	e := r.Engine.entryOf(route, hub, remote, reason)
+	e.Run = r.rec.ID
+	return e
+}
+
 // count adds to the object's counter.
 func (r *run) count(what string, n int) {
 	if n != 0 {

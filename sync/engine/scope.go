@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
@@ -10,7 +11,7 @@ import (
 
 // inScope applies the route's filter, after that of the record's parent.
 func (s *settling) inScope() (bool, error) {
-	if s.parentOut() {
+	if s.out, s.with = s.parentOut(); s.out {
 		return false, nil
 	}
 	if s.p.r.Filter == nil {
@@ -23,25 +24,27 @@ func (s *settling) inScope() (bool, error) {
 	return ok, nil
 }
 
-// parentOut reports whether the record belongs to one that is out of scope or
-// leaving: children share its state (R89, R107).
-func (s *settling) parentOut() bool {
+// parentOut reports whether the record belongs to one that is out of scope, and
+// whether that one is only leaving: children share its state (R89, R107).
+func (s *settling) parentOut() (out, leaving bool) {
 	rule := parentRule(s.p.r)
 	if rule == nil {
-		return false
+		return false, false
 	}
 	route := s.p.routeOf(rule.Hub.RefTo)
 	elems := s.o.values[rule.Index].value.Elems()
 	if route == nil || len(elems) != 1 {
-		return false
+		return false, false
 	}
-	if _, _, st, ok := s.tx.Links(route.System, route.Object).Peek(elems[0]); ok && st == state.LinkOpen {
-		return false
-	} else if s.with = st == state.LinkLeaving; ok && s.p.incremental() {
-		return true
+	_, _, st, ok := s.tx.Links(route.System, route.Object).Peek(elems[0])
+	if ok && st == state.LinkOpen {
+		return false, false
 	}
-	_, out := s.tx.ExcludedRow(route.System, route.Object, elems[0])
-	return out
+	out = ok && s.p.incremental()
+	if !out {
+		_, out = s.tx.ExcludedRow(route.System, route.Object, elems[0])
+	}
+	return out, st == state.LinkLeaving
 }
 
 // existsIn reports whether the record's account is read from another system and
@@ -65,15 +68,14 @@ func (s *settling) meant() state.HubID {
 	return 0
 }
 
-// heldBy reports whether a system that is read has a record linked with this
-// one.
+// heldBy reports whether a system that is read holds this record in scope; any
+// system where none is named.
 func (e *Engine) heldBy(tx *state.Tx, system string, hub *fieldmap.HubObject, id state.HubID) bool {
-	var l state.Link
-	for _, route := range e.opt.Mapping.RoutesOf(system) {
-		if route.Direction != fieldmap.Pull || route.Hub != hub {
+	for _, route := range e.opt.Mapping.Routes {
+		if route.Direction != fieldmap.Pull || route.Hub != hub || system != "" && system != route.System {
 			continue
 		}
-		if ok, err := tx.Links(route.System, route.Object).Get(id, &l); ok && err == nil && l.State == state.LinkOpen {
+		if _, open := e.openLink(tx, route, id); open {
 			return true
 		}
 	}
@@ -84,13 +86,8 @@ func (e *Engine) heldBy(tx *state.Tx, system string, hub *fieldmap.HubObject, id
 // of this hub object.
 func (e *Engine) askedAbout(system string, hub *fieldmap.HubObject) bool {
 	for _, route := range e.opt.Mapping.Routes {
-		if route.Direction != fieldmap.Pull || route.Hub != hub {
-			continue
-		}
-		for _, s := range route.Filter.Systems() {
-			if s == system {
-				return true
-			}
+		if route.Direction == fieldmap.Pull && route.Hub == hub && slices.Contains(route.Filter.Systems(), system) {
+			return true
 		}
 	}
 	return false
@@ -158,7 +155,7 @@ func (s *settling) exclude() error {
 // excludedRow leaves a small row for a record that its own route's filter keeps
 // out. A child's state is its parent's.
 func (s *settling) excludedRow() error {
-	if s.p.r.Filter == nil || s.parentOut() {
+	if s.p.r.Filter == nil || s.out {
 		return nil
 	}
 	row := state.Excluded{Clause: s.p.r.Filter.Source(), Digest: s.o.raw}
@@ -246,24 +243,35 @@ func (s *settling) announceKeys() error {
 			}
 		}
 	}
-	for _, route := range p.opt.Mapping.Routes {
-		if !s.rekeyed || route.Hub != p.r.Hub || route.Direction != fieldmap.Pull {
-			continue
-		}
-		if err := p.tell(s.tx, freeEvent(route, s.rec.ID)); err != nil {
-			return err
-		}
-	}
-	for _, ik := range s.freed {
-		if err := p.tell(s.tx, lessEvent(p.r.Hub, ik)); err != nil {
-			return err
-		}
+	if err := s.announceFreed(); err != nil {
+		return err
 	}
 	if err := s.announceTurn(); err != nil {
 		return err
 	}
 	for _, route := range p.names.joins[p.r] {
 		if err := s.wakeLonely(route); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// announceFreed tells those that wait for a key which the record has no longer.
+func (s *settling) announceFreed() error {
+	for _, ik := range s.freed {
+		if err := s.p.tell(s.tx, lessEvent(s.p.r.Hub, ik)); err != nil {
+			return err
+		}
+	}
+	if !s.rekeyed {
+		return nil
+	}
+	for _, route := range s.p.opt.Mapping.Routes {
+		if route.Hub != s.p.r.Hub || route.Direction != fieldmap.Pull {
+			continue
+		}
+		if err := s.p.tell(s.tx, freeEvent(route, s.rec.ID)); err != nil {
 			return err
 		}
 	}

@@ -44,6 +44,7 @@ type settling struct {
 	isNew    bool // the hub record is about to be made
 	met      bool // the link is about to be made
 	lost     bool
+	out      bool             // its parent is out of scope, and so is it
 	with     bool             // its parent is leaving, and it shares that
 	relinked bool             // it was linked with another hub record before
 	rekeyed  bool             // a key of the hub record has another value now
@@ -241,10 +242,7 @@ func (s *settling) write(changed bool) error {
 			return err
 		}
 		s.rec.ID, s.link.Hub = id, id
-		s.entries = []state.JournalEntry{{
-			Run: p.rec.ID, At: p.now().Unix(), Object: p.r.Hub.Name, Hub: id, System: p.names.systems[p.req.System],
-			Remote: s.o.remote, Reason: plan.NewRecord.String(), Config: p.opt.Config,
-		}}
+		s.entries = []state.JournalEntry{p.entryOf(p.r, id, s.o.remote, plan.NewRecord.String())}
 	}
 	s.link.State, s.link.Close, s.link.ClosedAt = state.LinkOpen, state.NotClosed, 0
 	s.link.Version = max(s.link.Version, s.o.version)
@@ -335,11 +333,9 @@ func (s *settling) takeValue(rule *fieldmap.Rule, v plan.Verdict, source state.N
 			s.freed = append(s.freed, ik)
 		}
 	}
-	s.entries = append(s.entries, state.JournalEntry{
-		Run: p.rec.ID, At: p.now().Unix(), Object: p.r.Hub.Name, Hub: s.rec.ID, System: source,
-		Remote: s.o.remote, Field: field, Old: old, New: v.Value,
-		Reason: v.Reason.String(), Config: p.opt.Config,
-	})
+	e := p.entryOf(p.r, s.rec.ID, s.o.remote, v.Reason.String())
+	e.Field, e.Old, e.New = field, old, v.Value
+	s.entries = append(s.entries, e)
 	return true
 }
 
