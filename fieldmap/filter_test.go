@@ -23,7 +23,7 @@ func filterTypes() map[string]record.Type {
 const today = "2026-11-22"
 
 // TestFilter proves R26 and R27: the customers to take are told by a field's
-// value; and DESIGN's rules for blanks and for today.
+// value; and the rules for blanks and for today.
 func TestFilter(t *testing.T) {
 	t.Parallel()
 	row := map[string]string{

@@ -58,7 +58,7 @@ func TestF8_OneOfABatchIsDoubtful(t *testing.T) {
 	}
 }
 
-// DESIGN 10: an accepted plan of removals serves the next full run and no
+// An accepted plan of removals serves the next full run and no
 // later one, even if that run found nothing to remove any more.
 func TestAcceptedRemovalsServeOnce(t *testing.T) {
 	w := newWorld(t, edited("routes/qbench.yaml", "    # filter: 'status == \"Active\"'", "    filter: 'industry != \"Steel\"'"))
@@ -93,7 +93,7 @@ func TestAcceptedRemovalsServeOnce(t *testing.T) {
 	}
 }
 
-// F11, DESIGN 4: a record that was merged into a free one takes its link with
+// F11: a record that was merged into a free one takes its link with
 // it. The digests of the old one count as lost, and every child is told the new
 // parent, which this target did not do by itself.
 func TestF11_MovedLinkTellsItsChildren(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"crmsyncd/sync/engine"
 )
 
-// DESIGN 4: an enforced field is confirmed by a read when its record is made,
+// An enforced field is confirmed by a read when its record is made,
 // so that what a person changes then is drift and no form of ours.
 func TestEnforceOnWhatWasJustMade(t *testing.T) {
 	w := newWorld(t, onAccount(industryLine, "write: enforce"))
@@ -90,7 +90,7 @@ func TestD5_MappingThatLetsMoreThrough(t *testing.T) {
 	}
 }
 
-// DESIGN 4: when a parent has another id in a target, because a person had it
+// When a parent has another id in a target, because a person had it
 // made again, its children there are tied to the new one.
 func TestRecreatedParentGetsItsChildren(t *testing.T) {
 	m := newMemory()

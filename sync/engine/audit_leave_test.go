@@ -100,7 +100,7 @@ func (w *world) sourceLink(hub state.HubID) (l state.Link) {
 	return l
 }
 
-// DESIGN 4.2: contacts go with their customer in a full run though they did not
+// Contacts go with their customer in a full run though they did not
 // change themselves, come back with it, and never go before it: while a guard
 // keeps the customers, their contacts stay.
 func TestContactsGoWithTheirCustomer(t *testing.T) {

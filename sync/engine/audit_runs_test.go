@@ -15,7 +15,7 @@ import (
 	"crmsyncd/sync/engine"
 )
 
-// DESIGN 10: an accepted plan lets those rows through that have not moved; the
+// An accepted plan lets those rows through that have not moved; the
 // others are counted anew.
 func TestAcceptedPlanAndMovedRows(t *testing.T) {
 	w := newWorld(t)
@@ -79,7 +79,7 @@ func TestD22_FoundRecordsCount(t *testing.T) {
 	}
 }
 
-// DESIGN 4: a record that fails in passing is tried in three runs and then
+// A record that fails in passing is tried in three runs and then
 // held; all that time others of its batch go out and the position moves.
 func TestFailingInPassingBlocksNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"crmsyncd/sync/engine"
 )
 
-// DESIGN 4.2, D8: children of a record that leaves share its state: nothing is
+// D8: children of a record that leaves share its state: nothing is
 // taken from them, they go with it in a full run, and they come back with it.
 func TestChildrenShareTheirParentsState(t *testing.T) {
 	w := newWorld(t, edited("routes/qbench.yaml", "    # filter: 'status == \"Active\"'", "    filter: 'industry == \"Food\"'"))
@@ -44,7 +44,7 @@ func TestChildrenShareTheirParentsState(t *testing.T) {
 	}
 }
 
-// DESIGN 6: what a person said to ignore stays ignored until the source
+// What a person said to ignore stays ignored until the source
 // changes.
 func TestDroppedPullHoldStaysDropped(t *testing.T) {
 	w := newWorld(t)

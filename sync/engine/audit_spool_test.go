@@ -13,7 +13,7 @@ import (
 	"crmsyncd/sync/engine"
 )
 
-// DESIGN 7: what was spooled under one mapping is not read under another: the
+// What was spooled under one mapping is not read under another: the
 // process dies at the n-th commit of a pull, the mapping loses a field, and no
 // value lands in a field that it does not belong to.
 func TestSpooledUnderAnotherMapping(t *testing.T) {
@@ -54,7 +54,7 @@ func TestSpooledUnderAnotherMapping(t *testing.T) {
 	}
 }
 
-// D20, DESIGN 7: answers that were spooled and not merged when the process died
+// D20: answers that were spooled and not merged when the process died
 // are merged before the next run looks at anything: the records count as made
 // by us, with what was sent.
 func TestD20_SpooledAnswersAreMergedFirst(t *testing.T) {

@@ -139,7 +139,7 @@ func (w *world) damages(b []byte, bucket string) bool {
 	return err == nil && len(found) == 1 && found[0].Bucket == bucket
 }
 
-// DESIGN 7: a damaged link row means that its digests are lost, never that the
+// A damaged link row means that its digests are lost, never that the
 // record is new: it is read again, met anew, and nothing is doubled.
 func TestDamagedLinkRow(t *testing.T) {
 	w := newWorld(t)

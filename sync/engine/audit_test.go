@@ -22,7 +22,7 @@ const (
 	descriptionLine = "remote: Description, hub: description"
 )
 
-// DESIGN 5: a field under enforce is written back by a full run when it drifts,
+// A field under enforce is written back by a full run when it drifts,
 // and is confirmed by a read; under on_change the same drift is left and
 // listed.
 func TestEnforceWritesDriftBack(t *testing.T) {
@@ -68,7 +68,7 @@ func (w *world) differs(customer any) []string {
 	return out
 }
 
-// DESIGN 5: write: never is never written, neither at creation nor after, and
+// write: never is never written, neither at creation nor after, and
 // is listed.
 func TestNeverIsNeverWritten(t *testing.T) {
 	w := newWorld(t, onAccount(industryLine, "write: never"))
@@ -86,7 +86,7 @@ func TestNeverIsNeverWritten(t *testing.T) {
 	}
 }
 
-// DESIGN 5: what a record that is found already holds: on_link decides, and a
+// What a record that is found already holds: on_link decides, and a
 // later change of the hub goes out in any case.
 func TestOnLink(t *testing.T) {
 	for rule, want := range map[string][2]string{
@@ -199,7 +199,7 @@ func TestF12_OnEmpty(t *testing.T) {
 	}
 }
 
-// DESIGN 4: fields of a group travel whole: a freed state takes its country
+// Fields of a group travel whole: a freed state takes its country
 // with it, which did not change, and a street outside the group stays.
 func TestGroupTravelsWhole(t *testing.T) {
 	w := newWorld(t,
@@ -232,7 +232,7 @@ func TestGroupNeverFillsWhatIsFilled(t *testing.T) {
 	}
 }
 
-// DESIGN 2: on_move: hold leaves a contact where it is when its customer
+// on_move: hold leaves a contact where it is when its customer
 // changes, lets its other fields go, and ends when the contact comes back.
 func TestOnMoveHold(t *testing.T) {
 	w := newWorld(t, edited("routes/salesforce.yaml", "    create_needs: [email,", "    on_move: hold\n    create_needs: [email,"))
@@ -311,7 +311,7 @@ func TestD12_CreateOnlyFieldAddedLater(t *testing.T) {
 	}
 }
 
-// DESIGN 7: what was taken and what was written is in the journal: an update
+// What was taken and what was written is in the journal: an update
 // field by field with its reason, a create as one entry; and the run is
 // recorded with its counts and calls.
 func TestJournalAndRuns(t *testing.T) {

@@ -230,7 +230,7 @@ func TestR107_ChildOfALeadOutOfScope(t *testing.T) {
 	w.wantHeld("close")
 }
 
-// DESIGN 4.1: leads whose ids are exchanged, two or three of them in a circle,
+// Leads whose ids are exchanged, two or three of them in a circle,
 // do not wait for each other for ever.
 func TestR61_ExchangedIDs(t *testing.T) {
 	for _, n := range []int{2, 3, 5} {

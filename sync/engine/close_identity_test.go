@@ -110,7 +110,7 @@ func TestR61_FilledInLater(t *testing.T) {
 	w.wantHeld("close")
 }
 
-// DESIGN 4.1: an id that changes on a lead which shares its account with a
+// An id that changes on a lead which shares its account with a
 // customer is held for a person; on one that has it alone it is taken.
 func TestR61_ChangedID(t *testing.T) {
 	w := newCloseWorld(t)
@@ -133,7 +133,7 @@ func TestR61_ChangedID(t *testing.T) {
 	w.wantHeld("close")
 }
 
-// D1, DESIGN 4.1: of two leads with one id the second is held with both named,
+// D1: of two leads with one id the second is held with both named,
 // and takes the place when the first lets go.
 func TestD1_TwoLeadsOneID(t *testing.T) {
 	w := newCloseWorld(t)
@@ -167,7 +167,7 @@ func TestD1_TwoLeadsOneID(t *testing.T) {
 	}
 }
 
-// D8, DESIGN 4.1: a lead that a person took from an account does not come back
+// D8: a lead that a person took from an account does not come back
 // to it by its key; with the person's word it does.
 func TestUnlinkedLeadStaysApart(t *testing.T) {
 	w := newCloseWorld(t)

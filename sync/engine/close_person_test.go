@@ -17,7 +17,7 @@ func (w *closeWorld) hubID(object, key string) state.HubID {
 	return id
 }
 
-// R61, DESIGN 4.1: a lead held because its id changed under a shared account is
+// R61: a lead held because its id changed under a shared account is
 // another one once a person says so: it leaves that account and is the one that
 // its id names, and its children go with it.
 func TestR61_AnotherOneByAPersonsWord(t *testing.T) {

@@ -274,9 +274,9 @@ func (s *settling) translate(rule *fieldmap.Rule, v record.Value) (record.Value,
 	return v, &fault{reason: HoldUnmapped, detail: fmt.Sprintf("%s: %q is in no line of the value map or the picklist", rule.Remote.Name, v.Text())}
 }
 
-// identity looks whether the record says that it is another one now (DESIGN
-// 4.1). A record that has its hub record to itself is matched again whenever a
-// key changes or another record takes the key. moved reports that the link went
+// identity looks whether the record says that it is another one now. A
+// record that has its hub record to itself is matched again whenever a key
+// changes or another record takes the key. moved reports that the link went
 // to another hub record; ok is false when the record must wait for a person.
 func (s *settling) identity(verdicts []plan.Verdict) (moved, ok bool, err error) {
 	if s.isNew || s.met {

@@ -419,7 +419,7 @@ func TestOverwriteGuard(t *testing.T) {
 	}
 }
 
-// DESIGN 5, R122 in part: a field that is new on the route is read by id on
+// R122 in part: a field that is new on the route is read by id on
 // every linked record and decided, with no hub change.
 func TestNewFieldOnThePushRoute(t *testing.T) {
 	line := "      - {remote: NumberOfEmployees, hub: number_of_employees}\n"
