@@ -14,7 +14,7 @@ import (
 	"crmsyncd/state"
 )
 
-var sameValues = cmp.Options{cmpopts.EquateEmpty(), cmp.Comparer(func(a, b record.Value) bool { return a == b })}
+var sameValues = cmp.Options{cmpopts.EquateEmpty(), cmp.Comparer(func(a, b record.Value) bool { return a == b }), cmp.Comparer(func(a, b record.There) bool { return a == b })}
 
 func TestValuesRoundTrip(t *testing.T) {
 	for _, want := range []record.Value{
@@ -44,19 +44,28 @@ func sampleHub() state.HubRecord {
 	r.Set(1, record.Of("x"), 1, math.MinInt64, 0)
 	r.Set(2, record.Of("y"), 1, math.MinInt64, 0)
 	r.Set(2, record.NullValue(), 2, -1, 9)
+	r.Values[0].Evidence = state.Evidence{Grade: state.Certain, From: -5, To: math.MaxInt64 - 5}
+	r.Values[1].Override = true
 	return r
 }
 
 func sampleLink() state.Link {
 	l := state.Link{
 		Remote: "00Q", State: state.LinkClosed, Origin: state.OriginPerson, Close: state.ClosedByPerson, ClosedAt: -1,
-		Successor: "00R", Version: math.MinInt64, Wrote: math.MaxInt64, Raw: math.MaxUint64,
+		Successor: "00R", Version: math.MinInt64, Wrote: math.MaxInt64, Raw: math.MaxUint64, Fresh: true,
 	}
 	for i, f := range []state.LinkField{
-		{Seen: 1, Told: 1}, {Seen: 1, Told: 2}, {Seen: 1}, {Told: 2}, {}, {Seen: 5, Told: 5, Assumed: true, Note: 255},
+		{Seen: 1, Told: 1}, {Seen: 1, Told: 2}, {Seen: 1}, {Told: 2}, {}, {Seen: 5, Told: 5, Sent: true, Shown: true, Note: 127, Text: record.Of("theirs")}, {Note: 9, Text: record.NullValue()},
 	} {
-		f.Field = state.Num(1 + 13000*i)
+		f.Field = state.Num(1 + 9000*i)
 		l.Set(f)
+	}
+	several := record.ReadThere(1)
+	several.Send(2)
+	several.Show(3)
+	several.Send(2)
+	for i, there := range []record.There{record.ReadThere(1), record.SentThere(1), record.SentThere(9), several} {
+		l.SetStands(state.Num(2+9000*i), there)
 	}
 	return l
 }
@@ -69,12 +78,14 @@ func sampleJournal() []state.JournalEntry {
 }
 
 func sampleIntents() []state.Intent {
-	return []state.Intent{{Hub: 1, External: "12345.0", At: -1, Sent: []state.LinkField{{Field: 1, Seen: 2, Told: 3}}}, {Hub: 2}}
+	return []state.Intent{{Hub: 1, External: "12345.0", At: -1, Sent: []state.LinkField{{Field: 1, Seen: 2, Told: 3, Sent: true}}}, {Hub: 2}, {
+		Hub: 3, Remote: "lead_1", Version: -7, Before: []state.IntentField{{Field: 9, Seen: 1, Form: 2}},
+	}}
 }
 
 func TestPackedRowsRoundTrip(t *testing.T) {
 	hub, link, journal, intents := sampleHub(), sampleLink(), sampleJournal(), sampleIntents()
-	plan := state.PlanRow{Hub: 1, Digest: 99, Fields: []string{"name", ""}}
+	plan := state.PlanRow{Hub: 1, Digest: 99, Edition: 3, Fields: []state.PlanField{{Name: "name", Old: record.NullValue(), New: record.Of("b"), Reason: 1, Rule: 9}, {}}}
 	for name, c := range map[string]struct{ want, got any }{
 		"hub":     {hub, state.HubThroughBytes(t, hub)},
 		"link":    {link, state.LinkThroughBytes(t, link)},

@@ -19,9 +19,12 @@ func TestDamagedRowsAreNeverNew(t *testing.T) {
 	hold := state.Hold{System: "salesforce", Object: "Contact", Hub: 50}.Key()
 	update(t, s, func(tx *state.Tx) error {
 		return errors.Join(
-			tx.SetPosition("a", "b", state.Position{Number: 1}), tx.SetMeta("org", []byte("00D")), tx.NewRun(&state.Run{}),
+			tx.SetPosition("a", "b", state.FlowPush, state.Position{Number: 1}), tx.SetMeta("org", []byte("00D")), tx.NewRun(&state.Run{}),
 			tx.PutPlan(state.Plan{ID: "p"}), tx.AddPlanRows("p", []state.PlanRow{{Hub: 1}}), tx.PutConfig(7, []byte("x: 1")),
-			func() error { _, err := tx.PutIntents("a", "b", []state.Intent{{Hub: 1}}); return err }())
+			func() error {
+				_, err := tx.PutIntents("a", "b", state.IntentBatch{Flow: state.FlowPush}, []state.Intent{{Hub: 1}})
+				return err
+			}())
 	})
 	one := state.NumberKey(1)
 	for name, c := range map[string]struct {
@@ -40,14 +43,14 @@ func TestDamagedRowsAreNeverNew(t *testing.T) {
 		"links": {"link/salesforce/Account", one, func(tx *state.Tx) error {
 			return tx.Links("salesforce", "Account").Each(0, func(*state.Link) error { return nil })
 		}},
-		"position": {"position", []byte("a/b"), func(tx *state.Tx) error { _, _, err := tx.Position("a", "b"); return err }},
+		"position": {"position", []byte("a/b/push"), func(tx *state.Tx) error { _, _, err := tx.Position("a", "b", state.FlowPush); return err }},
 		"intents": {"intent/a/b", one, func(tx *state.Tx) error {
-			return tx.Intents("a", "b", func(uint64, []state.Intent) error { return nil })
+			return tx.Intents("a", "b", func(uint64, state.IntentBatch, []state.Intent) error { return nil })
 		}},
 		"runs":      {"run", one, func(tx *state.Tx) error { _, err := tx.Runs(0); return err }},
 		"run":       {"run", one, func(tx *state.Tx) error { tx.Run(1); return nil }},
 		"hold":      {"hold", []byte(hold), func(tx *state.Tx) error { tx.Hold(hold); return nil }},
-		"holds of":  {"hold", []byte(hold), func(tx *state.Tx) error { tx.HoldsOf("salesforce", "Contact", 50, ""); return nil }},
+		"holds of":  {"hold", []byte(hold), func(tx *state.Tx) error { tx.HoldsOf("salesforce", "Contact", 0, 50, ""); return nil }},
 		"holds for": {"hold", []byte(hold), func(tx *state.Tx) error { tx.HoldsFor("linked"); return nil }},
 		"put hold": {"hold", []byte(hold), func(tx *state.Tx) error {
 			return tx.PutHold(state.Hold{System: "salesforce", Object: "Contact", Hub: 50})

@@ -72,7 +72,8 @@ func HubThroughBytes(t testing.TB, r HubRecord) (out HubRecord) {
 func LinkThroughBytes(t testing.TB, l Link) (out Link) {
 	b, err := packLink(nil, &l)
 	must(t, err)
-	must(t, unpackLink(b, &out))
+	_, err = unpackLink(b, &out)
+	must(t, err)
 	return out
 }
 
@@ -85,14 +86,14 @@ func JournalThroughBytes(t testing.TB, in []JournalEntry) []JournalEntry {
 
 // IntentsThroughBytes packs and unpacks intents.
 func IntentsThroughBytes(t testing.TB, in []Intent) []Intent {
-	out, _, err := unpackIntents(packIntents(in))
+	out, _, _, err := unpackIntents(packIntents(in))
 	must(t, err)
 	return out
 }
 
 // packIntents packs intents as one part.
 func packIntents(in []Intent) []byte {
-	b := AppendUvarint([]byte{lastPart}, uint64(len(in)))
+	b := AppendUvarint(AppendString([]byte{lastPart, byte(FlowPush)}, "job"), uint64(len(in)))
 	for i := range in {
 		b, _ = packIntent(b, &in[i])
 	}
@@ -112,7 +113,7 @@ func SampleRows(h HubRecord, l Link, j []JournalEntry, i []Intent) map[string][]
 	link, _ := packLink(nil, &l)
 	return map[string][]byte{
 		"hub": hub, "link": link, "remote": packRemote(rowOf(&l)), "intent": packIntents(i), "journal": packJournal(j),
-		"planrow":  packPlanRow(nil, PlanRow{Digest: 1, Fields: []string{"name"}}),
+		"planrow":  packPlanRow(nil, PlanRow{Digest: 1, Edition: 2, Fields: []PlanField{{Name: "name", Old: record.Of("a"), Reason: 3, Rule: 4}}}),
 		"excluded": AppendString(append([]byte{packedVersion}, make([]byte, 8)...), "clause"),
 		"spool":    appendBytes(appendBytes([]byte{packedVersion}, []byte("key")), []byte("data")),
 	}
@@ -130,7 +131,8 @@ func Decode(kind string, b []byte) error {
 		_ = hubNumber(b)
 		return unpackHub(b, &HubRecord{})
 	case "link":
-		return unpackLink(b, &Link{})
+		_, err := unpackLink(b, &Link{})
+		return err
 	case "remote":
 		_, err := unpackRemote(b)
 		return err

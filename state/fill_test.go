@@ -33,7 +33,7 @@ func fillRow(tx *state.Tx, f []state.Num, i int) error {
 	}
 	link := state.Link{Hub: id, Remote: fmt.Sprintf("001%06d", i), Version: int64(i)}
 	link.Set(state.LinkField{Field: f[0], Seen: record.Digest(i), Told: record.Digest(i)})
-	link.Set(state.LinkField{Field: f[1], Seen: record.Digest(i), Told: record.Digest(i + 1), Assumed: i%2 == 0})
+	link.Set(state.LinkField{Field: f[1], Seen: record.Digest(i), Told: record.Digest(i + 1), Sent: i%2 == 0})
 	if err := tx.Links("salesforce", "Account").Put(&link); err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ func (s *Store) InstallID() string { return s.header().Install }
 
 // format is the format that this version writes. A file of an older one is
 // brought up to it, one step at a time; there is no way back.
-const format = 1
+const format = 2
 
 // migration brings a file from the format before to this one.
 type migration struct {
@@ -72,7 +72,7 @@ type migration struct {
 }
 
 // migrations lists all steps in order.
-func migrations() []migration { return nil }
+func migrations() []migration { return []migration{{to: 2, run: migrateFlows}} }
 
 // migrate runs the steps that h is behind, all in the transaction of tx.
 func migrate(tx *Tx, h *header, steps []migration) error {

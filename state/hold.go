@@ -4,19 +4,19 @@ import (
 	"strings"
 )
 
-// Key returns the key of the hold: system, object, record and field, each
-// escaped. The record is hub:ID where the hub record is known, else the remote
-// id.
+// Key returns the key of the hold: system, object and flow, record and field,
+// each escaped. The record is hub:ID where the hub record is known, else the
+// remote id.
 func (h Hold) Key() string {
-	return holdPrefix(h.System, h.Object, h.Hub, h.Remote) + escape(h.Field)
+	return holdPrefix(h.System, h.Object, h.Flow, h.Hub, h.Remote) + escape(h.Field)
 }
 
-func holdPrefix(system, object string, hub HubID, remote string) string {
+func holdPrefix(system, object string, flow Flow, hub HubID, remote string) string {
 	subject := escape(remote)
 	if hub != 0 {
 		subject = "hub:" + hub.String()
 	}
-	return escape(system) + "/" + escape(object) + "/" + subject + "/"
+	return escape(system) + "/" + escape(object) + "/" + flow.String() + "/" + subject + "/"
 }
 
 func (tx *Tx) holds() *table { return tx.table("hold") }
@@ -122,18 +122,18 @@ func (tx *Tx) Hold(key string) (Hold, bool) {
 	return h, ok
 }
 
-// HoldsOf returns the holds of one record of a system: those kept under its hub
-// id, then those kept under its remote id.
-func (tx *Tx) HoldsOf(system, object string, hub HubID, remote string) []Hold {
+// HoldsOf returns the holds of one record of a system in one flow: those kept
+// under its hub id, then those kept under its remote id.
+func (tx *Tx) HoldsOf(system, object string, flow Flow, hub HubID, remote string) []Hold {
 	if tx.noHolds() {
 		return nil
 	}
 	var found []Hold
 	if hub != 0 {
-		found = tx.holdsUnder(found, holdPrefix(system, object, hub, ""))
+		found = tx.holdsUnder(found, holdPrefix(system, object, flow, hub, ""))
 	}
 	if remote != "" {
-		found = tx.holdsUnder(found, holdPrefix(system, object, 0, remote))
+		found = tx.holdsUnder(found, holdPrefix(system, object, flow, 0, remote))
 	}
 	return found
 }

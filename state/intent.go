@@ -4,17 +4,31 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"crmsyncd/fieldmap/record"
 )
 
 // A batch of intents is kept in parts that fill pages: rows whose keys are the
 // number of the batch and, but for the first, that of the part.
 //
-//	version: 1 in the last part, 2 where another follows
-//	how many intents, then each with hub id, external id, time, field states
+//	version: 3 in the last part, 4 where another follows
+//	flow, job
+//	how many intents, then each with hub id, external id, time, field states,
+//	flags, and what they say: remote id, version, what the fields were before
+//
+// A part of the first format, with version 1 or 2, has no flow and no job, and
+// its intents end with field states of the first format.
 
 const (
-	lastPart  = packedVersion
-	morePart  = packedVersion + 1
+	lastPartOne = packedVersion
+	morePartOne = packedVersion + 1
+	lastPart    = packedVersion + 2
+	morePart    = packedVersion + 3
+
+	intentRemote  = 1 << 0
+	intentVersion = 1 << 1
+	intentBefore  = 1 << 2
+
 	maxParts  = 1 << 16
 	batchSize = 8 // of the batch within a key
 )
@@ -48,23 +62,24 @@ func batchOf(key []byte) uint64 {
 	return binary.BigEndian.Uint64(key)
 }
 
-// PutIntents stores one batch of creates that are about to be sent, and returns
+// PutIntents stores one batch of writes that are about to be sent, and returns
 // its number. It sets the Part of each. The fields that were sent stand sorted.
-func (tx *Tx) PutIntents(system, object string, in []Intent) (batch uint64, err error) {
+func (tx *Tx) PutIntents(system, object string, of IntentBatch, in []Intent) (batch uint64, err error) {
 	t := tx.intents(system, object)
 	batch = tx.counter(bucketName("intent", system, object), t.lastBatch).next()
-	if err := t.putParts(batch, in); err != nil {
+	if err := t.putParts(batch, of, in); err != nil {
 		return 0, fmt.Errorf("put intents of %s/%s: %w", system, object, err)
 	}
 	return batch, nil
 }
 
 // putParts packs intents into parts of about frameSize.
-func (t *table) putParts(batch uint64, in []Intent) (err error) {
+func (t *table) putParts(batch uint64, of IntentBatch, in []Intent) (err error) {
 	var rows []byte
 	part, from, size := 0, 0, 0
 	flush := func(to int, version byte, rows []byte) error {
-		b := binary.AppendUvarint(append(t.tx.scratch[:0], version), uint64(to-from))
+		b := AppendString(append(t.tx.scratch[:0], version, byte(of.Flow)), of.Job)
+		b = binary.AppendUvarint(b, uint64(to-from))
 		t.tx.scratch = append(b, rows...)
 		err := t.put(partKey(batch, part), t.tx.scratch)
 		part, from = part+1, to
@@ -91,7 +106,7 @@ func (t *table) putParts(batch uint64, in []Intent) (err error) {
 
 // Intents calls fn for each batch that is still open, in order. A batch that is
 // damaged is an ErrDamaged: creates may be under way that nobody can name.
-func (tx *Tx) Intents(system, object string, fn func(batch uint64, in []Intent) error) error {
+func (tx *Tx) Intents(system, object string, fn func(batch uint64, of IntentBatch, in []Intent) error) error {
 	t, answered := tx.intents(system, object), tx.answered(system, object)
 	var g gathering
 	err := t.walk(nil, nil, func(key, payload []byte, damage error) error {
@@ -108,7 +123,7 @@ func (tx *Tx) Intents(system, object string, fn func(batch uint64, in []Intent) 
 		if !whole {
 			return nil
 		}
-		return fn(g.batch, g.take())
+		return fn(g.batch, g.of, g.take())
 	})
 	if err == nil && g.parts > 0 {
 		return t.damage(numberKey(g.batch), errPartMissing.Error())
@@ -122,6 +137,7 @@ var errPartMissing = errors.New("a part is missing")
 type gathering struct {
 	batch uint64
 	parts int // of the batch that is not whole yet
+	of    IntentBatch
 	in    []Intent
 }
 
@@ -130,14 +146,14 @@ func (g *gathering) add(key, payload []byte) (whole bool, err error) {
 	if g.parts > 0 && batch != g.batch || string(key) != string(partKey(batch, g.parts)) {
 		return false, errPartMissing
 	}
-	in, more, err := unpackIntents(payload)
+	in, of, more, err := unpackIntents(payload)
 	if err != nil {
 		return false, err
 	}
 	for i := range in {
 		in[i].Part = uint16(g.parts)
 	}
-	g.batch, g.in, g.parts = batch, append(g.in, in...), g.parts+1
+	g.batch, g.of, g.in, g.parts = batch, of, append(g.in, in...), g.parts+1
 	return !more, nil
 }
 
@@ -149,7 +165,7 @@ func (g *gathering) take() []Intent {
 
 // checkIntent checks that a part can be and that its neighbors are there.
 func checkIntent(t *table, key, payload []byte) error {
-	_, more, err := unpackIntents(payload)
+	_, _, more, err := unpackIntents(payload)
 	if err != nil {
 		return err
 	}
@@ -187,13 +203,17 @@ func (tx *Tx) SentIntent(system, object string, batch uint64, part uint16, hub H
 	case !ok:
 		return to, t.damage(key, "it is gone")
 	}
-	r, n, _ := partReader(payload)
-	begin := len(to)
-	for ; n > 0 && !r.bad; n-- {
+	p := partReader(payload)
+	r, begin := p.reader, len(to)
+	var skipped Intent
+	for n := p.n; n > 0 && !r.bad; n-- {
 		id := HubID(r.uvarint())
 		r.bytes()
 		r.varint()
-		to = r.linkFields(to[:begin])
+		to = p.fields(to[:begin])
+		if !p.one {
+			p.rest(&skipped)
+		}
 		if id == hub && !r.bad {
 			return to, nil
 		}
@@ -205,23 +225,92 @@ func packIntent(b []byte, i *Intent) ([]byte, error) {
 	b = binary.AppendUvarint(b, uint64(i.Hub))
 	b = AppendString(b, i.External)
 	b = binary.AppendVarint(b, i.At)
-	return packLinkFields(b, i.Sent)
+	b, err := packLinkFields(b, i.Sent)
+	if err != nil {
+		return b, err
+	}
+	flags := bit(i.Remote != "")*intentRemote | bit(i.Version != 0)*intentVersion | bit(len(i.Before) > 0)*intentBefore
+	b = append(b, byte(flags))
+	if i.Remote != "" {
+		b = AppendString(b, i.Remote)
+	}
+	if i.Version != 0 {
+		b = binary.AppendVarint(b, i.Version)
+	}
+	if len(i.Before) == 0 {
+		return b, nil
+	}
+	b = binary.AppendUvarint(b, uint64(len(i.Before)))
+	for _, f := range i.Before {
+		b = binary.AppendUvarint(b, uint64(f.Field))
+		b = binary.LittleEndian.AppendUint64(b, uint64(f.Seen))
+		b = binary.LittleEndian.AppendUint64(b, uint64(f.Form))
+	}
+	return b, nil
+}
+
+// partOf is one part on its way out of its packed form.
+type partOf struct {
+	*reader
+	of   IntentBatch
+	n    int // how many intents follow
+	more bool
+	one  bool // it is of the first format
 }
 
 // partReader reads the head of a part.
-func partReader(b []byte) (r *reader, n int, more bool) {
-	r = &reader{b: b}
-	version := r.byte()
-	r.bad = r.bad || version != lastPart && version != morePart
-	return r, r.count(), version == morePart
+func partReader(b []byte) partOf {
+	p := partOf{reader: &reader{b: b}}
+	version := p.byte()
+	p.bad = p.bad || version < lastPartOne || version > morePart
+	p.one = version <= morePartOne
+	p.more = version == morePart || version == morePartOne
+	if !p.one {
+		p.of.Flow = Flow(p.byte())
+		p.of.Job = p.string()
+		p.bad = p.bad || p.of.Flow > FlowPush
+	} else {
+		p.of.Flow = FlowPush
+	}
+	p.n = p.count()
+	return p
 }
 
-func unpackIntents(b []byte) (in []Intent, more bool, err error) {
-	r, n, more := partReader(b)
-	for ; n > 0 && !r.bad; n-- {
-		i := Intent{Hub: HubID(r.uvarint()), External: r.string(), At: r.varint()}
-		i.Sent = r.linkFields(nil)
+// fields reads what was sent.
+func (p *partOf) fields(to []LinkField) []LinkField {
+	if p.one {
+		return p.linkFieldsOne(to)
+	}
+	return p.linkFields(to)
+}
+
+// rest reads what follows the field states.
+func (p *partOf) rest(i *Intent) {
+	flags := p.byte()
+	p.bad = p.bad || flags >= intentBefore<<1
+	if flags&intentRemote != 0 {
+		i.Remote = p.string()
+	}
+	if flags&intentVersion != 0 {
+		i.Version = p.varint()
+	}
+	if flags&intentBefore == 0 {
+		return
+	}
+	for n := p.count(); n > 0 && !p.bad; n-- {
+		i.Before = append(i.Before, IntentField{p.short(), record.Digest(p.fixed()), record.Digest(p.fixed())})
+	}
+}
+
+func unpackIntents(b []byte) (in []Intent, of IntentBatch, more bool, err error) {
+	p := partReader(b)
+	for n := p.n; n > 0 && !p.bad; n-- {
+		i := Intent{Hub: HubID(p.uvarint()), External: p.string(), At: p.varint()}
+		i.Sent = p.fields(nil)
+		if !p.one {
+			p.rest(&i)
+		}
 		in = append(in, i)
 	}
-	return in, more, r.end()
+	return in, p.of, p.more, p.end()
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"crmsyncd/fieldmap/record"
 )
 
 // Field returns what the link knows of field n, or nil. The pointer is valid
@@ -25,6 +27,31 @@ func (l *Link) Set(f LinkField) {
 		return
 	}
 	l.Fields = slices.Insert(l.Fields, i, f)
+}
+
+// Stands returns what is known to stand in remote field n.
+func (l *Link) Stands(n Num) record.There {
+	if i, ok := l.findThere(n); ok {
+		return l.There[i].There
+	}
+	return record.There{}
+}
+
+// SetStands stores what is known to stand in remote field n.
+func (l *Link) SetStands(n Num, t record.There) {
+	i, ok := l.findThere(n)
+	switch {
+	case ok && t.Known == record.Unread:
+		l.There = slices.Delete(l.There, i, i+1)
+	case ok:
+		l.There[i].There = t
+	case t.Known != record.Unread && n != 0:
+		l.There = slices.Insert(l.There, i, LinkThere{n, t})
+	}
+}
+
+func (l *Link) findThere(n Num) (int, bool) {
+	return slices.BinarySearchFunc(l.There, n, func(t LinkThere, n Num) int { return int(t.Field) - int(n) })
 }
 
 func (l *Link) find(n Num) (int, bool) {
@@ -105,7 +132,7 @@ func (l *Links) Get(hub HubID, into *Link) (bool, error) {
 		err = l.unpack(key, payload, into)
 	}
 	if err != nil || !ok {
-		*into = Link{Hub: hub, Fields: into.Fields[:0]}
+		*into = Link{Hub: hub, Fields: into.Fields[:0], There: into.There[:0]}
 	}
 	if err != nil {
 		into.Remote = l.remoteOf(hub)
@@ -115,8 +142,12 @@ func (l *Links) Get(hub HubID, into *Link) (bool, error) {
 
 func (l *Links) unpack(key, payload []byte, into *Link) error {
 	into.Hub = HubID(binary.BigEndian.Uint64(key))
-	if err := unpackLink(payload, into); err != nil {
+	one, err := unpackLink(payload, into)
+	if err != nil {
 		return l.rows.home(key).damage(key, err.Error())
+	}
+	if one {
+		l.tx.s.formatOne().bring(into)
 	}
 	return nil
 }

@@ -8,30 +8,55 @@ import (
 
 // A packed link:
 //
-//	version, flags (bits 0-1 state, 2-3 origin, 4 closed, 5 wrote, 6 raw)
+//	version, flags (bits 0-1 state, 2-3 origin, 4 closed, 5 wrote, 6 raw, 7 fresh)
 //	remote id, version
 //	reason, time and successor       if closed
 //	our write above version          if wrote
 //	digest of the raw record         if raw
 //	how many fields, then for each field
-//	  head    field number above the one before, shifted by four;
-//	          bit 3: assumed; bit 2: a note follows; bits 0-1: which digests follow
+//	  head    field number above the one before, shifted by five;
+//	          bit 4: shown; bit 3: sent; bit 2: a note follows; bits 0-1: which
+//	          digests follow
 //	  digests seen, told
-//	  note
+//	  note, with the high bit set where their text follows it
+//	how many remote fields, then for each what is known to stand there
+//	  head    field number above the one before, shifted by four;
+//	          bit 3: more values precede; bit 2: the last value is what the rule
+//	          at the same place has seen; bits 0-1: how it is known
+//	  how many precede and a bit for each that was read, then their digests
+//	  digest of the last value
+//
+// A link of the first format has no remote fields, no text and no fresh; the
+// numbers of its fields are shifted by four, and a sent field of it is one whose
+// seen was never read.
 
 const (
+	linkVersion    = 2
+	linkVersionOne = packedVersion
+
 	linkHasClose = 1 << 4
 	linkHasWrote = 1 << 5
 	linkHasRaw   = 1 << 6
+	linkFresh    = 1 << 7
 
 	toldSame  = 0 // seen follows, told is the same
 	toldOther = 1 // seen and told follow
 	toldNone  = 2 // seen follows, told is zero
 	seenNone  = 3 // told follows, seen is zero
 
-	fieldNote    = 1 << 2
-	fieldAssumed = 1 << 3
-	fieldShift   = 4
+	fieldNote  = 1 << 2
+	fieldSent  = 1 << 3
+	fieldShown = 1 << 4
+	fieldShift = 5
+
+	noteText = 1 << 7 // their text follows the note
+
+	fieldShiftOne = 4
+
+	thereKnown = 3
+	thereSeen  = 1 << 2
+	thereMore  = 1 << 3
+	thereShift = 4
 )
 
 func packLink(b []byte, l *Link) ([]byte, error) {
@@ -40,12 +65,12 @@ func packLink(b []byte, l *Link) ([]byte, error) {
 	for _, f := range []struct {
 		on  bool
 		bit byte
-	}{{closed, linkHasClose}, {l.Wrote != 0, linkHasWrote}, {l.Raw != 0, linkHasRaw}} {
+	}{{closed, linkHasClose}, {l.Wrote != 0, linkHasWrote}, {l.Raw != 0, linkHasRaw}, {l.Fresh, linkFresh}} {
 		if f.on {
 			flags |= f.bit
 		}
 	}
-	b = append(b, packedVersion, flags)
+	b = append(b, linkVersion, flags)
 	b = AppendString(b, l.Remote)
 	b = binary.AppendVarint(b, l.Version)
 	if closed {
@@ -59,20 +84,28 @@ func packLink(b []byte, l *Link) ([]byte, error) {
 	if l.Raw != 0 {
 		b = binary.LittleEndian.AppendUint64(b, uint64(l.Raw))
 	}
-	return packLinkFields(b, l.Fields)
+	b, err := packLinkFields(b, l.Fields)
+	if err != nil {
+		return b, err
+	}
+	return packThere(b, l)
 }
 
 func packLinkFields(b []byte, fields []LinkField) ([]byte, error) {
 	b = binary.AppendUvarint(b, uint64(len(fields)))
 	var prev Num
-	for _, f := range fields {
-		if f.Field <= prev {
+	for i := range fields {
+		f := &fields[i]
+		if f.Field <= prev || f.Note >= noteText {
 			return b, errUnsorted
 		}
 		kind := f.kind()
 		head := uint64(f.Field-prev)<<fieldShift | uint64(kind)
-		if f.Assumed {
-			head |= fieldAssumed
+		if f.Sent {
+			head |= fieldSent
+		}
+		if f.Shown {
+			head |= fieldShown
 		}
 		if f.Note != 0 {
 			head |= fieldNote
@@ -84,7 +117,9 @@ func packLinkFields(b []byte, fields []LinkField) ([]byte, error) {
 		if kind == toldOther || kind == seenNone {
 			b = binary.LittleEndian.AppendUint64(b, uint64(f.Told))
 		}
-		if f.Note != 0 {
+		if f.Note != 0 && f.Text.Known() {
+			b = AppendValue(append(b, f.Note|noteText), f.Text)
+		} else if f.Note != 0 {
 			b = append(b, f.Note)
 		}
 		prev = f.Field
@@ -92,7 +127,7 @@ func packLinkFields(b []byte, fields []LinkField) ([]byte, error) {
 	return b, nil
 }
 
-func (f LinkField) kind() byte {
+func (f *LinkField) kind() byte {
 	switch {
 	case f.Seen == 0:
 		return seenNone
@@ -104,6 +139,41 @@ func (f LinkField) kind() byte {
 	return toldOther
 }
 
+// packThere packs what stands in the remote fields. Mostly that is what the rule
+// at the same place has seen, and takes one byte.
+func packThere(b []byte, l *Link) ([]byte, error) {
+	b = binary.AppendUvarint(b, uint64(len(l.There)))
+	var prev Num
+	for i := range l.There {
+		t := &l.There[i]
+		if t.Field <= prev {
+			return b, errUnsorted
+		}
+		head := uint64(t.Field-prev)<<thereShift | uint64(t.Known)
+		may, reads := t.All()
+		last := t.Last()
+		same := last != 0 && i < len(l.Fields) && l.Fields[i].Seen == last
+		if same {
+			head |= thereSeen
+		}
+		if len(may) > 1 {
+			head |= thereMore
+		}
+		b = binary.AppendUvarint(b, head)
+		if len(may) > 1 {
+			b = append(b, byte(len(may)-1)|reads<<4)
+			for _, d := range may[:len(may)-1] {
+				b = binary.LittleEndian.AppendUint64(b, uint64(d))
+			}
+		}
+		if last != 0 && !same {
+			b = binary.LittleEndian.AppendUint64(b, uint64(last))
+		}
+		prev = t.Field
+	}
+	return b, nil
+}
+
 func bit(on bool) uint64 {
 	if on {
 		return 1
@@ -111,9 +181,17 @@ func bit(on bool) uint64 {
 	return 0
 }
 
+// linkReader reads the version of a packed link.
+func linkReader(b []byte) (in *reader, one bool) {
+	in = &reader{b: b}
+	version := in.byte()
+	in.bad = in.bad || version != linkVersion && version != linkVersionOne
+	return in, version == linkVersionOne
+}
+
 // linkHead reads state and remote id alone.
 func linkHead(b []byte) (LinkState, []byte, error) {
-	in := newReader(b)
+	in, _ := linkReader(b)
 	flags := in.byte()
 	remote := in.bytes()
 	if in.bad {
@@ -122,13 +200,13 @@ func linkHead(b []byte) (LinkState, []byte, error) {
 	return LinkState(flags & 3), remote, nil
 }
 
-// unpackLink fills all of l but Hub.
-func unpackLink(b []byte, l *Link) error {
-	in := newReader(b)
+// unpackLink fills all of l but Hub. one says that it is of the first format.
+func unpackLink(b []byte, l *Link) (one bool, err error) {
+	in, one := linkReader(b)
 	flags := in.byte()
-	l.State, l.Origin = LinkState(flags&3), Origin(flags>>2&3)
-	if flags>>7 != 0 || l.State > LinkClosed || l.Origin > OriginPerson {
-		return errShort
+	l.State, l.Origin, l.Fresh = LinkState(flags&3), Origin(flags>>2&3), flags&linkFresh != 0
+	if one && l.Fresh || l.State > LinkClosed || l.Origin > OriginPerson {
+		return one, errShort
 	}
 	l.Remote = in.same(l.Remote)
 	l.Version = in.varint()
@@ -144,24 +222,43 @@ func unpackLink(b []byte, l *Link) error {
 	if flags&linkHasRaw != 0 {
 		l.Raw = record.Digest(in.fixed())
 	}
+	if one {
+		l.Fields, l.There = in.linkFieldsOne(l.Fields[:0]), l.There[:0]
+		return one, in.end()
+	}
 	l.Fields = in.linkFields(l.Fields[:0])
-	return in.end()
+	l.There = in.there(l.There[:0], l.Fields)
+	return one, in.end()
 }
 
 func (r *reader) linkFields(to []LinkField) []LinkField {
 	var prev Num
 	for n := r.count(); n > 0 && !r.bad; n-- {
-		f := r.linkField(prev)
-		to = append(to, f)
+		to = append(to, LinkField{})
+		f := &to[len(to)-1]
+		r.linkField(f, prev)
 		prev = f.Field
 	}
 	return to
 }
 
-func (r *reader) linkField(prev Num) LinkField {
+func (r *reader) linkField(f *LinkField, prev Num) {
 	head := r.uvarint()
-	f := LinkField{Field: r.num(prev, head>>fieldShift), Assumed: head&fieldAssumed != 0}
-	kind := head & 3
+	f.Field = r.num(prev, head>>fieldShift)
+	f.Sent, f.Shown = head&fieldSent != 0, head&fieldShown != 0
+	r.digests(f, head&3)
+	if head&fieldNote == 0 {
+		return
+	}
+	f.Note = r.byte()
+	if f.Note&noteText != 0 {
+		f.Note &^= noteText
+		f.Text = r.value()
+	}
+	r.bad = r.bad || f.Note == 0
+}
+
+func (r *reader) digests(f *LinkField, kind uint64) {
 	if kind != seenNone {
 		f.Seen = record.Digest(r.fixed())
 	}
@@ -171,20 +268,85 @@ func (r *reader) linkField(prev Num) LinkField {
 	case toldOther, seenNone:
 		f.Told = record.Digest(r.fixed())
 	}
-	if head&fieldNote != 0 {
-		f.Note = r.byte()
+}
+
+// linkFieldsOne reads fields of the first format.
+func (r *reader) linkFieldsOne(to []LinkField) []LinkField {
+	var prev Num
+	for n := r.count(); n > 0 && !r.bad; n-- {
+		head := r.uvarint()
+		f := LinkField{Field: r.num(prev, head>>fieldShiftOne), Sent: head&fieldSent != 0}
+		r.digests(&f, head&3)
+		if head&fieldNote != 0 {
+			f.Note = r.byte()
+		}
+		to = append(to, f)
+		prev = f.Field
 	}
-	return f
+	return to
+}
+
+func (r *reader) there(to []LinkThere, fields []LinkField) []LinkThere {
+	var prev Num
+	for n := r.count(); n > 0 && !r.bad; n-- {
+		var seen record.Digest
+		if len(to) < len(fields) {
+			seen = fields[len(to)].Seen
+		}
+		t := r.thereOf(prev, seen)
+		to = append(to, t)
+		prev = t.Field
+	}
+	return to
+}
+
+func (r *reader) thereOf(prev Num, seen record.Digest) LinkThere {
+	head := r.uvarint()
+	t := LinkThere{Field: r.num(prev, head>>thereShift)}
+	known := record.Known(head & thereKnown)
+	var may [5]record.Digest
+	n, reads := 0, uint8(0)
+	if head&thereMore != 0 {
+		b := r.byte()
+		n, reads = int(b&15), b>>4
+		if n == 0 || n >= len(may) {
+			r.bad = true
+			return t
+		}
+		for i := range n {
+			may[i] = record.Digest(r.fixed())
+		}
+	}
+	switch {
+	case head&thereSeen != 0:
+		may[n] = seen
+		n++
+	case known != record.Unread:
+		may[n] = record.Digest(r.fixed())
+		n++
+	}
+	if n == 1 && known == record.Read {
+		reads = 1
+	}
+	var ok bool
+	if t.There, ok = record.MakeThere(known, reads, may[:n]); !ok {
+		r.bad = true
+	}
+	return t
 }
 
 // AppendLinkFields appends packed field states, which stand sorted, to b.
 func AppendLinkFields(b []byte, fields []LinkField) ([]byte, error) { return packLinkFields(b, fields) }
 
 // ReadLinkFields reads what AppendLinkFields wrote into to, and returns the
-// bytes behind it.
-func ReadLinkFields(b []byte, to []LinkField) (fields []LinkField, rest []byte, err error) {
+// bytes behind it. With one set, they are of the first format.
+func ReadLinkFields(b []byte, to []LinkField, one bool) (fields []LinkField, rest []byte, err error) {
 	in := &reader{b: b}
-	fields = in.linkFields(to)
+	if one {
+		fields = in.linkFieldsOne(to)
+	} else {
+		fields = in.linkFields(to)
+	}
 	if in.bad {
 		return nil, nil, errShort
 	}

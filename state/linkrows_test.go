@@ -112,7 +112,7 @@ func wantLinks(t testing.TB, s *state.Store, rows int, drifted func(hub int) boo
 			t.Errorf("%d links, want %d", n, rows)
 		}
 		return ls.Each(0, func(l *state.Link) error {
-			if diff := cmp.Diff(*wideLink(state.HubID(next), drifted(next)), *l); diff != "" {
+			if diff := cmp.Diff(*wideLink(state.HubID(next), drifted(next)), *l, sameValues); diff != "" {
 				t.Fatalf("link %d: %s", next, diff)
 			}
 			if hub, ok := ls.ByRemote(l.Remote); !ok || hub != l.Hub || !ls.Sound(hub) {
@@ -285,7 +285,7 @@ func sameLinks(t *rapid.T, s *state.Store, want map[state.HubID]bool) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, sameValues); diff != "" {
 		t.Fatal(diff)
 	}
 	if found, err := s.Verify(t.Context(), nil); err != nil || len(found) > 0 {

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"crmsyncd/fieldmap/record"
@@ -248,10 +247,21 @@ func (mc *machine) putLink(rt *rapid.T, tx *state.Tx) error {
 	}
 	for range rapid.IntRange(0, 4).Draw(rt, "fields") {
 		l.Set(state.LinkField{
-			Field: state.Num(rapid.IntRange(1, 6).Draw(rt, "field")), Assumed: rapid.Bool().Draw(rt, "assumed"),
-			Seen: record.Digest(rapid.IntRange(0, 2).Draw(rt, "seen")), Told: record.Digest(rapid.IntRange(0, 2).Draw(rt, "told")),
-			Note: rapid.SampledFrom([]uint8{0, 0, 9, 255}).Draw(rt, "note"),
+			Field: state.Num(rapid.IntRange(1, 6).Draw(rt, "field")),
+			Seen:  record.Digest(rapid.IntRange(0, 2).Draw(rt, "seen")), Told: record.Digest(rapid.IntRange(0, 2).Draw(rt, "told")),
+			Note: rapid.SampledFrom([]uint8{0, 0, 9, 127}).Draw(rt, "note"),
 		})
+	}
+	for range rapid.IntRange(0, 4).Draw(rt, "there") {
+		var there record.There
+		for range rapid.IntRange(0, 5).Draw(rt, "values") {
+			if d := record.Digest(rapid.IntRange(1, 2).Draw(rt, "value")); rapid.Bool().Draw(rt, "sent") {
+				there.Send(d)
+			} else {
+				there.Show(d)
+			}
+		}
+		l.SetStands(state.Num(rapid.IntRange(7, 12).Draw(rt, "remote field")), there)
 	}
 	err := tx.Links("sys/1", "Acc").Put(&l)
 	if other := mc.m.holder(l.Remote); l.State != state.LinkClosed && other != 0 && other != l.Hub {
@@ -332,7 +342,7 @@ func (mc *machine) look(rt *rapid.T, tx *state.Tx) {
 }
 
 func same(rt *rapid.T, what string, want, got any) {
-	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmp.Comparer(func(a, b record.Value) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, got, sameValues); diff != "" {
 		rt.Fatalf("%s: -want +got\n%s", what, diff)
 	}
 }
@@ -377,7 +387,7 @@ func (mc *machine) lookLinks(rt *rapid.T, tx *state.Tx) {
 	got, opened := map[state.HubID]state.Link{}, 0
 	check(rt, l.Each(0, func(link *state.Link) error {
 		c := *link
-		c.Fields = slices.Clone(link.Fields)
+		c.Fields, c.There = slices.Clone(link.Fields), slices.Clone(link.There)
 		got[link.Hub] = c
 		return nil
 	}))
@@ -429,7 +439,7 @@ func (mc *machine) lookHolds(rt *rapid.T, tx *state.Tx) {
 			open[""]++
 		}
 		events[h.Event]++
-		if !slices.ContainsFunc(tx.HoldsOf(h.System, h.Object, h.Hub, h.Remote), func(o state.Hold) bool { return o.Key() == key }) {
+		if !slices.ContainsFunc(tx.HoldsOf(h.System, h.Object, h.Flow, h.Hub, h.Remote), func(o state.Hold) bool { return o.Key() == key }) {
 			rt.Fatalf("%s is not among the holds of its record", key)
 		}
 	}

@@ -91,20 +91,36 @@ func (tx *Tx) DropPlan(id string) error {
 	return tx.plans().del([]byte(id))
 }
 
+// planRowVersion is that of a packed row with values. One of the first format
+// has the names of its fields alone.
+const planRowVersion = 2
+
 func packPlanRow(b []byte, r PlanRow) []byte {
-	b = binary.LittleEndian.AppendUint64(append(b, packedVersion), uint64(r.Digest))
+	b = binary.LittleEndian.AppendUint64(append(b, planRowVersion), uint64(r.Digest))
+	b = binary.AppendUvarint(b, uint64(r.Edition))
 	b = binary.AppendUvarint(b, uint64(len(r.Fields)))
 	for _, f := range r.Fields {
-		b = AppendString(b, f)
+		b = append(AppendString(b, f.Name), f.Reason)
+		b = binary.AppendUvarint(b, uint64(f.Rule))
+		b = AppendValue(AppendValue(b, f.Old), f.New)
 	}
 	return b
 }
 
 func unpackPlanRow(hub HubID, b []byte) (PlanRow, error) {
-	in := newReader(b)
+	in := &reader{b: b}
+	version := in.byte()
+	in.bad = in.bad || version != planRowVersion && version != packedVersion
 	r := PlanRow{Hub: hub, Digest: record.Digest(in.fixed())}
+	if version == planRowVersion {
+		r.Edition = int(in.uvarint())
+	}
 	for n := in.count(); n > 0 && !in.bad; n-- {
-		r.Fields = append(r.Fields, in.string())
+		f := PlanField{Name: in.string()}
+		if version == planRowVersion {
+			f.Reason, f.Rule, f.Old, f.New = in.byte(), in.short(), in.value(), in.value()
+		}
+		r.Fields = append(r.Fields, f)
 	}
 	return r, in.end()
 }

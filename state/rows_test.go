@@ -23,18 +23,18 @@ func TestPositionsAndBehindFields(t *testing.T) {
 		PassFrom: 12, Listed: time.Unix(5, 0).UTC(), Took: time.Minute, Complete: true,
 	}
 	update(t, s, func(tx *state.Tx) error {
-		return errors.Join(tx.SetPosition("a", "b/c", want), tx.SetPosition("a/b", "c", state.Position{Number: 9}))
+		return errors.Join(tx.SetPosition("a", "b/c", state.FlowPush, want), tx.SetPosition("a/b", "c", state.FlowPush, state.Position{Number: 9}))
 	})
 	s = reopen(t, s)
 	view(t, s, func(tx *state.Tx) error {
-		got, ok, err := tx.Position("a", "b/c")
+		got, ok, err := tx.Position("a", "b/c", state.FlowPush)
 		if diff := cmp.Diff(want, got); !ok || err != nil || diff != "" {
 			t.Errorf("%t %v %s", ok, err, diff)
 		}
-		if other, _, _ := tx.Position("a/b", "c"); other.Number != 9 {
+		if other, _, _ := tx.Position("a/b", "c", state.FlowPush); other.Number != 9 {
 			t.Error("two routes share a position")
 		}
-		if _, ok, err := tx.Position("a", "none"); ok || err != nil {
+		if _, ok, err := tx.Position("a", "none", state.FlowPush); ok || err != nil {
 			t.Errorf("a position that never was: %t %v", ok, err)
 		}
 		return nil
@@ -47,17 +47,17 @@ func TestF8_IntentsOutliveTheProcess(t *testing.T) {
 	s := open(t, filepath.Join(memoryDir(t), "state.db"))
 	var first, second uint64
 	update(t, s, func(tx *state.Tx) (err error) {
-		first, err = tx.PutIntents("salesforce", "Account", sampleIntents())
+		first, err = tx.PutIntents("salesforce", "Account", state.IntentBatch{Flow: state.FlowPush}, sampleIntents())
 		return err
 	})
 	update(t, s, func(tx *state.Tx) (err error) {
-		second, err = tx.PutIntents("salesforce", "Account", []state.Intent{{Hub: 3, External: "007"}})
+		second, err = tx.PutIntents("salesforce", "Account", state.IntentBatch{Flow: state.FlowPush}, []state.Intent{{Hub: 3, External: "007"}})
 		return errors.Join(err, tx.CloseIntents("salesforce", "Account", 99))
 	})
 	s = reopen(t, s)
 	update(t, s, func(tx *state.Tx) error {
 		var batches []uint64
-		err := tx.Intents("salesforce", "Account", func(batch uint64, in []state.Intent) error {
+		err := tx.Intents("salesforce", "Account", func(batch uint64, _ state.IntentBatch, in []state.Intent) error {
 			batches = append(batches, batch)
 			if diff := cmp.Diff(sampleIntents(), in, sameValues); batch == first && diff != "" {
 				t.Error(diff)
@@ -67,10 +67,10 @@ func TestF8_IntentsOutliveTheProcess(t *testing.T) {
 		if err != nil || len(batches) != 2 || batches[0] != first || batches[1] != second || second <= first {
 			t.Errorf("batches %v: %v", batches, err)
 		}
-		return tx.Intents("salesforce", "Account", func(uint64, []state.Intent) error { return errors.New("still open") })
+		return tx.Intents("salesforce", "Account", func(uint64, state.IntentBatch, []state.Intent) error { return errors.New("still open") })
 	})
 	update(t, s, func(tx *state.Tx) error {
-		third, err := tx.PutIntents("salesforce", "Account", nil)
+		third, err := tx.PutIntents("salesforce", "Account", state.IntentBatch{Flow: state.FlowPush}, nil)
 		if third <= second {
 			t.Errorf("batch number %d is given out again", third)
 		}
@@ -133,7 +133,7 @@ func TestHoldKeepsItsBeginning(t *testing.T) {
 		if len(tx.HoldsFor("a")) != 0 || len(tx.HoldsFor("b")) != 1 {
 			t.Error("the index of events is off")
 		}
-		if len(tx.HoldsOf("sf", "Contact", 1, "")) != 0 {
+		if len(tx.HoldsOf("sf", "Contact", 0, 1, "")) != 0 {
 			t.Error("a remote id is taken for a hub id")
 		}
 		return nil
@@ -283,7 +283,7 @@ func TestJournalRetention(t *testing.T) {
 
 func TestConfigsAndPlans(t *testing.T) {
 	s := open(t, filepath.Join(memoryDir(t), "state.db"))
-	rows := []state.PlanRow{{Hub: 3, Digest: 1, Fields: []string{"name"}}, {Hub: 1, Digest: 2}}
+	rows := []state.PlanRow{{Hub: 3, Digest: 1, Fields: fieldsNamed("name")}, {Hub: 1, Digest: 2}}
 	update(t, s, func(tx *state.Tx) error {
 		return errors.Join(tx.PutConfig(1<<63, []byte("a: 1")), tx.PutConfig(1<<63, []byte("other")),
 			tx.PutPlan(state.Plan{ID: "p/1", Rows: 2}), tx.PutPlan(state.Plan{ID: "p"}), tx.AddPlanRows("p/1", rows))
@@ -302,7 +302,7 @@ func TestConfigsAndPlans(t *testing.T) {
 			return nil
 		})
 		r, ok := tx.PlanRow("p/1", 3)
-		if diff := cmp.Diff(rows[0], r); err != nil || !ok || diff != "" || len(got) != 2 || got[0] != 1 {
+		if diff := cmp.Diff(rows[0], r, sameValues); err != nil || !ok || diff != "" || len(got) != 2 || got[0] != 1 {
 			t.Errorf("rows %v %v %s", got, err, diff)
 		}
 		return tx.DropPlan("p/1")
@@ -399,4 +399,12 @@ func TestMigrationsGoForward(t *testing.T) {
 	if _, err := state.Migrate(s, 1, []int{2}, func(int) error { return errCut }); !errors.Is(err, errCut) {
 		t.Errorf("a failed step: %v", err)
 	}
+}
+
+// fieldsNamed are fields of a plan's row by their names.
+func fieldsNamed(names ...string) (out []state.PlanField) {
+	for _, n := range names {
+		out = append(out, state.PlanField{Name: n, Old: record.Of("old " + n), New: record.NullValue()})
+	}
+	return out
 }

@@ -50,6 +50,7 @@ type Store struct {
 	numbers map[string]Num
 	names   []string
 	broken  error
+	one     FormatOne
 }
 
 // Open opens the state file at path and makes it where there is none. A file

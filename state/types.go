@@ -20,13 +20,44 @@ const (
 	HubForgotten          // blanked on request; a tombstone
 )
 
+// Flow is one of the two ways in which records travel. One object may travel
+// both.
+type Flow uint8
+
+// The flows. Their numbers are stored.
+const (
+	FlowPull Flow = 1 // system to hub
+	FlowPush Flow = 2 // hub to system
+)
+
+// String names the flow.
+func (f Flow) String() string { return [...]string{"", "pull", "push", ""}[f&3] }
+
+// Grade says what the time of a value is worth as evidence.
+type Grade uint8
+
+// The grades. Their numbers are stored.
+const (
+	NoTime   Grade = iota // nothing is known of when it was said
+	Possible              // said at the latest within the interval: the record's own time of change
+	Certain               // said within the interval: the field's own time of change
+)
+
+// Evidence is when a value was said, as its system tells it.
+type Evidence struct {
+	Grade    Grade
+	From, To int64 // Unix milliseconds
+}
+
 // HubValue is one field of a hub record with where it came from.
 type HubValue struct {
-	Field  Num
-	Value  record.Value
-	Source Num
-	At     int64 // Unix seconds
-	Rule   Num
+	Field    Num
+	Value    record.Value
+	Source   Num
+	At       int64 // Unix seconds
+	Rule     Num
+	Evidence Evidence
+	Override bool // a person put it there against the field's owner
 }
 
 // HubRecord is one hub record. Values stand sorted by Field.
@@ -76,17 +107,26 @@ const (
 	ClosedByPerson
 )
 
-// LinkField is what a link knows of one field: the digest of their value as it
-// was last seen, and of the hub value that the link last reckoned with.
+// LinkField is what a link knows of one rule: the digest of their value, in
+// their own form, and of the hub's value that the rule last settled with.
 type LinkField struct {
-	Field      Num
+	Field      Num // of the rule
 	Seen, Told record.Digest
-	Assumed    bool  // Seen is what we sent, not yet what we read
-	Note       uint8 // reason code of a tolerated difference, 0 for none
+	Note       uint8        // reason code of a tolerated difference between these two values, 0 for none
+	Text       record.Value // of a tolerated difference: their value, missing where it was not read
+	// Sent and Shown are of a write, in its intent and in its answer: Seen is what
+	// was sent, and the answer showed it. A link never has them.
+	Sent, Shown bool
 }
 
-// Link joins one hub record and one remote record. Fields stand sorted by
-// Field.
+// LinkThere is what a link knows to stand in one remote field.
+type LinkThere struct {
+	Field Num // of the remote field
+	record.There
+}
+
+// Link joins one hub record and one remote record. Fields and There stand sorted
+// by Field.
 type Link struct {
 	Hub       HubID
 	Remote    string
@@ -95,39 +135,62 @@ type Link struct {
 	Close     CloseReason
 	ClosedAt  int64
 	Successor string
-	Version   int64 // the remote record's own time of change, Unix milliseconds
+	Version   int64 // the remote record's own time of change as last read or answered, Unix milliseconds
+	Fresh     bool  // Version is that of our last write, or of a reading since
 	Wrote     int64 // our last confirmed write, Unix milliseconds
 	Raw       record.Digest
 	Fields    []LinkField
+	There     []LinkThere
 }
 
 // Entry is one spooled observation. Keys order the merge.
 type Entry struct{ Key, Data []byte }
 
-// Intent is one create under way.
+// Intent is one write under way: a create, or a write to a record that is
+// linked.
 type Intent struct {
 	Hub      HubID
 	External string
+	Remote   string // of a linked record
 	At       int64
-	Sent     []LinkField // the field states that the link gets when the create is confirmed
-	Part     uint16      // where PutIntents put it within its batch, for SentIntent
+	Version  int64         // of the record as it was read before the write; 0 when it was not
+	Sent     []LinkField   // the field states that the link gets when the write is confirmed
+	Before   []IntentField // of a linked record: what each field was, and what it was sent
+	Part     uint16        // where PutIntents put it within its batch, for SentIntent
+}
+
+// IntentField is one field of a write to a record that is linked.
+type IntentField struct {
+	Field Num           // of the rule
+	Seen  record.Digest // what the rule had settled with
+	Form  record.Digest // of what was sent, by the rule's compare form
+}
+
+// IntentBatch is what the intents of one batch have in common.
+type IntentBatch struct {
+	Flow Flow
+	Job  string // of a write by the vendor's bulk interface
 }
 
 // Hold is something left alone until an event or a person ends it.
 type Hold struct {
 	System, Object string
+	Flow           Flow
 	Hub            HubID
 	Remote         string
 	Field          string
 	Reason         string
 	Detail         string
 	Candidates     []string
-	Digest         record.Digest
-	Event          string
-	Since, Last    time.Time
-	Attempts       int
-	Run            uint64
-	Dropped        bool
+	Digest         record.Digest // of what was refused, of the whole record where Field is empty
+	// Ours and Theirs are the digests of the two values that a field is held for,
+	// 0 where there is none.
+	Ours, Theirs record.Digest `json:",omitempty"`
+	Event        string
+	Since, Last  time.Time
+	Attempts     int
+	Run          uint64
+	Dropped      bool
 }
 
 // RunObject is the share of one object in a run.
@@ -209,6 +272,8 @@ type Excluded struct {
 // Plan is a kept plan that waits for a person.
 type Plan struct {
 	ID, System, Object string
+	Flow               Flow
+	Edition            int // how often rows joined or moved since it was made, from 1
 	Run                uint64
 	At                 time.Time
 	Accepted           bool
@@ -218,9 +283,18 @@ type Plan struct {
 
 // PlanRow is one record of a plan.
 type PlanRow struct {
-	Hub    HubID
-	Digest record.Digest
-	Fields []string
+	Hub     HubID
+	Digest  record.Digest // of both sides as they were decided on
+	Edition int           // in which the row joined or moved last
+	Fields  []PlanField
+}
+
+// PlanField is one field of a row.
+type PlanField struct {
+	Name     string
+	Old, New record.Value // missing where they were not read
+	Reason   uint8        // reason code of the decision
+	Rule     Num
 }
 
 // Damage is one row that Verify found to be wrong.

@@ -165,7 +165,7 @@ func checkPacked(kind string) rowCheck {
 				err = errShort
 			}
 		case "intent":
-			_, _, err = unpackIntents(payload)
+			_, _, _, err = unpackIntents(payload)
 		case "journal":
 			_, err = unpackJournal(1, payload)
 		case "excluded":
@@ -251,13 +251,14 @@ func checkRun(keys *table, check rowCheck) rowCheck {
 func checkLink(remotes *table, rows *linkRows) rowCheck {
 	var link Link
 	return func(t *table, key, payload []byte) error {
-		if err := firstError(unpackLink(payload, &link), rows.checkHome(t, key)); err != nil {
+		_, bad := unpackLink(payload, &link)
+		if err := firstError(bad, rows.checkHome(t, key)); err != nil {
 			return err
 		}
 		link.Hub = HubID(binary.BigEndian.Uint64(key))
 		at, ok, err := remotes.get([]byte(link.Remote))
-		row, bad := unpackRemote(at)
-		switch broken := err != nil || (ok && bad != nil); {
+		row, unread := unpackRemote(at)
+		switch broken := err != nil || (ok && unread != nil); {
 		case broken:
 			return nil // reported with the index row
 		case ok && row == rowOf(&link):
@@ -272,7 +273,6 @@ func checkLink(remotes *table, rows *linkRows) rowCheck {
 }
 
 func checkRemote(links *linkRows) rowCheck {
-	var link Link
 	return func(_ *table, key, payload []byte) error {
 		at, err := unpackRemote(payload)
 		if err != nil {
@@ -280,7 +280,8 @@ func checkRemote(links *linkRows) rowCheck {
 		}
 		row, ok, damage := links.get(numberKey(uint64(at.hub)))
 		// A damaged link is reported with its own row.
-		if !ok || damage == nil && unpackLink(row, &link) == nil && link.Remote != string(key) {
+		_, remote, bad := linkHead(row)
+		if !ok || damage == nil && bad == nil && string(remote) != string(key) {
 			return fmt.Errorf("hub record %d is not linked to it", at.hub)
 		}
 		return nil

@@ -16,14 +16,17 @@ import (
 //	same      changed   no     pushed: push, if the write mode lets it. pulled: tolerated
 //	changed   changed   no     pulled: the owner's value, or hold. pushed: push, and journal theirs
 //	first meeting              on_link; a blank never beats a value
+//	told without seen          pushed: theirs is seen, and a difference is tolerated as form_or_edit
 //	digests lost               pulled: as a conflict. pushed: as a first meeting
 //
-// A side that was not read has not changed.
+// A side that was not read stands as There has it. The first reading after a
+// write is classified before the table is asked: see answered.
 func Decide(k record.Key, f Field) Verdict {
 	s := sides{Field: f, key: k, theirs: k.Value(f.Rule.Remote.Type, f.Theirs), ours: k.Value(f.Rule.Hub.Type, f.Ours)}
+	s.null = k.Value(f.Rule.Remote.Type, record.NullValue())
 	s.read = f.Theirs.Known()
 	if f.Lost {
-		s.Seen, s.Told, s.Assumed = 0, 0, false
+		s.Seen, s.Told, s.There = 0, 0, record.There{}
 	}
 	switch {
 	case f.Theirs.State() == record.Unreadable:
@@ -39,9 +42,20 @@ func Decide(k record.Key, f Field) Verdict {
 // sides is a field with the digests of both values as they are now.
 type sides struct {
 	Field
-	key          record.Key
-	theirs, ours record.Digest
-	read         bool
+	key                record.Key
+	theirs, ours, null record.Digest
+	read               bool
+}
+
+// stands is the digest of what stands there as far as it is known.
+func (s *sides) stands() record.Digest {
+	if s.read {
+		return s.theirs
+	}
+	if d := s.There.Last(); d != 0 {
+		return d
+	}
+	return s.Seen
 }
 
 // equal says whether both sides mean the same. In a push target, a value that
@@ -55,10 +69,9 @@ func (s *sides) equal() bool {
 	return s.TheirsHub == s.Ours || s.Rule.Equal(s.TheirsHub, s.Ours)
 }
 
-// nothing keeps both digests. What was read is no longer assumed: the next
-// value that differs is somebody's change and not a form of ours.
+// nothing keeps both digests.
 func (s *sides) nothing() Verdict {
-	return Verdict{Kind: Nothing, Seen: s.Seen, Told: s.Told, Assumed: s.Assumed && !s.read}
+	return Verdict{Kind: Nothing, Seen: s.Seen, Told: s.Told}
 }
 
 func (s *sides) agree(why Reason) Verdict {
@@ -70,13 +83,13 @@ func (s *sides) agree(why Reason) Verdict {
 func (s *sides) tolerate(why Reason) Verdict {
 	v := Verdict{Kind: Tolerate, Reason: why, Seen: s.theirs, Told: s.ours}
 	if !s.read {
-		v.Seen, v.Assumed = s.Seen, s.Assumed
+		v.Seen = s.Seen
 	}
 	return v
 }
 
 func (s *sides) hold(why Reason) Verdict {
-	return Verdict{Kind: Hold, Reason: why, Seen: s.Seen, Told: s.Told, Assumed: s.Assumed}
+	return Verdict{Kind: Hold, Reason: why, Seen: s.Seen, Told: s.Told}
 }
 
 func (s *sides) take(why Reason) Verdict {
@@ -100,13 +113,17 @@ func (s *sides) pulled() Verdict {
 		return s.pulledFirst()
 	case !theirsChanged && !oursChanged && !s.RuleChanged:
 		return s.nothing()
+	case s.RuleChanged && s.OtherSeen:
+		theirsChanged = false // nobody edited: another rule put it there
+	}
+	switch {
 	case s.TheirsHub == s.Ours:
 		return s.agree(Same)
 	case s.equal():
 		return s.equalByForm(theirsChanged || !oursChanged)
-	case !theirsChanged && oursChanged:
+	case !theirsChanged && oursChanged && !(s.RuleChanged && s.OtherSeen):
 		return s.tolerate(NotOwner)
-	case !theirsChanged && s.Tolerated:
+	case !theirsChanged && s.Tolerated && s.theirs == s.Seen:
 		return s.nothing()
 	case !theirsChanged: // only the rule changed
 		return s.pulledBy(MappingChanged)
@@ -187,24 +204,36 @@ func (s *sides) pushed() Verdict {
 	switch {
 	case s.Creating:
 		return s.creation()
-	case s.Seen == 0:
+	case s.Seen == 0 && s.Told == 0:
 		return s.pushedFirst()
+	case s.Seen == 0:
+		return s.pushedBlind()
+	case s.read && s.There.Known == record.Sent:
+		return s.pushedAnswer(s.answered())
 	}
-	theirsChanged := s.read && s.theirs != s.Seen
+	return s.pushedTable(Drift)
+}
+
+// pushedTable is the table for a field of which both digests are known. alone is
+// why a change on their side alone is tolerated.
+func (s *sides) pushedTable(alone Reason) Verdict {
+	theirsChanged := s.stands() != s.Seen
 	oursChanged := s.ours != s.Told || s.remoteChanged()
 	switch {
+	case s.Told == 0 && s.holdsOurs():
+		return s.settledAs(Agree, Same)
 	case !theirsChanged && !oursChanged:
 		return s.nothing()
-	case theirsChanged && s.equal():
+	case s.read && theirsChanged && s.equal():
 		return s.agree(Same)
-	case !theirsChanged && s.holdsOurs():
-		return Verdict{Kind: Agree, Reason: Same, Seen: s.Seen, Told: s.ours, Assumed: s.Assumed && !s.read}
+	case s.ours != s.Told && s.holdsOurs():
+		return s.settledAs(Agree, Same)
 	case oursChanged:
 		return s.push(s.why(theirsChanged))
-	case s.Assumed:
-		return s.tolerate(RemoteForm)
+	case !s.read:
+		return s.nothing() // theirs moved under a hold: whoever reads it decides
 	}
-	return s.drifted()
+	return s.drifted(alone)
 }
 
 // why is why our value goes out.
@@ -212,10 +241,10 @@ func (s *sides) why(theirsChanged bool) Reason {
 	switch {
 	case s.Told == 0:
 		return s.firstPush()
-	case theirsChanged:
-		return Overwritten
 	case s.ours == s.Told:
 		return MappingChanged
+	case theirsChanged:
+		return Overwritten
 	}
 	return SourceChanged
 }
@@ -223,7 +252,7 @@ func (s *sides) why(theirsChanged bool) Reason {
 // holdsOurs reports whether their system has our value already, so that a write
 // would change nothing.
 func (s *sides) holdsOurs() bool {
-	return s.key.Value(s.Rule.Remote.Type, s.OursRemote) == s.Seen
+	return s.key.Value(s.Rule.Remote.Type, s.OursRemote) == s.stands()
 }
 
 // firstPush is why a field goes out that was met and not told yet.
@@ -231,17 +260,20 @@ func (s *sides) firstPush() Reason {
 	switch {
 	case s.Rule.Write == fieldmap.Enforce && !s.Found:
 		return DriftEnforced
-	case s.Seen == s.key.Value(s.Rule.Remote.Type, record.NullValue()):
+	case s.stands() == s.null:
 		return BlankFilled
 	}
 	return FirstMeeting
 }
 
 // remoteChanged reports whether a changed rule gives their system another value
-// than the one that it was told. What is equal under the new rule, and what may
-// differ, stays as it is.
+// than what this rule, or another one of the field, put there. What somebody
+// edited, what is equal under the new rule, and what may differ, stays as it is.
 func (s *sides) remoteChanged() bool {
-	return s.RuleChanged && !s.Tolerated && !s.holdsOurs() && (!s.read || !s.equal())
+	if !s.RuleChanged || s.Tolerated || s.holdsOurs() {
+		return false
+	}
+	return (s.stands() == s.Seen || s.OtherSeen) && (!s.read || !s.equal())
 }
 
 // creation fills a new record: every field that holds a value and may ever be
@@ -252,7 +284,7 @@ func (s *sides) creation() Verdict {
 		return s.tolerate(NeverWritten)
 	case !s.OursRemote.IsSet():
 		v := s.agree(Same)
-		v.Seen, v.Assumed = s.key.Value(s.Rule.Remote.Type, record.NullValue()), true
+		v.Seen, v.Sent = s.null, true
 		return v
 	}
 	return s.written(NewRecord, false)
@@ -261,43 +293,66 @@ func (s *sides) creation() Verdict {
 // pushedFirst is the first meeting on a push route: a field read when its
 // record was found, or new to the route.
 func (s *sides) pushedFirst() Verdict {
+	blank := s.stands() == s.null
 	switch {
-	case !s.read:
+	case !s.read && s.holdsOurs():
+		return s.settledAs(Agree, Same)
+	case !s.read && !blank:
 		// Not read yet: nothing can be said, and nothing may be overwritten.
 		return s.nothing()
-	case s.equal():
+	case s.read && s.equal():
 		return s.agree(Same)
 	case s.Ours.IsNull():
-		return s.tolerate(BlankIgnored)
-	case s.OnLink == fieldmap.OnLinkKeep, s.OnLink == fieldmap.OnLinkFillBlank && s.Theirs.IsSet():
-		return s.tolerate(KeptBoth)
-	case s.Theirs.IsNull():
+		return s.settledAs(Tolerate, BlankIgnored)
+	case s.RuleChanged && s.OtherSeen:
+		return s.push(MappingChanged)
+	case s.OnLink == fieldmap.OnLinkKeep, s.OnLink == fieldmap.OnLinkFillBlank && !blank:
+		return s.settledAs(Tolerate, KeptBoth)
+	case blank:
 		return s.push(BlankFilled)
 	}
 	return s.push(FirstMeeting)
 }
 
+// settledAs settles with what stands there, be it read now or before.
+func (s *sides) settledAs(kind Kind, why Reason) Verdict {
+	return Verdict{Kind: kind, Reason: why, Seen: s.stands(), Told: s.ours}
+}
+
+// pushedBlind decides a field that was told, and whose value there was never
+// seen: a state of an older format or a restored copy, or theirs could not be
+// read. It is no first meeting.
+func (s *sides) pushedBlind() Verdict {
+	switch {
+	case s.ours != s.Told && s.holdsOurs():
+		return s.settledAs(Agree, Same)
+	case s.ours != s.Told:
+		return s.push(SourceChanged)
+	case !s.read:
+		return s.nothing()
+	case s.equal():
+		return s.agree(Same)
+	}
+	return s.tolerate(FormOrEdit)
+}
+
 // drifted decides a change on their side alone.
-func (s *sides) drifted() Verdict {
+func (s *sides) drifted(alone Reason) Verdict {
 	switch {
 	// A blank that nobody who owns the field put there enforces nothing.
 	case s.Ours.IsNull() && s.Rule.OnEmpty == fieldmap.EmptyByOwner && !s.OursOwned:
-		return s.tolerate(Drift)
+		return s.tolerate(alone)
 	case s.Rule.Write == fieldmap.Enforce:
 		return s.push(DriftEnforced)
 	case s.Rule.Write == fieldmap.FillBlank && s.Theirs.IsNull() && s.Ours.IsSet():
 		return s.push(BlankFilled)
 	}
-	return s.tolerate(Drift)
+	return s.tolerate(alone)
 }
 
 // push writes ours if the write mode lets it.
 func (s *sides) push(why Reason) Verdict {
-	null := s.key.Value(s.Rule.Remote.Type, record.NullValue())
-	blank := s.Seen == null
-	if s.read {
-		blank = s.Theirs.IsNull()
-	}
+	blank := s.stands() == s.null
 	switch s.Rule.Write {
 	case fieldmap.CreateOnly:
 		return s.tolerate(CreateOnly)
@@ -314,10 +369,11 @@ func (s *sides) push(why Reason) Verdict {
 	return s.written(why, !blank)
 }
 
-// written is a push that goes out. seen is assumed until it is read back.
+// written is a push that goes out. What stands there is sent until it is read
+// back.
 func (s *sides) written(why Reason, overwrites bool) Verdict {
 	return Verdict{
 		Kind: Push, Reason: why, Value: s.OursRemote, Overwrites: overwrites,
-		Seen: s.key.Value(s.Rule.Remote.Type, s.OursRemote), Told: s.ours, Assumed: true,
+		Seen: s.key.Value(s.Rule.Remote.Type, s.OursRemote), Told: s.ours, Sent: true,
 	}
 }

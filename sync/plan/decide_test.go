@@ -129,7 +129,7 @@ func TestWriteModes(t *testing.T) {
 		{"create_only: creation", "push write=create_only", "ours:a creating", "push new_record a seen:a told:a assumed"},
 		{"create_only: creation with a blank", "push write=create_only", "ours:- creating", "agree same seen:- told:- assumed"},
 		{"create_only: ours changed", "push write=create_only", "seen:a ours:b told:a", "tolerate create_only seen:a told:b"},
-		{"create_only: filled later", "push write=create_only", "seen:- ours:b told:- assumed", "tolerate create_only seen:- told:b assumed"},
+		{"create_only: filled later", "push write=create_only", "seen:- ours:b told:- assumed", "tolerate create_only seen:- told:b"},
 		{"create_only: theirs drifted", "push write=create_only", "theirs:b seen:a ours:a told:a", "tolerate drift seen:b told:a"},
 		{"create_only: both changed", "push write=create_only", "theirs:c seen:a ours:b told:a", "tolerate create_only seen:c told:b"},
 		{"create_only: found blank", "push write=create_only", "theirs:- ours:a found", "tolerate create_only seen:- told:a"},
@@ -150,7 +150,7 @@ func TestF12_FourValues(t *testing.T) {
 	decideRows(t, []row{
 		{"pull: not read", "pull owned on_empty=clear", "theirs:? seen:a ours:a told:a", "nothing seen:a told:a"},
 		{"pull: gone from their schema", "pull owned on_empty=clear", "theirs:! seen:a ours:a told:a", "nothing suspended seen:a told:a"},
-		{"push: gone from their schema", "push write=enforce", "theirs:! seen:a ours:b told:a assumed", "nothing suspended seen:a told:a assumed"},
+		{"push: gone from their schema", "push write=enforce", "theirs:! seen:a ours:b told:a assumed", "nothing suspended seen:a told:a"},
 		{"pull: the owner clears", "pull owned", "theirs:- seen:a ours:a told:a", "take source_changed - seen:- told:-"},
 		{"pull: another's blank", "pull", "theirs:- seen:a ours:a told:a", "tolerate blank_ignored seen:- told:a"},
 		{"pull: another's blank where no owner decides", "pull wins=hold", "theirs:- seen:a ours:a told:a", "tolerate blank_ignored seen:- told:a"},
@@ -209,20 +209,69 @@ func TestChangedRule(t *testing.T) {
 	})
 }
 
-// TestF2_RemoteForm: the first reading that differs after our own write is how
-// their system keeps our value, and is never sent again. Once a reading has
-// confirmed the write, the next difference is somebody's change.
-func TestF2_RemoteForm(t *testing.T) {
+// TestF2_FirstReadingAfterSent asks in the order of the questions: who changed
+// the field, is it what was sent, who touched the record, may it still stand
+// there, can it only be ours. C2.2, C2.3: an edit is drift and not their form.
+// C2.4: a value that they accepted and did not keep is no form either.
+func TestF2_FirstReadingAfterSent(t *testing.T) {
+	t.Parallel()
+	const sent = "seen:b ours:b told:b there:read.a,sent.b "
+	decideRows(t, []row{
+		{"the history names another", "push", sent + "theirs:c history:other", "tolerate drift seen:c told:b"},
+		{"the history names another, and it may stand there", "push", sent + "theirs:a history:other by-id", "tolerate drift seen:a told:b"},
+		{"kept as it was sent", "push", sent + "theirs:b", "nothing seen:b told:b"},
+		{"kept in another form", "push compare=fold", sent + "theirs:B", "agree same seen:B told:b"},
+		{"another touched the record", "push", sent + "theirs:c touched:other", "tolerate drift seen:c told:b"},
+		{"another touched the record, enforced", "push write=enforce", sent + "theirs:c touched:other", "push drift_enforced b seen:b told:b assumed overwrites"},
+		{"another touched the record, and it may stand there", "push", sent + "theirs:a touched:other by-id", "tolerate form_or_edit seen:a told:b"},
+		{"ignored", "push", sent + "theirs:a by-id", "hold write_ignored seen:b told:b"},
+		{"ignored, enforced: once more", "push write=enforce", sent + "theirs:a by-id", "push drift_enforced b seen:b told:b assumed overwrites"},
+		{"ignored again, enforced", "push write=enforce", "seen:b ours:b told:b there:read.a,sent.b,read.a,sent.b theirs:a by-id", "hold oscillating seen:b told:b"},
+		{"surely ours", "push", sent + "theirs:c own by-id", "tolerate remote_form seen:c told:b"},
+		{"surely ours by the history", "push", sent + "theirs:c history:ours", "tolerate remote_form seen:c told:b"},
+		{"nobody can tell", "push", sent + "theirs:c by-id", "tolerate form_or_edit seen:c told:b"},
+		{"nobody can tell, enforced", "push write=enforce", sent + "theirs:c by-id", "push drift_enforced b seen:b told:b assumed overwrites"},
+		{"the same answer again, enforced", "push write=enforce", "seen:b ours:b told:b there:read.a,sent.b,read.c,sent.b theirs:c by-id", "hold oscillating seen:b told:b"},
+		{"the same answer again, in another spelling", "push write=enforce", "seen:b ours:b told:b there:read.a,sent.b,read.B,sent.b theirs:B by-id", "tolerate remote_form seen:B told:b"},
+		{"a default that filled a blank", "push", "theirs:x seen:- ours:- told:- assumed", "tolerate vendor_default seen:x told:-"},
+		{"a blank that somebody filled", "push", "theirs:x seen:- ours:- told:- assumed touched:other", "tolerate drift seen:x told:-"},
+		{"ours has changed meanwhile", "push", "theirs:B seen:b ours:c told:b assumed", "push overwritten c seen:c told:c assumed overwrites"},
+		{"ignored, and ours has changed meanwhile", "push", "seen:b ours:c told:b there:read.a,sent.b theirs:a by-id", "push overwritten c seen:c told:c assumed overwrites"},
+		{"not read yet", "push", "seen:b ours:b told:b assumed", "nothing seen:b told:b"},
+		{"settled as a form", "push write=enforce", "theirs:B seen:B ours:b told:b tolerated", "nothing seen:B told:b"},
+		{"and then drift", "push write=enforce", "theirs:x seen:B ours:b told:b tolerated", "push drift_enforced b seen:b told:b assumed overwrites"},
+	})
+}
+
+// TestToldWithoutSeen: what a rule told is known, what it saw is not. It is no
+// first meeting: nothing is sent unless ours has changed since.
+func TestToldWithoutSeen(t *testing.T) {
 	t.Parallel()
 	decideRows(t, []row{
-		{"kept in another form", "push", "theirs:B seen:b ours:b told:b assumed", "tolerate remote_form seen:B told:b"},
-		{"kept in another form, enforced", "push write=enforce", "theirs:B seen:b ours:b told:b assumed", "tolerate remote_form seen:B told:b"},
-		{"and then nothing", "push write=enforce", "theirs:B seen:B ours:b told:b tolerated", "nothing seen:B told:b"},
-		{"and then drift", "push write=enforce", "theirs:x seen:B ours:b told:b tolerated", "push drift_enforced b seen:b told:b assumed overwrites"},
-		{"kept as it was sent", "push", "theirs:b seen:b ours:b told:b assumed", "nothing seen:b told:b"},
-		{"not read yet", "push", "seen:b ours:b told:b assumed", "nothing seen:b told:b assumed"},
-		{"a default that filled a blank", "push", "theirs:x seen:- ours:- told:- assumed", "tolerate remote_form seen:x told:-"},
-		{"ours has changed meanwhile", "push", "theirs:B seen:b ours:c told:b assumed", "push overwritten c seen:c told:c assumed overwrites"},
+		{"same", "push", "theirs:a ours:a told:a", "agree same seen:a told:a"},
+		{"differs", "push write=enforce", "theirs:b ours:a told:a", "tolerate form_or_edit seen:b told:a"},
+		{"ours has changed", "push", "theirs:b ours:c told:a", "push source_changed c seen:c told:c assumed overwrites"},
+		{"ours has changed, not read", "push", "ours:c told:a", "push source_changed c seen:c told:c assumed overwrites"},
+		{"not read", "push", "ours:a told:a", "nothing told:a"},
+	})
+}
+
+// TestC2_1_ChangedRuleIsNoEdit: where a line changed, or was away and is back,
+// and what stands there is what this rule or another of the field left, nobody
+// edited: the rule is applied. Anything else is somebody's.
+func TestC2_1_ChangedRuleIsNoEdit(t *testing.T) {
+	t.Parallel()
+	decideRows(t, []row{
+		{"push: what this rule left", "push", "theirs:a>z seen:a ours:a>A told:a rule-changed", "push mapping_changed A seen:A told:a assumed overwrites"},
+		{"push: a new rule, what another left", "push", "theirs:x ours:a rule-changed other-seen", "push mapping_changed a seen:a told:a assumed overwrites"},
+		{"push: back, what another left", "push", "theirs:x seen:a ours:a told:a rule-changed other-seen", "push mapping_changed a seen:a told:a assumed overwrites"},
+		{"push: back, and somebody edited", "push", "theirs:x seen:a ours:a told:a rule-changed", "tolerate drift seen:x told:a"},
+		{"push: back, it was sent by another", "push", "theirs:x seen:a ours:a told:a there:read.a,sent.x rule-changed other-seen", "push mapping_changed a seen:a told:a assumed overwrites"},
+		{"push: tolerated stays tolerated", "push", "theirs:x seen:x ours:a told:a rule-changed tolerated", "nothing seen:x told:a"},
+		{"push: create_only", "push write=create_only", "theirs:x seen:a ours:a told:a rule-changed other-seen", "tolerate create_only seen:x told:a"},
+		{"pull: what another left", "pull owned", "theirs:x seen:a ours:a told:a rule-changed other-seen", "take mapping_changed x seen:x told:x"},
+		{"pull: what another left, ours moved", "pull owned", "theirs:x seen:a ours:b told:a rule-changed other-seen", "take mapping_changed x seen:x told:x"},
+		{"pull: somebody edited", "pull owned", "theirs:x seen:a ours:a told:a rule-changed", "take source_changed x seen:x told:x"},
 	})
 }
 
@@ -240,7 +289,7 @@ func TestNames(t *testing.T) {
 	for r, want := range map[plan.Reason]string{
 		0: "", 1: "source_changed", 2: "new_record", 3: "first_meeting", 4: "mapping_changed", 5: "blank_filled", 6: "drift_enforced",
 		7: "overwritten", 8: "drift", 9: "create_only", 10: "never_written", 11: "blank_ignored", 12: "kept_both", 13: "not_owner",
-		14: "remote_form", 15: "equal_by_form", 16: "conflict", 17: "missing_required", 18: "suspended", 19: "same", 20: "not_empty",
+		14: "remote_form", 15: "equal_by_form", 16: "conflict", 17: "missing_required", 18: "suspended", 19: "same", 20: "not_empty", 23: "form_or_edit", 24: "write_ignored", 25: "oscillating", 26: "vendor_default", 27: "dropped",
 		21: "skipped", 22: "external_id", 99: "unknown",
 	} {
 		if r.String() != want {

@@ -46,13 +46,21 @@ func fuzzField(b bits, theirs, theirsHub, ours, oursRemote, seen, told string) p
 	}
 	f := plan.Field{
 		Rule: rule, Direction: fieldmap.Direction(b.next(2)), OnLink: fieldmap.LinkRule(b.next(3)),
-		Assumed: b.flag(), Lost: b.flag(), RuleChanged: b.flag(), Tolerated: b.flag(), OursOwned: b.flag(), OursTheirs: b.flag(),
+		OtherSeen: b.flag(), Lost: b.flag(), RuleChanged: b.flag(), Tolerated: b.flag(), OursOwned: b.flag(), OursTheirs: b.flag(),
 		Creating: b.flag(), Found: b.flag(),
 	}
 	f.Theirs, f.TheirsHub = b.value(theirs), b.value(theirsHub)
 	f.Ours, f.OursRemote = b.value(ours), b.value(oursRemote)
 	f.Seen = testKey().Value(rule.Remote.Type, record.Of(seen))
 	f.Told = testKey().Value(hub.Type, record.Of(told))
+	f.There = stood(f.Seen, b.flag())
+	if b.flag() {
+		f.There.Show(testKey().Value(rule.Remote.Type, f.Theirs))
+	}
+	if b.flag() {
+		f.There.Send(f.Told)
+	}
+	f.Reading = plan.Reading{ByID: b.flag(), Own: b.flag(), Touched: record.Author(b.next(3)), History: record.Author(b.next(3))}
 	if b.flag() {
 		f.Told = 0
 	}

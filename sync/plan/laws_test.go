@@ -55,13 +55,13 @@ func (m *meeting) digests(key record.Key) []law {
 		{"a hold moves neither digest", implies(kind == plan.Hold, kept)},
 		{"nothing moves neither digest", implies(kind == plan.Nothing, kept)},
 		{"every other verdict moves seen, once theirs was read", implies(m.read && kind != plan.Hold && kind != plan.Push, m.v.Seen == m.theirs)},
-		{"what was not read is not seen", implies(!m.read && !m.Creating && kind != plan.Push, m.v.Seen == m.seen)},
+		{"what was not read is not seen", implies(!m.read && !m.Creating && kind != plan.Push, m.v.Seen == m.seen || m.v.Seen == m.There.Last())},
 		{"told is ours once it is settled", implies(settled, m.v.Told == m.ours)},
 		{"told is what the hub took", implies(kind == plan.Take, m.v.Told == key.Value(hub, m.TheirsHub) && m.v.Value == m.TheirsHub)},
 		{"seen is what was sent, told what it was made of", implies(kind == plan.Push,
-			m.v.Value == m.OursRemote && m.v.Seen == key.Value(remote, m.OursRemote) && m.v.Told == m.ours && m.v.Assumed)},
+			m.v.Value == m.OursRemote && m.v.Seen == key.Value(remote, m.OursRemote) && m.v.Told == m.ours && m.v.Sent)},
 		{"a value is carried by a take or a push alone", implies(kind != plan.Take && kind != plan.Push, m.v.Value == record.Value{})},
-		{"what was read is not assumed", implies(m.read && kind != plan.Push && kind != plan.Hold, !m.v.Assumed)},
+		{"what was read is not sent", implies(m.read && kind != plan.Push && kind != plan.Hold, !m.v.Sent)},
 		{"a difference that stays has a reason", implies(kind == plan.Tolerate || kind == plan.Hold, m.v.Reason != plan.NoReason)},
 		{"a suspended field is left alone", implies(m.Theirs.State() == record.Unreadable, kind == plan.Nothing && m.v.Reason == plan.Suspended)},
 	}
@@ -79,7 +79,7 @@ func (m *meeting) writes() []law {
 		{"write: create_only is written at creation alone", implies(push && mode == fieldmap.CreateOnly, m.Creating)},
 		{"write: fill_blank writes into a blank", implies(push && mode == fieldmap.FillBlank, m.Creating || blank)},
 		{"drift is written back under enforce alone, or into a blank", implies(push && lone, mode == fieldmap.Enforce || mode == fieldmap.FillBlank)},
-		{"only their own change is taken", implies(m.v.Kind == plan.Take && m.seen != 0, m.theirs != m.seen || m.RuleChanged && m.ours == m.told)},
+		{"only their own change is taken", implies(m.v.Kind == plan.Take && m.seen != 0, m.theirs != m.seen || m.RuleChanged)},
 		{"what was not read is not taken", implies(m.v.Kind == plan.Take, m.read)},
 		{"an overwrite of a value that was read is counted", implies(push && m.read, m.v.Overwrites == m.Theirs.IsSet())},
 		{"a creation overwrites nothing", implies(m.Creating, !m.v.Overwrites)},
@@ -142,8 +142,13 @@ func drawField(t *rapid.T) plan.Field {
 		Rule: drawRule(t), Direction: oneOf(t, "direction", fieldmap.Pull, fieldmap.Push),
 		OnLink: fieldmap.LinkRule(rapid.IntRange(0, int(fieldmap.OnLinkKeep)).Draw(t, "on_link")),
 		Theirs: value(theirs), TheirsHub: value(theirs), Ours: value(ours), OursRemote: value(ours),
-		Assumed: maybe(t, "assumed"), Lost: maybe(t, "lost"), RuleChanged: maybe(t, "rule changed"), Tolerated: maybe(t, "tolerated"),
+		OtherSeen: maybe(t, "other seen"), Lost: maybe(t, "lost"), RuleChanged: maybe(t, "rule changed"), Tolerated: maybe(t, "tolerated"),
 		OursOwned: maybe(t, "ours owned"), Found: maybe(t, "found"),
+	}
+	f.There = drawThere(t, values)
+	f.Reading = plan.Reading{
+		ByID: maybe(t, "by id"), Own: maybe(t, "own"), Touched: record.Author(rapid.IntRange(0, 2).Draw(t, "touched")),
+		History: record.Author(rapid.IntRange(0, 2).Draw(t, "history")),
 	}
 	f.OursTheirs = !f.OursOwned && !f.Rule.Owned && maybe(t, "ours theirs")
 	if f.Direction == fieldmap.Push && theirs == "?" && maybe(t, "creating") {
@@ -155,6 +160,19 @@ func drawField(t *rapid.T) plan.Field {
 		f.Told = testKey().Value(record.Text, value(oneOf(t, "told", "a", "A", "b", "-", "?")))
 	}
 	return f
+}
+
+// drawThere draws what was read and sent before.
+func drawThere(t *rapid.T, values []string) (there record.There) {
+	for range rapid.IntRange(0, 5).Draw(t, "there") {
+		d := testKey().Value(record.Text, value(oneOf(t, "stood", values...)))
+		if maybe(t, "sent") {
+			there.Send(d)
+		} else {
+			there.Show(d)
+		}
+	}
+	return there
 }
 
 // TestLaws draws every kind of state and holds the verdict to the laws.

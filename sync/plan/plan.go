@@ -55,6 +55,11 @@ const (
 	NotEmpty        Reason = 20 // fill_blank: theirs holds a value
 	Skipped         Reason = 21 // the value map does not hold the value and the rule says skip_field
 	ExternalID      Reason = 22 // our id is put on a record that was found (D18)
+	FormOrEdit      Reason = 23 // theirs is another form of what we sent, or an edit: nobody can tell
+	WriteIgnored    Reason = 24 // they accepted what we sent and kept the value before it
+	Oscillating     Reason = 25 // they gave the same other value to the same value of ours twice
+	VendorDefault   Reason = 26 // their system filled a field that we left blank when we made the record
+	Dropped         Reason = 27 // a person said that the sides may differ
 )
 
 // reasonNames are in the order of the numbers.
@@ -63,6 +68,7 @@ func reasonNames() []string {
 		"", "source_changed", "new_record", "first_meeting", "mapping_changed", "blank_filled", "drift_enforced",
 		"overwritten", "drift", "create_only", "never_written", "blank_ignored", "kept_both", "not_owner", "remote_form",
 		"equal_by_form", "conflict", "missing_required", "suspended", "same", "not_empty", "skipped", "external_id",
+		"form_or_edit", "write_ignored", "oscillating", "vendor_default", "dropped",
 	}
 }
 
@@ -89,26 +95,41 @@ type Field struct {
 	Ours       record.Value
 	OursRemote record.Value
 
-	Seen, Told  record.Digest // 0: never reckoned with
-	Assumed     bool          // seen is what we wrote; it was not read since
-	Lost        bool          // the digests are damaged or belong to another record
-	RuleChanged bool          // the rule is not the one that the link was last reckoned with
-	Tolerated   bool          // the sides differ and it is settled that they may
-	OursOwned   bool          // the hub's value came from the field's owner
-	OursTheirs  bool          // the hub's value came from this system, and the owner never said the same
-	Creating    bool          // the record is about to be made in their system
-	Found       bool          // the record was found there, not made by us (D21)
+	Seen, Told record.Digest // what this rule last settled with; 0: never
+	// There is what was known to stand in the remote field before this reading.
+	There record.There
+	// Reading says how Theirs was read.
+	Reading Reading
+
+	Lost        bool // the digests are damaged or belong to another record
+	RuleChanged bool // the rule is not the one that the link last settled with, or it was away
+	// OtherSeen reports whether Theirs is what another rule of this remote field
+	// last settled with: then nobody edited it.
+	OtherSeen  bool
+	Tolerated  bool // the sides differ and it is settled that they may
+	OursOwned  bool // the hub's value came from the field's owner
+	OursTheirs bool // the hub's value came from this system, and the owner never said the same
+	Creating   bool // the record is about to be made in their system
+	Found      bool // the record was found there, not made by us (D21)
+}
+
+// Reading is how a value was read, as evidence of who put it there.
+type Reading struct {
+	ByID    bool          // by id, and begun after the answer to our last write
+	Own     bool          // right after our write, so that it shows what became of that
+	Touched record.Author // who changed the record since our last write
+	History record.Author // who changed the field since our last write
 }
 
 // Verdict is what is to be done about one field. Seen and Told are the digests
 // to keep once it is carried out: at once, and for a push on its confirmation.
 type Verdict struct {
-	Kind    Kind
-	Reason  Reason
-	Value   record.Value // Take: in the hub's form. Push: in theirs
-	Seen    record.Digest
-	Told    record.Digest
-	Assumed bool
+	Kind   Kind
+	Reason Reason
+	Value  record.Value // Take: in the hub's form. Push: in theirs
+	Seen   record.Digest
+	Told   record.Digest
+	Sent   bool // Seen is what goes out, and nothing has shown it yet
 	// Overwrites: a push replaces a value that is not blank, or may (D22).
 	Overwrites bool
 }

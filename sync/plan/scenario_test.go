@@ -194,11 +194,12 @@ func fieldOf(t *testing.T, route *fieldmap.Route, rule *fieldmap.Rule, row []str
 	if !ok || !back && route.Direction == fieldmap.Push {
 		t.Fatalf("%s: a value that the value map does not have", row[0])
 	}
+	sent := false
 	for and := range strings.SplitSeq(row[5], ", ") {
 		switch and {
 		case "":
 		case "assumed":
-			f.Assumed = true
+			sent = true
 		case "tolerated":
 			f.Tolerated = true
 		case "digests lost":
@@ -218,6 +219,7 @@ func fieldOf(t *testing.T, route *fieldmap.Route, rule *fieldmap.Rule, row []str
 			f.OursTheirs = source == route.System && !rule.Owned
 		}
 	}
+	f.There = stood(f.Seen, sent)
 	return f
 }
 
@@ -235,7 +237,7 @@ func verdictRow(t *testing.T, f plan.Field, row []string, v plan.Verdict) []stri
 	}
 	known[0] = "(never)"
 	var and []string
-	if v.Assumed {
+	if v.Sent {
 		and = append(and, "assumed")
 	}
 	if v.Overwrites {

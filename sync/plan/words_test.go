@@ -105,6 +105,7 @@ func pick[T ~uint8](t testing.TB, arg string, first T, names ...string) T {
 func readField(t testing.TB, rule, state string) plan.Field {
 	t.Helper()
 	var f plan.Field
+	sent := false
 	f.Rule, f.Direction, f.OnLink = readRule(t, rule)
 	f.Ours, f.OursRemote = record.NullValue(), record.NullValue()
 	for _, w := range strings.Fields(state) {
@@ -122,9 +123,15 @@ func readField(t testing.TB, rule, state string) plan.Field {
 			f.Seen = testKey().Value(f.Rule.Remote.Type, value(arg))
 		case "told":
 			f.Told = testKey().Value(f.Rule.Hub.Type, value(arg))
+		case "there":
+			f.There = readThere(t, f.Rule.Remote.Type, arg)
+		case "touched":
+			f.Reading.Touched = pick(t, arg, record.ByUnknown, "", "ours", "other")
+		case "history":
+			f.Reading.History = pick(t, arg, record.ByUnknown, "", "ours", "other")
 		default:
 			flag := map[string]*bool{
-				"assumed": &f.Assumed, "lost": &f.Lost, "rule-changed": &f.RuleChanged, "tolerated": &f.Tolerated,
+				"assumed": &sent, "other-seen": &f.OtherSeen, "by-id": &f.Reading.ByID, "own": &f.Reading.Own, "lost": &f.Lost, "rule-changed": &f.RuleChanged, "tolerated": &f.Tolerated,
 				"ours-owned": &f.OursOwned, "creating": &f.Creating, "found": &f.Found,
 			}[name]
 			if flag == nil {
@@ -133,7 +140,37 @@ func readField(t testing.TB, rule, state string) plan.Field {
 			*flag = true
 		}
 	}
+	if f.There.Known == record.Unread {
+		f.There = stood(f.Seen, sent)
+	}
 	return f
+}
+
+// stood is what is known to stand there when it was settled with: it was sent, or
+// it was read.
+func stood(seen record.Digest, sent bool) record.There {
+	if sent {
+		return record.SentThere(seen)
+	}
+	return record.ReadThere(seen)
+}
+
+// readThere turns words such as read.a,sent.b into what is known to stand there,
+// the oldest first.
+func readThere(t testing.TB, of record.Type, words string) (there record.There) {
+	t.Helper()
+	for w := range strings.SplitSeq(words, ",") {
+		how, word, _ := strings.Cut(w, ".")
+		switch d := testKey().Value(of, value(word)); how {
+		case "read":
+			there.Show(d)
+		case "sent":
+			there.Send(d)
+		default:
+			t.Fatalf("there %q: what is %q?", words, w)
+		}
+	}
+	return there
 }
 
 // names finds the values that digests stand for, among those of a decision.
@@ -170,7 +207,7 @@ func wordsOf(f plan.Field, v plan.Verdict, more ...record.Value) string {
 	add(v.Value != record.Value{}, "%s", word(v.Value))
 	add(v.Seen != 0, "seen:%s", n.of(v.Seen))
 	add(v.Told != 0, "told:%s", n.of(v.Told))
-	add(v.Assumed, "assumed")
+	add(v.Sent, "assumed")
 	add(v.Overwrites, "overwrites")
 	return out
 }
@@ -186,7 +223,7 @@ func decideRows(t *testing.T, rows []row) {
 			t.Parallel()
 			f := readField(t, r.rule, r.state)
 			var values []record.Value
-			for w := range strings.FieldsSeq(strings.NewReplacer(":", " ", ">", " ").Replace(r.state)) {
+			for w := range strings.FieldsSeq(strings.NewReplacer(":", " ", ">", " ", ".", " ", ",", " ").Replace(r.state)) {
 				values = append(values, value(w))
 			}
 			v := plan.Decide(testKey(), f)

@@ -33,11 +33,12 @@ type end struct {
 	form   func(string) string // what the system makes of what it is told
 	coded  bool                // a value map stands between: theirs is <x> where the hub has x
 
-	seen, told             record.Digest
-	note                   plan.Reason
-	assumed, lost, changed bool
-	last                   plan.Verdict
-	writes, writesAfter    int // all, and those that are not the creation
+	seen, told          record.Digest
+	note                plan.Reason
+	there               record.There
+	lost, changed, own  bool
+	last                plan.Verdict
+	writes, writesAfter int // all, and those that are not the creation
 }
 
 func (e *end) toHub(v record.Value) record.Value {
@@ -66,7 +67,7 @@ func (e *end) stored(v record.Value) record.Value {
 func (w *world) field(e *end, read bool) plan.Field {
 	f := plan.Field{
 		Rule: e.rule, Direction: e.dir, OnLink: e.onLink, Ours: w.hub, OursRemote: e.toRemote(w.hub),
-		Seen: e.seen, Told: e.told, Assumed: e.assumed, Lost: e.lost, RuleChanged: e.changed && read, Tolerated: e.note != plan.NoReason,
+		Seen: e.seen, Told: e.told, There: e.there, Reading: plan.Reading{ByID: read, Own: e.own}, Lost: e.lost, RuleChanged: e.changed && read, Tolerated: e.note != plan.NoReason,
 		OursOwned: w.source != "" && w.source == e.rule.Hub.Owner, Creating: e.absent,
 	}
 	if read && !e.absent {
@@ -85,16 +86,30 @@ func (w *world) run(e *end, read bool) plan.Verdict {
 	}
 	v := w.decide(e, read)
 	if v.Kind == plan.Push && read && !e.absent {
-		e.seen, e.told, e.assumed, e.note = testKey().Value(e.rule.Remote.Type, e.theirs), 0, false, 0
+		e.seen, e.told, e.note = testKey().Value(e.rule.Remote.Type, e.theirs), 0, 0
+		e.there.Show(e.seen)
 		e.lost, e.changed = false, false
 		v = w.decide(e, false)
 	}
-	w.carry(e, v)
+	w.carry(e, v, read)
+	if v.Kind == plan.Push && e.rule.Write == fieldmap.Enforce {
+		w.confirm(e)
+	}
 	if read {
 		// What is held while its digests are lost is still lost.
 		e.lost, e.changed = e.lost && v.Kind == plan.Hold, false
 	}
 	return v
+}
+
+// confirm reads an enforced field right after it was written, as runs do.
+func (w *world) confirm(e *end) {
+	e.own = true
+	v := w.decide(e, true)
+	e.own = false
+	if v.Kind != plan.Push {
+		w.carry(e, v, true)
+	}
 }
 
 func (w *world) decide(e *end, read bool) plan.Verdict {
@@ -108,7 +123,7 @@ func (w *world) decide(e *end, read bool) plan.Verdict {
 	return v
 }
 
-func (w *world) carry(e *end, v plan.Verdict) {
+func (w *world) carry(e *end, v plan.Verdict, read bool) {
 	switch v.Kind {
 	case plan.Hold:
 		return
@@ -125,7 +140,15 @@ func (w *world) carry(e *end, v plan.Verdict) {
 		e.theirs = e.stored(record.NullValue())
 	}
 	e.absent = false
-	e.seen, e.told, e.assumed = v.Seen, v.Told, v.Assumed
+	e.seen, e.told = v.Seen, v.Told
+	switch {
+	case v.Sent && v.Kind != plan.Push:
+		e.there = record.SentThere(v.Seen)
+	case v.Sent:
+		e.there.Send(v.Seen)
+	case read:
+		e.there = record.ReadThere(testKey().Value(e.rule.Remote.Type, e.theirs))
+	}
 	if v.Kind != plan.Nothing {
 		e.note = plan.NoReason
 	}
