@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 )
 
 var errFullDictionary = errors.New("the dictionary of names is full")
@@ -101,4 +102,17 @@ func (s *Store) Name(n Num) string {
 		return ""
 	}
 	return s.names[n]
+}
+
+// Names returns the names that begin with prefix, by their numbers.
+func (s *Store) Names(prefix string) map[Num]string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	out := map[Num]string{}
+	for i, name := range s.names {
+		if i > 0 && strings.HasPrefix(name, prefix) {
+			out[Num(i)] = name
+		}
+	}
+	return out
 }

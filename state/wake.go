@@ -12,6 +12,9 @@ type WakeKind byte
 const (
 	WakeRecord WakeKind = 'r' // the record of this remote id
 	WakeParent WakeKind = 'p' // the records that belong to the parent of this remote id
+	// WakeWritten is the record of this remote id, which was written to: its answer
+	// showed something else than what was sent.
+	WakeWritten WakeKind = 'w'
 )
 
 func (tx *Tx) wakes(system, object string) *table { return tx.table("wake", system, object) }

@@ -68,6 +68,30 @@ func (t *There) Last() Digest {
 // each that was read.
 func (t *There) All() ([]Digest, uint8) { return t.may[:t.n], t.reads }
 
+// Open reports whether what was sent is not settled: nothing has shown it, or
+// what was shown led to a question.
+func (t *There) Open() bool { return t.Known == Sent || t.n > 1 }
+
+// lastSent returns where the value that was sent last stands, -1 where none is
+// remembered.
+func (t *There) lastSent() int {
+	for i := int(t.n) - 1; i >= 0; i-- {
+		if t.reads>>i&1 == 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// Sent returns the digest of the value that was sent last, 0 where none is
+// remembered.
+func (t *There) Sent() Digest {
+	if i := t.lastSent(); i >= 0 {
+		return t.may[i]
+	}
+	return 0
+}
+
 // May reports whether a value may still stand there: it is the one that was
 // read last, or was sent since.
 func (t *There) May(d Digest) bool {
@@ -83,30 +107,16 @@ func (t *There) May(d Digest) bool {
 }
 
 // AnsweredBefore reports whether this value was read after the value that was
-// sent last had been sent before: the same answer to the same value.
+// sent last had been sent before, and not before that: the same answer to the
+// same value.
 func (t *There) AnsweredBefore(d Digest) bool {
-	sent, last := false, t.Last()
-	for i := range int(t.n) - 1 {
+	last, sent := t.lastSent(), false
+	for i := range max(last, 0) {
 		switch read := t.reads>>i&1 == 1; {
-		case read && sent && t.may[i] == d:
-			return true
-		case !read && t.may[i] == last:
+		case read && t.may[i] == d:
+			return sent
+		case !read && t.may[i] == t.may[last]:
 			sent = true
-		}
-	}
-	return false
-}
-
-// Before reports whether this value was known before the one that was sent last
-// was sent at all.
-func (t *There) Before(d Digest) bool {
-	last := t.Last()
-	for i := range int(t.n) {
-		if t.may[i] == last && t.reads>>i&1 == 0 {
-			return false
-		}
-		if t.may[i] == d {
-			return true
 		}
 	}
 	return false
@@ -115,7 +125,7 @@ func (t *There) Before(d Digest) bool {
 // TimesSent counts how often the value that was sent last was sent.
 func (t *There) TimesSent() (n int) {
 	for i := range int(t.n) {
-		if t.may[i] == t.Last() && t.reads>>i&1 == 0 {
+		if t.reads>>i&1 == 0 && t.may[i] == t.Sent() {
 			n++
 		}
 	}

@@ -69,7 +69,11 @@ type PlanWaiting struct {
 	Note     string    `json:"note,omitempty"`
 }
 
-func viewPlanned(p state.Plan) PlanWaiting { return PlanWaiting(p) }
+func viewPlanned(p state.Plan) PlanWaiting {
+	return PlanWaiting{
+		ID: p.ID, System: p.System, Object: p.Object, Run: p.Run, At: p.At, Accepted: p.Accepted, Rows: p.Rows, Note: p.Note,
+	}
+}
 
 // RunsArgs asks for the latest runs, or for one.
 type RunsArgs struct {
@@ -266,11 +270,14 @@ func systemStatus(tx *state.Tx, e *engine.Engine, sys System, runs []state.Run) 
 	}
 	for _, r := range e.Mapping().RoutesOf(sys.Name) {
 		s.Links[r.Object] = tx.Links(r.System, r.Object).Open()
-		pos, ok, err := tx.Position(r.System, r.Object)
+		if r.Direction != fieldmap.Pull {
+			continue
+		}
+		pos, ok, err := tx.Position(r.System, r.Object, state.FlowPull)
 		if err != nil {
 			return s, err
 		}
-		if ok && r.Direction == fieldmap.Pull && pos.Took > 0 {
+		if ok && pos.Took > 0 {
 			s.Listing[r.Object] = pos.Took.Seconds()
 		}
 	}

@@ -277,7 +277,7 @@ func (e *Engine) view(tx *state.Tx, o *fieldmap.HubObject, rec *state.HubRecord)
 		if ok {
 			v.Links = append(v.Links, lv)
 		}
-		for _, h := range tx.HoldsOf(r.System, r.Object, rec.ID, lv.Remote) {
+		for _, h := range holdsOf(tx, r, rec.ID, lv.Remote) {
 			v.Holds = append(v.Holds, e.holdView(tx, h))
 		}
 	}

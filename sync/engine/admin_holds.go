@@ -97,6 +97,8 @@ func mendOf(h state.Hold, hubObject string) string {
 		HoldUnmapped:       "add the value to the route's value map",
 		HoldBadValue:       "mend the value at its source",
 		HoldConflict:       "make both sides equal",
+		HoldWriteIgnored:   "look in " + h.System + " for what keeps the field as it is (a rule, a workflow, a right), then crmsyncd held retry",
+		HoldOscillating:    "look in " + h.System + " for what changes the field back, then crmsyncd held retry",
 	}
 	return mends[h.Reason]
 }

@@ -172,7 +172,7 @@ func (e *Engine) freeToLink(r *fieldmap.Route, links *state.Links, hub state.Hub
 // endHolds ends the holds of these reasons on both sides, all of them when no
 // reason is named.
 func (e *Engine) endHolds(tx *state.Tx, r *fieldmap.Route, hub state.HubID, remote string, reasons []string) error {
-	for _, h := range tx.HoldsOf(r.System, r.Object, hub, remote) {
+	for _, h := range holdsOf(tx, r, hub, remote) {
 		if len(reasons) > 0 && !slices.Contains(reasons, h.Reason) {
 			continue
 		}

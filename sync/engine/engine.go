@@ -46,6 +46,7 @@ type System struct {
 	Children  providers.ChildReader
 	Events    providers.Eventer
 	WritesOff bool // decide and report only
+	UserOurs  bool // the credential's user writes for nobody else
 }
 
 // NewSystem asks the provider once what it can do.
@@ -199,8 +200,12 @@ func (e *Engine) Due(system string) (bool, error) {
 	due := false
 	err := e.opt.Store.View(func(tx *state.Tx) error {
 		for _, r := range e.opt.Mapping.RoutesOf(system) {
-			if r.Direction == fieldmap.Push && e.pushDue(tx, r) {
-				due = true
+			if r.Direction != fieldmap.Push || due {
+				continue
+			}
+			var err error
+			if due, err = e.pushDue(tx, r); err != nil {
+				return err
 			}
 		}
 		return nil

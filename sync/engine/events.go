@@ -131,7 +131,7 @@ func (p *puller) merged(tx *state.Tx, l state.Link, into string) error {
 		return err
 	}
 	from := l.Remote
-	l.Remote, l.Version, l.Raw, l.State = into, 0, 0, state.LinkOpen
+	l.Remote, l.Version, l.Raw, l.State, l.There = into, 0, 0, state.LinkOpen, nil
 	for i := range l.Fields {
 		l.Fields[i].Seen, l.Fields[i].Told, l.Fields[i].Note = lostDigest, lostDigest, 0
 	}
@@ -159,7 +159,7 @@ func (p *puller) mergedAway(tx *state.Tx, l state.Link, winner state.HubID, into
 		return err
 	}
 	err := tx.PutHold(state.Hold{
-		System: p.req.System, Object: p.r.Object, Hub: l.Hub, Reason: HoldMerged,
+		System: p.req.System, Object: p.r.Object, Flow: flowOf(p.r), Hub: l.Hub, Reason: HoldMerged,
 		Detail:     fmt.Sprintf("%s was merged into %s, which is %s/%s", l.Remote, into, p.r.Hub.Name, winner),
 		Candidates: hubNames(p.r.Hub.Name, []state.HubID{l.Hub, winner}), Run: p.rec.ID, Since: p.now(), Last: p.now(),
 	})

@@ -56,7 +56,7 @@ func (s *settling) circle(hub state.HubID) bool {
 	}
 	for range longestChain {
 		next := ""
-		for _, h := range s.tx.HoldsOf(s.p.req.System, s.p.r.Object, 0, l.Remote) {
+		for _, h := range holdsOf(s.tx, s.p.r, 0, l.Remote) {
 			if h.Reason == HoldDuplicate && h.Field == "" && len(h.Candidates) == 2 {
 				next = h.Candidates[0]
 			}
@@ -228,7 +228,7 @@ func (s *settling) field(i int, rule *fieldmap.Rule, lf state.LinkField, hub rec
 	return plan.Field{
 		Rule: rule, Direction: fieldmap.Pull, OnLink: p.r.OnLink,
 		Theirs: s.o.values[i].value, TheirsHub: hub, Ours: ours, OursRemote: ours,
-		Seen: lf.Seen, Told: lf.Told, Assumed: lf.Assumed, Tolerated: lf.Note != 0, Lost: s.lost || lf.Seen == lostDigest, RuleChanged: changed,
+		Seen: lf.Seen, Told: lf.Told, There: s.link.Stands(p.names.remotes[p.r][i]), OtherSeen: changed && p.otherSeen(&s.link, p.r, i, s.o.values[i].value), Tolerated: lf.Note != 0, Lost: s.lost || lf.Seen == lostDigest, RuleChanged: changed,
 		OursOwned:  rule.Hub.Owner != "" && p.sourceOf(&s.rec, n) == rule.Hub.Owner,
 		OursTheirs: !rule.Owned && p.sourceOf(&s.rec, n) == p.req.System,
 	}

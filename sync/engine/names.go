@@ -1,10 +1,13 @@
 package engine
 
 import (
+	"maps"
 	"slices"
+	"strings"
 
 	"crmsyncd/fieldmap"
 	"crmsyncd/state"
+	"crmsyncd/sync/plan"
 )
 
 // names holds the dictionary numbers of everything that rows mention. They are
@@ -12,6 +15,8 @@ import (
 type names struct {
 	fields   map[*fieldmap.HubObject][]state.Num // by HubField.Index
 	rules    map[*fieldmap.Route][]state.Num     // by Rule.Index
+	remotes  map[*fieldmap.Route][]state.Num     // the remote fields, by Rule.Index
+	remoteOf map[state.Num]state.Num             // every rule that ever was → its remote field
 	keys     map[indexName]state.Num
 	forms    map[*fieldmap.HubObject][]indexName // every indexed key of an object
 	systems  map[string]state.Num
@@ -78,8 +83,49 @@ func (n *names) load(st *state.Store, m *fieldmap.Mapping) error {
 	if n.held, err = one(st.Nums("r:exists_in")); err != nil {
 		return err
 	}
-	n.computed, err = one(st.Nums("s:computed"))
-	return err
+	if n.computed, err = one(st.Nums("s:computed")); err != nil {
+		return err
+	}
+	return n.loadRemotes(st, m)
+}
+
+// ruleMark and remoteMark begin the names under which links keep what they know
+// of rules and of remote fields.
+const (
+	ruleMark   = "r:"
+	remoteMark = "t:"
+)
+
+// loadRemotes numbers the remote fields of every rule that ever was: those that a
+// link was settled with keep what they know, also where their line is gone.
+func (n *names) loadRemotes(st *state.Store, m *fieldmap.Mapping) error {
+	rules := st.Names(ruleMark)
+	var names []string
+	var nums []state.Num
+	for _, num := range slices.Sorted(maps.Keys(rules)) {
+		if _, remote, ok := strings.Cut(rules[num], ">"); ok {
+			names, nums = append(names, remoteMark+remote), append(nums, num)
+		}
+	}
+	remotes, err := st.Nums(names...)
+	if err != nil {
+		return err
+	}
+	n.remoteOf = map[state.Num]state.Num{}
+	for i, num := range nums {
+		n.remoteOf[num] = remotes[i]
+	}
+	n.remotes = map[*fieldmap.Route][]state.Num{}
+	for _, r := range m.Routes {
+		for _, num := range n.rules[r] {
+			n.remotes[r] = append(n.remotes[r], n.remoteOf[num])
+		}
+	}
+	st.UnderstandFormatOne(state.FormatOne{
+		Remote: n.remoteOf, Lost: lostDigest,
+		Notes: map[uint8]uint8{uint8(plan.RemoteForm): uint8(plan.FormOrEdit)},
+	})
+	return nil
 }
 
 func (n *names) addForm(o *fieldmap.HubObject, f *fieldmap.HubField, form fieldmap.Form) {
@@ -122,7 +168,7 @@ func ruleNames(r *fieldmap.Route) []string {
 	return out
 }
 
-func ruleName(f *fieldmap.Rule) string { return "r:" + f.Hub.Name + ">" + f.Remote.Name }
+func ruleName(f *fieldmap.Rule) string { return ruleMark + f.Hub.Name + ">" + f.Remote.Name }
 
 // loadNamed indexes the fields by which references name records.
 func (n *names) loadNamed(m *fieldmap.Mapping) {

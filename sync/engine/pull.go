@@ -327,12 +327,12 @@ func (p *puller) mergeSpool(ctx context.Context) error {
 		if err := p.spool.Drop(tx); err != nil {
 			return err
 		}
-		pos, _, _ := tx.Position(p.req.System, p.r.Object) // damaged: nothing is known
+		pos, _, _ := positionOf(tx, p.r) // damaged: nothing is known
 		var back state.Position
 		if fp, known := pos.Fields[filterName]; known {
 			back.Fields = map[string]uint64{filterName: fp}
 		}
-		return tx.SetPosition(p.req.System, p.r.Object, back)
+		return setPosition(tx, p.r, back)
 	})
 }
 

@@ -78,7 +78,7 @@ func (p *puller) everything() bool { return p.req.Full || p.req.Backfill || !p.i
 func (p *puller) loadStanding() error {
 	err := p.opt.Store.View(func(tx *state.Tx) (err error) {
 		p.suspended = suspended(tx, p.r)
-		p.pos, _, err = tx.Position(p.req.System, p.r.Object)
+		p.pos, _, err = positionOf(tx, p.r)
 		if err != nil {
 			p.log.Error("the position is damaged; everything is read again", "system", p.req.System, "object", p.r.Object, "err", err)
 			p.pos = state.Position{}
@@ -103,8 +103,7 @@ func (p *puller) loadStanding() error {
 		}
 	}
 	for i, rule := range p.r.Fields {
-		old, known := p.pos.Fields[ruleName(rule)]
-		p.changed[i] = known && old != rule.Fingerprint
+		_, p.changed[i] = p.behind[ruleName(rule)]
 	}
 	p.startedAt, p.dropped = p.pos.Cursor, false
 	p.cursor = p.begin()
@@ -169,12 +168,12 @@ func (p *puller) moveTo(tx *state.Tx, next record.Cursor, total int) error {
 // reposition changes the position as it is now: a routine run that went first
 // may have moved it since this run began.
 func (p *puller) reposition(tx *state.Tx, change func(*state.Position)) error {
-	pos, ok, err := tx.Position(p.req.System, p.r.Object)
+	pos, ok, err := positionOf(tx, p.r)
 	if err != nil || !ok || neverRead(&pos) {
 		pos = p.pos
 	}
 	change(&pos)
-	if err := tx.SetPosition(p.req.System, p.r.Object, pos); err != nil {
+	if err := setPosition(tx, p.r, pos); err != nil {
 		return err
 	}
 	p.pos = pos

@@ -30,7 +30,7 @@ func (e *Engine) childrenRoutes(tx *state.Tx, parent *fieldmap.Route) []*fieldma
 		if rule := parentRule(route); route.Direction != fieldmap.Pull || rule == nil || rule.Hub.RefTo != parent.Hub.Name {
 			continue
 		}
-		if pos, ok, err := tx.Position(route.System, route.Object); ok && err == nil && (pos.Complete || pos.Cursor != "") {
+		if pos, ok, err := positionOf(tx, route); ok && err == nil && (pos.Complete || pos.Cursor != "") {
 			out = append(out, route)
 		}
 	}

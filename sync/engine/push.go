@@ -53,8 +53,9 @@ type pusher struct {
 	entries   []state.JournalEntry
 	packed    []byte
 	answers   []answer
-	flying    *flight // the batch whose call is under way
-	indexed   bool    // the index of the target's keys is up to date in this run
+	flying    *flight  // the batch whose call is under way
+	indexed   bool     // the index of the target's keys is up to date in this run
+	silent    []string // records that are due, and on which nothing was decided
 }
 
 // item is one hub record on its way to a system.
@@ -68,7 +69,11 @@ type item struct {
 	external record.Value // our id, as it stands or shall stand there
 	verdicts []plan.Verdict
 	old      []record.Value // theirs, where it was read
+	shown    []record.Value // theirs, where the write read it before
 	holds    []state.Hold
+	standing []state.Hold     // those of before
+	kept     []string         // fields whose hold stands as it is
+	left     []string         // fields that are due, and that nothing was decided on
 	wait     bool             // the whole record waits
 	setExt   bool             // our id is part of this write
 	taken    *providers.Error // why a create was refused as a repeat
@@ -91,7 +96,9 @@ func pushObject(ctx context.Context, r *run, route *fieldmap.Route) error {
 		return err
 	}
 	due := false
-	_ = r.opt.Store.View(func(tx *state.Tx) error { due = r.pushDue(tx, route); return nil })
+	if err := r.opt.Store.View(func(tx *state.Tx) (err error) { due, err = r.pushDue(tx, route); return err }); err != nil {
+		return fmt.Errorf("look what is due of %s: %w", route.Object, err)
+	}
 	if !due && !r.req.Full {
 		return nil
 	}
@@ -124,6 +131,9 @@ func (p *pusher) stages(ctx context.Context) error {
 	if err := p.loadPosition(); err != nil {
 		return err
 	}
+	if err := p.readWritten(ctx, false); err != nil {
+		return err
+	}
 	if p.req.Full || len(p.behind) > 0 {
 		if err := p.reconcile(ctx); err != nil {
 			return err
@@ -136,37 +146,44 @@ func (p *pusher) stages(ctx context.Context) error {
 		if err := p.mergeAnswers(ctx); err != nil {
 			return err
 		}
+		if err := p.readWritten(ctx, true); err != nil {
+			return err
+		}
+		if err := p.spoken(); err != nil {
+			return err
+		}
 		if err := p.savePosition(); err != nil {
 			return err
 		}
-		if !p.sent || !p.released() {
-			return nil
+		if more, err := p.released(); err != nil || !p.sent || !more {
+			return err
 		}
 	}
 	return nil
 }
 
-// pushDue reports whether a push of the route has anything to do.
-func (e *Engine) pushDue(tx *state.Tx, r *fieldmap.Route) bool {
-	pos, ok, err := tx.Position(r.System, r.Object)
+// pushDue reports whether a push of the route has anything to do. A damaged
+// position begins anew, so it has.
+func (e *Engine) pushDue(tx *state.Tx, r *fieldmap.Route) (bool, error) {
+	pos, ok, err := positionOf(tx, r)
 	if err != nil || !ok {
-		return true
+		return true, nil //nolint:nilerr // the run itself says what is damaged
 	}
 	if len(behindRules(r, pos, suspended(tx, r))) > 0 || pos.Fields[choiceName] != choiceFingerprint(r) ||
-		e.opt.Store.Spool("push/"+r.Key()).Len(tx) > 0 {
-		return true
+		e.opt.Store.Spool("push/"+r.Key()).Len(tx) > 0 || len(tx.HoldsFor(nextRun(r.System))) > 0 {
+		return true, nil
 	}
-	open := false
-	_ = tx.Intents(r.System, r.Object, func(uint64, []state.Intent) error { open = true; return state.ErrStop })
-	if open || len(tx.HoldsFor(nextRun(r.System))) > 0 {
-		return true
+	written, err := tx.Wakes(r.System, r.Object, state.WakeWritten, 1)
+	if err != nil || len(written) > 0 {
+		return true, err
 	}
-	changed := false
-	_ = tx.Hub(r.Hub.Name).Changes(pos.Number, tx.Counter(), func(uint64, state.HubID) error {
-		changed = true
-		return state.ErrStop
-	})
-	return changed
+	due := false
+	found := func() error { due = true; return state.ErrStop }
+	if err := tx.Intents(r.System, r.Object, func(uint64, state.IntentBatch, []state.Intent) error { return found() }); err != nil || due {
+		return true, err
+	}
+	err = tx.Hub(r.Hub.Name).Changes(pos.Number, tx.Counter(), func(uint64, state.HubID) error { return found() })
+	return due, err
 }
 
 // behindRules are the rules that a position was not reached under: new ones and
@@ -216,7 +233,7 @@ func (p *pusher) prepare() error {
 func (p *pusher) loadPosition() error {
 	return p.opt.Store.View(func(tx *state.Tx) error {
 		p.rest(suspended(tx, p.r))
-		pos, ok, err := tx.Position(p.req.System, p.r.Object)
+		pos, ok, err := positionOf(tx, p.r)
 		if err != nil {
 			return err
 		}
@@ -263,23 +280,22 @@ func (p *pusher) savePosition() error {
 			return err
 		}
 		p.plans = nil
-		return tx.SetPosition(p.req.System, p.r.Object, p.pos)
+		return setPosition(tx, p.r, p.pos)
 	})
 }
 
 // released reports whether the pass gave new numbers to records of its own
 // object, such as the children of an account that was just linked, and sets the
 // bound of another pass.
-func (p *pusher) released() bool {
-	again := false
-	_ = p.opt.Store.View(func(tx *state.Tx) error {
+func (p *pusher) released() (again bool, err error) {
+	err = p.opt.Store.View(func(tx *state.Tx) error {
 		p.bound = tx.Counter()
 		return tx.Hub(p.r.Hub.Name).Changes(p.pos.Number, p.bound, func(uint64, state.HubID) error {
 			again = true
 			return state.ErrStop
 		})
 	})
-	return again
+	return again, err
 }
 
 // retryHeld gives new numbers to the records whose hold ends with a new run,
@@ -302,7 +318,7 @@ func (p *pusher) retryHeld() error {
 }
 
 func (p *pusher) rulesChanged(tx *state.Tx) bool {
-	pos, ok, err := tx.Position(p.req.System, p.r.Object)
+	pos, ok, err := positionOf(tx, p.r)
 	return err == nil && ok && len(behindRules(p.r, pos, suspended(tx, p.r))) > 0
 }
 
@@ -324,7 +340,7 @@ func (e *Engine) touchHeld(tx *state.Tx, system, object string, which func(state
 		return err
 	}
 	for _, h := range held {
-		h.Digest = 0
+		h.Digest, h.Ours = 0, 0
 		if err := tx.PutHold(h); err != nil {
 			return err
 		}
@@ -443,9 +459,9 @@ func (p *pusher) newItem(id state.HubID) *item {
 }
 
 func (it *item) reset(id state.HubID) {
-	values, fields := it.rec.Values[:0], it.link.Fields[:0]
-	*it = item{id: id, verdicts: it.verdicts[:0], old: it.old[:0]}
-	it.rec.Values, it.link.Fields = values, fields
+	values, fields, there := it.rec.Values[:0], it.link.Fields[:0], it.link.There[:0]
+	*it = item{id: id, verdicts: it.verdicts[:0], old: it.old[:0], shown: it.shown[:0], kept: it.kept[:0], left: it.left[:0]}
+	it.rec.Values, it.link.Fields, it.link.There = values, fields, there
 }
 
 func (p *pusher) inScope(it *item) (bool, error) {
@@ -538,12 +554,16 @@ func (p *pusher) keyOf(rec *state.HubRecord) string { return p.Engine.keyOf(p.r.
 
 // hold notes that the record, or one field of it, must wait.
 func (p *pusher) hold(it *item, field, reason, detail, event string, candidates ...string) {
-	it.holds = append(it.holds, state.Hold{
-		System: p.req.System, Object: p.r.Object, Hub: it.id, Field: field, Reason: reason, Detail: detail,
-		Event: event, Candidates: candidates, Run: p.rec.ID, Since: p.now(), Last: p.now(),
-	})
+	it.holds = append(it.holds, p.holdOf(it, field, reason, detail, event, candidates...))
 	if field == "" {
 		it.wait = true
+	}
+}
+
+func (p *pusher) holdOf(it *item, field, reason, detail, event string, candidates ...string) state.Hold {
+	return state.Hold{
+		System: p.req.System, Object: p.r.Object, Flow: flowOf(p.r), Hub: it.id, Field: field, Reason: reason, Detail: detail,
+		Event: event, Candidates: candidates, Run: p.rec.ID, Since: p.now(), Last: p.now(),
 	}
 }
 

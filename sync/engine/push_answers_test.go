@@ -140,7 +140,7 @@ func TestF8_LookedUpAgainBesideMergedAnswers(t *testing.T) {
 		for _, l := range links {
 			in = append(in, state.Intent{Hub: l.Hub, External: fmt.Sprint(w.qb.CustomerIDs()[len(in)]), At: l.Wrote - 1, Sent: []state.LinkField{{Field: l.Fields[0].Field, Seen: 7, Told: 7}}})
 		}
-		_, err := tx.PutIntents("salesforce", "Account", in)
+		_, err := tx.PutIntents("salesforce", "Account", state.IntentBatch{Flow: state.FlowPush}, in)
 		return err
 	}); err != nil {
 		t.Fatal(err)

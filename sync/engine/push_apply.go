@@ -53,12 +53,16 @@ func (p *pusher) applyChunk(ctx context.Context, ids []state.HubID) error {
 // sort decides one item and puts it where it belongs. quiet means that there is
 // nothing to do; dirty that holds or digests move without a call.
 func (p *pusher) sort(tx *state.Tx, it *item) (quiet, dirty bool) {
-	holds := tx.HoldsOf(p.req.System, p.r.Object, it.id, "")
+	holds := holdsOf(tx, p.r, it.id, "")
 	leaving := it.linked && it.link.State != state.LinkOpen
 	if leaving || p.dropped(it, holds) || !it.linked && p.undecided(holds) {
 		return true, false
 	}
+	it.standing = holds
 	moves := p.decideItem(tx, it)
+	if len(it.left) > 0 && !it.wait {
+		p.leave(it)
+	}
 	if moves && !it.wait {
 		quiet = p.gather(it, holds)
 	}
@@ -163,8 +167,11 @@ func (p *pusher) settleQuiet(tx *state.Tx, items []*item) error {
 		}
 		var l state.Link
 		ls := tx.Links(p.req.System, p.r.Object)
-		if ok, err := ls.Get(it.id, &l); err != nil || !ok {
+		switch ok, err := ls.Get(it.id, &l); {
+		case err != nil:
 			return err
+		case !ok || l.Remote != it.link.Remote:
+			continue // a person unlinked it meanwhile: it is decided anew
 		}
 		p.setFields(&l, it)
 		if err := ls.Put(&l); err != nil {
@@ -180,14 +187,17 @@ func (p *pusher) putHolds(tx *state.Tx, it *item) error {
 	standing := map[string]bool{}
 	for _, h := range it.holds {
 		standing[h.Key()] = true
+		if h.Field != "" {
+			p.nameSides(it, &h)
+		}
 		if err := tx.PutHold(h); err != nil {
 			return err
 		}
 	}
-	p.count("held", len(it.holds))
-	for _, h := range tx.HoldsOf(p.req.System, p.r.Object, it.id, "") {
+	p.count("held", len(it.holds)+len(it.kept))
+	for _, h := range holdsOf(tx, p.r, it.id, "") {
 		refused := h.Field == "" && (h.Reason == HoldRejected || h.Reason == HoldUnknownOutcome || h.Dropped)
-		if standing[h.Key()] || refused {
+		if standing[h.Key()] || refused || slices.Contains(it.kept, h.Field) {
 			continue
 		}
 		if err := tx.DeleteHold(h.Key()); err != nil {
@@ -197,11 +207,41 @@ func (p *pusher) putHolds(tx *state.Tx, it *item) error {
 	return nil
 }
 
+// nameSides gives a field's hold the two values that it is held for.
+func (p *pusher) nameSides(it *item, h *state.Hold) {
+	for i, rule := range p.r.Fields {
+		if rule.Hub.Name == h.Field {
+			stands := it.link.Stands(p.names.remotes[p.r][i])
+			h.Ours, h.Theirs = p.key.Value(rule.Hub.Type, p.ours(it, rule)), stands.Last()
+			return
+		}
+	}
+}
+
 // setFields moves a link's digests to what the verdicts say.
 func (p *pusher) setFields(l *state.Link, it *item) {
 	for _, lf := range p.fieldStates(it) {
-		l.Set(lf)
+		p.setField(l, lf)
 	}
+}
+
+// setField moves a link to one field state of a verdict that is carried out. A
+// value that went out stands there as sent, or as read where the answer showed
+// it; one that is held at creation was left blank, and its rule met nothing.
+func (p *pusher) setField(l *state.Link, lf state.LinkField) {
+	num := p.names.remoteOf[lf.Field]
+	if lf.Sent {
+		stands := l.Stands(num)
+		if stands.Send(lf.Seen); lf.Shown {
+			stands = record.ReadThere(lf.Seen)
+		}
+		l.SetStands(num, stands)
+	}
+	if lf.Sent && lf.Told == 0 {
+		lf.Seen = 0
+	}
+	lf.Sent, lf.Shown = false, false
+	l.Set(lf)
 }
 
 // fieldStates are the link's field states once the verdicts are carried out.
@@ -216,9 +256,12 @@ func (p *pusher) appendFieldStates(out []state.LinkField, it *item) []state.Link
 		if v.Kind == plan.Nothing || v.Kind == plan.Hold && it.linked {
 			continue
 		}
-		lf := state.LinkField{Field: p.names.rules[p.r][i], Seen: v.Seen, Told: v.Told, Assumed: v.Assumed}
+		lf := state.LinkField{Field: p.names.rules[p.r][i], Seen: v.Seen, Told: v.Told, Sent: v.Sent}
 		if v.Kind == plan.Tolerate {
 			lf.Note = uint8(v.Reason)
+			if i < len(it.shown) && v.Reason != plan.CreateOnly {
+				lf.Text = it.shown[i]
+			}
 		}
 		out = append(out, lf)
 	}

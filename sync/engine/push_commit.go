@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
@@ -20,6 +21,7 @@ type answer struct {
 	remote  string
 	created bool
 	at      int64  // unix ms
+	version int64  // of the record, as the answer told it; 0 where it did not
 	batch   uint64 // of the intent that says the fields; 0 where they stand here
 	part    uint16 // of that intent
 	fields  []state.LinkField
@@ -30,6 +32,7 @@ type answer struct {
 const (
 	answerCreated = 1 << iota
 	answerRefers  // to an intent
+	answerSecond  // of the second format of the state
 )
 
 // sentValue is one field that went out.
@@ -57,9 +60,23 @@ func (p *pusher) answer(a *answer, it *item, remote string, created bool) {
 	}
 }
 
+// show notes that the answer showed a field as it was sent.
+func (a *answer) show(rule state.Num) {
+	for i := range a.fields {
+		if a.fields[i].Field == rule {
+			a.fields[i].Shown = true
+		}
+	}
+}
+
+// shows reports whether the answer showed a field as it was sent.
+func (a *answer) shows(rule state.Num) bool {
+	return slices.ContainsFunc(a.fields, func(f state.LinkField) bool { return f.Field == rule && f.Shown })
+}
+
 func (a *answer) append(b []byte) (_ []byte, err error) {
 	b = state.AppendString(b, a.remote)
-	flag := byte(0)
+	flag := byte(answerSecond)
 	if a.created {
 		flag |= answerCreated
 	}
@@ -68,6 +85,7 @@ func (a *answer) append(b []byte) (_ []byte, err error) {
 	}
 	b = append(b, flag)
 	b = binary.AppendVarint(b, a.at)
+	b = binary.AppendVarint(b, a.version)
 	if a.batch != 0 {
 		b = binary.AppendUvarint(b, a.batch)
 		return binary.AppendUvarint(b, uint64(a.part)), nil
@@ -98,15 +116,21 @@ func readAnswer(key, b []byte, a *answer) (err error) {
 	flag := b[0]
 	a.created = flag&answerCreated != 0
 	at, n := binary.Varint(b[1:])
-	if n <= 0 || flag >= answerRefers<<1 {
+	if n <= 0 || flag >= answerSecond<<1 {
 		return errShort
 	}
-	a.at, b = at, b[1+n:]
+	a.at, a.version, b = at, 0, b[1+n:]
+	if flag&answerSecond != 0 {
+		if a.version, n = binary.Varint(b); n <= 0 {
+			return errShort
+		}
+		b = b[n:]
+	}
 	a.batch, a.part, a.fields, a.sent = 0, 0, a.fields[:0], a.sent[:0]
 	if flag&answerRefers != 0 {
 		return a.readPlace(b)
 	}
-	if a.fields, b, err = state.ReadLinkFields(b, a.fields[:0]); err != nil {
+	if a.fields, b, err = state.ReadLinkFields(b, a.fields[:0], flag&answerSecond == 0); err != nil {
 		return err
 	}
 	count, n := binary.Uvarint(b)
@@ -279,12 +303,13 @@ func (p *pusher) applyAnswer(tx *state.Tx, a *answer) error {
 		return nil // a person linked it elsewhere meanwhile
 	}
 	if !ok || l.Remote != a.remote {
-		*l = state.Link{Hub: a.hub, Remote: a.remote, Origin: state.OriginMade, Fields: l.Fields[:0]}
+		*l = state.Link{Hub: a.hub, Remote: a.remote, Origin: state.OriginMade, Fields: l.Fields[:0], There: l.There[:0]}
 	}
 	l.State, l.Close, l.Wrote = state.LinkOpen, state.NotClosed, a.at
 	for _, lf := range a.fields {
-		l.Set(lf)
+		p.setField(l, lf)
 	}
+	l.Version, l.Fresh = max(l.Version, a.version), a.version != 0
 	if err := ls.Put(l); err != nil {
 		return err
 	}
@@ -301,7 +326,7 @@ func (p *pusher) applyAnswer(tx *state.Tx, a *answer) error {
 
 // endRefusal ends what held the record as a whole: it was written.
 func (p *pusher) endRefusal(tx *state.Tx, hub state.HubID) error {
-	for _, h := range tx.HoldsOf(p.req.System, p.r.Object, hub, "") {
+	for _, h := range holdsOf(tx, p.r, hub, "") {
 		if h.Field == "" {
 			if err := tx.DeleteHold(h.Key()); err != nil {
 				return err
@@ -356,6 +381,6 @@ func (p *pusher) confirm(ctx context.Context, items []*item, results []providers
 	if len(ids) == 0 || p.spooling || p.sys.Getter == nil || p.opt.dry {
 		return nil
 	}
-	_, err := p.reconcileChunk(ctx, ids, nil)
+	_, err := p.reconcileChunk(ctx, ids, comparison{own: true})
 	return err
 }

@@ -53,16 +53,24 @@ func (p *pusher) parentWaits(tx *state.Tx, it *item, rule *fieldmap.Rule, v reco
 // decide takes the verdict on every field of a linked record, from what the
 // hub holds and what the link was told. It reports whether anything moves.
 func (p *pusher) decide(tx *state.Tx, it *item) (moves bool) {
-	it.verdicts = it.verdicts[:0]
-	nums, fields := p.names.rules[p.r], p.names.fields[p.r.Hub]
+	it.verdicts, it.kept, it.left = it.verdicts[:0], it.kept[:0], it.left[:0]
+	nums := p.names.rules[p.r]
 	for i, rule := range p.r.Fields {
-		ours := it.rec.Get(fields[rule.Hub.Index])
+		ours := p.ours(it, rule)
 		lf := it.link.Field(nums[i])
-		if p.resting[i] || lf == nil || lf.Seen == 0 || lf.Told == p.key.Value(rule.Hub.Type, ours) {
-			it.verdicts = append(it.verdicts, plan.Verdict{Kind: plan.Nothing})
-			continue
+		v := plan.Verdict{Kind: plan.Nothing}
+		switch {
+		case p.resting[i]:
+		case lf == nil || lf.Seen == 0 && lf.Told == 0:
+			v = p.decideUnmet(tx, it, i, rule)
+		case p.keepsHold(it, rule, ours):
+			if lf.Told != p.key.Value(rule.Hub.Type, ours) {
+				v = plan.Verdict{Kind: plan.Hold, Seen: lf.Seen, Told: lf.Told}
+			}
+		case lf.Told == p.key.Value(rule.Hub.Type, ours):
+		default:
+			v = p.decideField(tx, it, i, rule, lf, ours)
 		}
-		v := p.decideField(tx, it, rule, lf, ours)
 		moves = moves || v.Kind != plan.Nothing && v.Kind != plan.Hold
 		it.verdicts = append(it.verdicts, v)
 	}
@@ -72,6 +80,40 @@ func (p *pusher) decide(tx *state.Tx, it *item) (moves bool) {
 		it.setExt, moves = true, true
 	}
 	return moves
+}
+
+// decideUnmet decides a field that its rule has not met, by what is known to
+// stand there. One that must be read first is left over.
+func (p *pusher) decideUnmet(tx *state.Tx, it *item, i int, rule *fieldmap.Rule) plan.Verdict {
+	v, f := p.unmet(tx, it, i, rule)
+	switch {
+	case f != nil && f.reason != "":
+		p.hold(it, rule.Hub.Name, f.reason, f.detail, f.event)
+		return plan.Verdict{Kind: plan.Hold}
+	case f != nil:
+		stands := it.link.Stands(p.names.remotes[p.r][i])
+		return plan.Verdict{Kind: plan.Tolerate, Reason: plan.Skipped, Seen: stands.Last(), Told: p.key.Value(rule.Hub.Type, p.ours(it, rule))}
+	case v.Kind == plan.Nothing:
+		it.left = append(it.left, rule.Hub.Name)
+	}
+	return v
+}
+
+// keepsHold reports whether a field is held for the value that the hub has, by
+// something that no walk of ours can change: it stays held, and what it was
+// refused is left out of every call.
+func (p *pusher) keepsHold(it *item, rule *fieldmap.Rule, ours record.Value) bool {
+	for _, h := range it.standing {
+		if h.Field != rule.Hub.Name || h.Ours == 0 || h.Ours != p.key.Value(rule.Hub.Type, ours) {
+			continue
+		}
+		switch h.Reason {
+		case HoldBadValue, HoldRejected, HoldWriteIgnored, HoldOscillating:
+			it.kept = append(it.kept, h.Field)
+			return true
+		}
+	}
+	return false
 }
 
 // updateWaits applies the rules that hold a linked record whole: a contact
@@ -89,8 +131,8 @@ func (p *pusher) updateWaits(it *item) {
 }
 
 // decideField takes the verdict on one field of a linked record.
-func (p *pusher) decideField(tx *state.Tx, it *item, rule *fieldmap.Rule, lf *state.LinkField, ours record.Value) plan.Verdict {
-	held := plan.Verdict{Kind: plan.Hold, Seen: lf.Seen, Told: lf.Told, Assumed: lf.Assumed}
+func (p *pusher) decideField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule, lf *state.LinkField, ours record.Value) plan.Verdict {
+	held := plan.Verdict{Kind: plan.Hold, Seen: lf.Seen, Told: lf.Told}
 	if isContactEmail(rule.Hub) && ours.IsSet() && !fieldmap.ValidEmail(ours.Text()) {
 		p.hold(it, rule.Hub.Name, HoldBadValue, "email: this is no e-mail address", "")
 		return held
@@ -105,11 +147,11 @@ func (p *pusher) decideField(tx *state.Tx, it *item, rule *fieldmap.Rule, lf *st
 			p.hold(it, rule.Hub.Name, f.reason, f.detail, f.event)
 			return held
 		}
-		return plan.Verdict{Kind: plan.Tolerate, Reason: plan.Skipped, Seen: lf.Seen, Told: p.key.Value(rule.Hub.Type, ours), Assumed: lf.Assumed}
+		return plan.Verdict{Kind: plan.Tolerate, Reason: plan.Skipped, Seen: lf.Seen, Told: p.key.Value(rule.Hub.Type, ours)}
 	}
 	v := plan.Decide(p.key, plan.Field{
 		Rule: rule, Direction: fieldmap.Push, OnLink: p.r.OnLink, Ours: ours, OursRemote: remote,
-		Seen: lf.Seen, Told: lf.Told, Assumed: lf.Assumed, Found: it.link.Origin == state.OriginFound,
+		Seen: lf.Seen, Told: lf.Told, There: it.link.Stands(p.names.remotes[p.r][i]), Found: it.link.Origin == state.OriginFound,
 	})
 	if met := plan.Reason(lf.Note); lf.Told == 0 && met != plan.NoReason && v.Kind == plan.Push {
 		v.Reason = met
@@ -138,7 +180,7 @@ func (p *pusher) group(it *item) {
 			if ours.IsSet() && rule.Values == nil {
 				it.verdicts[i] = plan.Verdict{
 					Kind: plan.Push, Reason: plan.Same, Value: ours, Seen: p.key.Value(rule.Remote.Type, ours),
-					Told: p.key.Value(rule.Hub.Type, ours), Assumed: true,
+					Told: p.key.Value(rule.Hub.Type, ours), Sent: true,
 				}
 			}
 		}
@@ -197,10 +239,9 @@ func (p *pusher) decideCreate(tx *state.Tx, it *item) {
 		remote, f := p.translate(tx, rule, ours)
 		switch {
 		case f != nil && f.reason != "":
-			p.hold(it, rule.Hub.Name, f.reason, f.detail, f.event)
 			// Theirs will be blank: the field goes out when its hold ends.
-			null := p.key.Value(rule.Remote.Type, record.NullValue())
-			it.verdicts = append(it.verdicts, plan.Verdict{Kind: plan.Hold, Seen: null})
+			p.hold(it, rule.Hub.Name, f.reason, f.detail, f.event)
+			it.verdicts = append(it.verdicts, plan.Verdict{Kind: plan.Hold, Seen: p.key.Value(rule.Remote.Type, record.NullValue()), Sent: true})
 			continue
 		case f != nil:
 			remote = record.NullValue()

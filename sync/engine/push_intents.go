@@ -12,7 +12,7 @@ import (
 func (p *pusher) settleIntents(ctx context.Context) error {
 	var batches []uint64
 	if err := p.opt.Store.View(func(tx *state.Tx) error {
-		return tx.Intents(p.req.System, p.r.Object, func(batch uint64, _ []state.Intent) error {
+		return tx.Intents(p.req.System, p.r.Object, func(batch uint64, _ state.IntentBatch, _ []state.Intent) error {
 			batches = append(batches, batch)
 			return nil
 		})
@@ -61,7 +61,7 @@ func (p *pusher) lookUpIntents(ctx context.Context, batch uint64, closing bool) 
 func (p *pusher) intents(batch uint64) ([]state.Intent, error) {
 	var out []state.Intent
 	err := p.opt.Store.View(func(tx *state.Tx) error {
-		return tx.Intents(p.req.System, p.r.Object, func(b uint64, in []state.Intent) error {
+		return tx.Intents(p.req.System, p.r.Object, func(b uint64, _ state.IntentBatch, in []state.Intent) error {
 			if b == batch {
 				out = in
 			}
@@ -83,9 +83,6 @@ func (p *pusher) settleBatch(tx *state.Tx, batch uint64, intents []state.Intent,
 		if p.answeredBefore(tx, in, remote) {
 			continue
 		}
-		for i := range in.Sent {
-			in.Sent[i].Assumed = true
-		}
 		a := answer{hub: in.Hub, remote: remote, created: true, at: in.At, fields: in.Sent}
 		if err := p.applyAnswer(tx, &a); err != nil {
 			return err
@@ -102,12 +99,12 @@ func (p *pusher) settleBatch(tx *state.Tx, batch uint64, intents []state.Intent,
 	if closing {
 		return p.tryAgain(tx, open)
 	}
-	if _, err := tx.PutIntents(p.req.System, p.r.Object, open); err != nil {
+	if _, err := tx.PutIntents(p.req.System, p.r.Object, state.IntentBatch{Flow: state.FlowPush}, open); err != nil {
 		return err
 	}
 	for _, in := range open {
 		if err := tx.PutHold(state.Hold{
-			System: p.req.System, Object: p.r.Object, Hub: in.Hub, Reason: HoldUnknownOutcome, Run: p.rec.ID, Since: p.now(), Last: p.now(),
+			System: p.req.System, Object: p.r.Object, Flow: flowOf(p.r), Hub: in.Hub, Reason: HoldUnknownOutcome, Run: p.rec.ID, Since: p.now(), Last: p.now(),
 			Detail: "the answer to the create was lost; the next run looks it up", Event: nextRun(p.req.System),
 		}); err != nil {
 			return err

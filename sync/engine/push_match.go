@@ -44,7 +44,7 @@ func (p *pusher) matchChunk(ctx context.Context, ids []state.HubID) (overwrites 
 			case it == nil:
 			case p.toFind(tx, it):
 				loose = append(loose, it)
-			case it.linked && p.unread(it):
+			case it.linked && p.unread(tx, it):
 				unread = append(unread, it)
 			case it.linked:
 				if p.overwrites(tx, it) {
@@ -59,7 +59,7 @@ func (p *pusher) matchChunk(ctx context.Context, ids []state.HubID) (overwrites 
 		return 0, err
 	}
 	if len(unread) > 0 {
-		n, err := p.reconcileChunk(ctx, links(unread), nil)
+		n, err := p.reconcileChunk(ctx, links(unread), comparison{})
 		if err != nil {
 			return 0, err
 		}
@@ -79,7 +79,15 @@ func (p *pusher) toFind(tx *state.Tx, it *item) bool {
 // was read or written before, so that there is nothing to match.
 func (p *pusher) wellKnown(tx *state.Tx, id state.HubID) bool {
 	ok, err := tx.Links(p.req.System, p.r.Object).Get(id, &p.link)
-	return ok && err == nil && !p.unreadLink(&p.link)
+	if !ok || err != nil || p.opt.Store.Suspect() != "" {
+		return false
+	}
+	for i := range p.names.rules[p.r] {
+		if !p.resting[i] && p.isUnmet(&p.link, i) {
+			return false
+		}
+	}
+	return true
 }
 
 func links(items []*item) []state.Link {
@@ -90,23 +98,35 @@ func links(items []*item) []state.Link {
 	return out
 }
 
-// unread reports whether the link knows nothing of some field: a person made
-// it, it moved, its digests were lost, or the field is new. Such a record is
-// read before anything is decided on it.
-func (p *pusher) unread(it *item) bool {
-	return it.lost || p.unreadLink(&it.link)
+// isUnmet reports whether a rule has settled with nothing of this link yet.
+func (p *pusher) isUnmet(l *state.Link, i int) bool {
+	lf := l.Field(p.names.rules[p.r][i])
+	return lf == nil || lf.Seen == 0 && lf.Told == 0
 }
 
-func (p *pusher) unreadLink(l *state.Link) bool {
-	if p.opt.Store.Suspect() != "" {
+// unread reports whether the record must be read before anything is decided on
+// it: a person made its link, it moved, its digests were lost, or a field is new.
+// A field that waits for something else, or of which enough is known, is not
+// read for.
+func (p *pusher) unread(tx *state.Tx, it *item) bool {
+	if it.lost || p.opt.Store.Suspect() != "" {
 		return true
 	}
-	for i, n := range p.names.rules[p.r] {
-		if lf := l.Field(n); !p.resting[i] && (lf == nil || lf.Seen == 0) {
+	for i, rule := range p.r.Fields {
+		if p.resting[i] || !p.isUnmet(&it.link, i) {
+			continue
+		}
+		if v, f := p.unmet(tx, it, i, rule); f == nil && v.Kind == plan.Nothing {
 			return true
 		}
 	}
 	return false
+}
+
+// unmet decides a field that its rule has not met yet by what is known to stand
+// there, without its text. It can where that is a blank or our own value.
+func (p *pusher) unmet(tx *state.Tx, it *item, i int, rule *fieldmap.Rule) (plan.Verdict, *pushFault) {
+	return p.meetField(tx, it, i, rule, record.Value{}, plan.Reading{})
 }
 
 // overwrites decides a linked record and reports whether a value that is not
@@ -122,7 +142,7 @@ func (p *pusher) overwrites(tx *state.Tx, it *item) bool {
 // planRow is what a plan keeps of a record's overwrites: enough to tell whether
 // anything has moved when it is accepted.
 func (p *pusher) planRow(it *item) (state.PlanRow, bool) {
-	row := state.PlanRow{Hub: it.id}
+	row := state.PlanRow{Hub: it.id, Edition: 1}
 	var b strings.Builder
 	for i := range it.verdicts {
 		v := &it.verdicts[i]
@@ -130,7 +150,7 @@ func (p *pusher) planRow(it *item) (state.PlanRow, bool) {
 			continue
 		}
 		rule := p.r.Fields[i]
-		row.Fields = append(row.Fields, rule.Hub.Name)
+		row.Fields = append(row.Fields, state.PlanField{Name: rule.Hub.Name, New: v.Value, Reason: uint8(v.Reason), Rule: p.names.rules[p.r][i]})
 		var seen record.Digest
 		if lf := it.link.Field(p.names.rules[p.r][i]); lf != nil {
 			seen = lf.Seen
@@ -257,6 +277,9 @@ type hit struct {
 	id     string
 	values []record.Value // by findFields
 	faults []string
+	raw    [][]byte // of those that could not be read
+	stamp  int64    // its version, Unix milliseconds; 0 when the system does not say
+	by     record.Author
 }
 
 func (h *hit) value(fields []record.Field, name string) record.Value {
@@ -331,11 +354,17 @@ func (p *pusher) find(ctx context.Context, key fieldmap.MatchKey, fields []recor
 }
 
 func (p *pusher) convert(rec *record.Record, fields []record.Field) hit {
-	h := hit{id: rec.ID, values: make([]record.Value, len(fields)), faults: make([]string, len(fields))}
+	h := hit{id: rec.ID, values: make([]record.Value, len(fields)), faults: make([]string, len(fields)), by: rec.By}
+	if !rec.Version.IsZero() && !rec.Version.After(p.now().Add(futureStamp)) {
+		h.stamp = rec.Version.UnixMilli()
+	}
 	for i, f := range fields {
 		v, err := p.sys.Provider.Convert(p.r.Object, f, rec.Raw[i])
 		if err != nil {
-			h.faults[i] = faultOf(err)
+			if h.raw == nil {
+				h.raw = make([][]byte, len(fields))
+			}
+			h.faults[i], h.raw[i] = faultOf(err), slices.Clone(rec.Raw[i])
 			continue
 		}
 		h.values[i] = v
@@ -431,7 +460,9 @@ func (p *pusher) linkFound(tx *state.Tx, it *item, fields []record.Field, h *hit
 		return false, p.putHolds(tx, it)
 	}
 	it.link = state.Link{Hub: it.id, Remote: h.id, Origin: state.OriginFound, State: state.LinkOpen}
-	over = p.meet(tx, it, fields, h)
+	if over, err = p.meet(tx, it, fields, h, comparison{}); err != nil {
+		return false, err
+	}
 	if err := ls.Put(&it.link); err != nil {
 		return false, err
 	}
@@ -449,26 +480,144 @@ func (p *pusher) linkFound(tx *state.Tx, it *item, fields []record.Field, h *hit
 
 // meet decides every field of a record that was just read, and keeps the
 // verdicts in the link: a field that must be written is left without told, so
-// that the second walk writes it.
-func (p *pusher) meet(tx *state.Tx, it *item, fields []record.Field, h *hit) (over bool) {
+// that the second walk writes it. A field that cannot be read or translated is
+// held by itself; all others go on.
+func (p *pusher) meet(tx *state.Tx, it *item, fields []record.Field, h *hit, c comparison) (over bool, err error) {
+	how := p.readingOf(&it.link, h, c)
 	for i, rule := range p.r.Fields {
 		at := fieldIndex(fields, rule.Remote.Name)
-		if at < 0 || h.faults[at] != "" {
+		if at < 0 || p.resting[i] || !c.covers(i) && !p.isUnmet(&it.link, i) {
 			continue
 		}
-		v, fault := p.meetField(tx, it, i, rule, h.values[at])
-		if fault != nil {
-			continue
+		v, err := p.meetRead(tx, it, i, h.values[at], h.unreadable(at), how)
+		if err != nil {
+			return false, err
 		}
-		p.keepMet(it, i, v, h.values[at])
 		over = over || v.Kind == plan.Push && v.Overwrites
+	}
+	if h.stamp != 0 {
+		it.link.Version, it.link.Fresh = max(it.link.Version, h.stamp), true
 	}
 	if p.r.ExternalID != "" && it.external.IsSet() {
 		if at := fieldIndex(fields, p.r.ExternalID); at >= 0 {
 			p.meetExternal(it, h.values[at])
 		}
 	}
-	return over
+	return over, nil
+}
+
+// readingOf is what a reading says of who changed the record since our last
+// write: another author, or a later version than that of our write where the
+// system names no author and our user writes for us alone.
+func (p *pusher) readingOf(l *state.Link, h *hit, c comparison) plan.Reading {
+	how := plan.Reading{ByID: true, Own: c.own, Touched: h.by}
+	if h.by == record.ByUnknown && p.sys.UserOurs && l.Fresh && l.Wrote != 0 && h.stamp > l.Version {
+		how.Touched = record.ByOther
+	}
+	return how
+}
+
+// unreadable is why a value cannot be read, with its bytes; empty where it can.
+type unreadable struct {
+	fault string
+	raw   []byte
+}
+
+func (h *hit) unreadable(at int) unreadable {
+	if h.faults[at] == "" {
+		return unreadable{}
+	}
+	return unreadable{h.faults[at], h.raw[at]}
+}
+
+// meetRead decides one field that was read, and keeps what came of it: in the
+// link, and as a hold.
+func (p *pusher) meetRead(tx *state.Tx, it *item, i int, theirs record.Value, bad unreadable, how plan.Reading) (plan.Verdict, error) {
+	rule := p.r.Fields[i]
+	field := holdOn{rule: rule, ours: p.key.Value(rule.Hub.Type, p.ours(it, rule)), theirs: p.key.Value(rule.Remote.Type, theirs)}
+	if bad.fault != "" {
+		field.theirs = p.key.Bytes(bad.raw)
+		p.leaveUnreadable(it, i, field.theirs)
+		return plan.Verdict{}, p.holdMet(tx, it, field, HoldBadValue, strings.TrimPrefix(bad.fault, rule.Remote.Name+": "), "")
+	}
+	v, f := p.meetField(tx, it, i, rule, theirs, how)
+	lf := it.link.Field(p.names.rules[p.r][i])
+	switch {
+	case f != nil && !p.behind[i] && lf != nil && lf.Seen == field.theirs && lf.Told == field.ours:
+		// Settled as it stands: what cannot be carried over is not to be.
+		return plan.Verdict{}, nil
+	case f != nil && f.reason != "":
+		p.show(it, i, theirs)
+		return plan.Verdict{}, p.holdMet(tx, it, field, f.reason, f.detail, f.event)
+	case f != nil:
+		v = plan.Verdict{Kind: plan.Tolerate, Reason: plan.Skipped, Seen: field.theirs, Told: field.ours}
+	case v.Kind == plan.Hold:
+		p.show(it, i, theirs)
+		return v, p.holdMet(tx, it, field, v.Reason.String(), p.heldFor(v.Reason, theirs, it, rule), "")
+	}
+	p.keepMet(it, i, v, theirs)
+	return v, p.endMet(tx, it, rule)
+}
+
+// ours is the hub's value for a rule.
+func (p *pusher) ours(it *item, rule *fieldmap.Rule) record.Value {
+	return it.rec.Get(p.names.fields[p.r.Hub][rule.Hub.Index])
+}
+
+// show notes what a reading showed of a field that is not settled by it.
+func (p *pusher) show(it *item, i int, theirs record.Value) {
+	num := p.names.remotes[p.r][i]
+	there := it.link.Stands(num)
+	there.Show(p.key.Value(p.r.Fields[i].Remote.Type, theirs))
+	it.link.SetStands(num, there)
+}
+
+// leaveUnreadable notes that what stands in a field cannot be read. Our own next
+// change of it goes out all the same.
+func (p *pusher) leaveUnreadable(it *item, i int, raw record.Digest) {
+	it.link.SetStands(p.names.remotes[p.r][i], record.ReadThere(raw))
+	rule := p.names.rules[p.r][i]
+	if p.isUnmet(&it.link, i) {
+		it.link.Set(state.LinkField{Field: rule, Told: p.key.Value(p.r.Fields[i].Hub.Type, p.ours(it, p.r.Fields[i]))})
+	}
+}
+
+// heldFor says what stands between the two sides of a field that is held.
+func (p *pusher) heldFor(why plan.Reason, theirs record.Value, it *item, rule *fieldmap.Rule) string {
+	sent, _ := rule.ToRemote(p.ours(it, rule))
+	switch why {
+	case plan.WriteIgnored:
+		return fmt.Sprintf("%s took %q for %s and kept %q", p.req.System, plainText(rule.Remote.Type, sent), rule.Remote.Name, plainText(rule.Remote.Type, theirs))
+	case plan.Oscillating:
+		return fmt.Sprintf("%s turned %q into %q twice in %s", p.req.System, plainText(rule.Remote.Type, sent), plainText(rule.Remote.Type, theirs), rule.Remote.Name)
+	}
+	return why.String()
+}
+
+// holdOn is a field that is held, with the two values that it is held for.
+type holdOn struct {
+	rule         *fieldmap.Rule
+	ours, theirs record.Digest
+}
+
+// holdMet holds one field of a record that was read, in the transaction that
+// keeps the reading.
+func (p *pusher) holdMet(tx *state.Tx, it *item, on holdOn, reason, detail, event string) error {
+	h := p.holdOf(it, on.rule.Hub.Name, reason, detail, event)
+	h.Ours, h.Theirs = on.ours, on.theirs
+	old, ok := tx.Hold(h.Key())
+	switch {
+	case ok && old.Reason == reason && old.Ours == h.Ours && old.Theirs == h.Theirs && old.Detail == detail && old.Event == event:
+		return nil
+	case !ok:
+		p.count("held", 1)
+	}
+	return tx.PutHold(h)
+}
+
+// endMet ends what held one field: it is decided.
+func (p *pusher) endMet(tx *state.Tx, it *item, rule *fieldmap.Rule) error {
+	return tx.DeleteHold(p.holdOf(it, rule.Hub.Name, "", "", "").Key())
 }
 
 func fieldIndex(fields []record.Field, name string) int {
@@ -480,19 +629,30 @@ func fieldIndex(fields []record.Field, name string) int {
 	return -1
 }
 
-// keepMet stores the verdict on a field that was read.
+// keepMet stores the verdict on a field that was read. What must be sent again
+// to a system that made something else of it keeps what led to that.
 func (p *pusher) keepMet(it *item, i int, v plan.Verdict, theirs record.Value) {
-	lf := state.LinkField{Field: p.names.rules[p.r][i], Seen: v.Seen, Told: v.Told, Assumed: v.Assumed}
+	lf := state.LinkField{Field: p.names.rules[p.r][i], Seen: v.Seen, Told: v.Told}
+	stands, num := it.link.Stands(p.names.remotes[p.r][i]), p.names.remotes[p.r][i]
+	d := p.key.Value(p.r.Fields[i].Remote.Type, theirs)
+	if v.Kind == plan.Push && stands.Open() {
+		stands.Show(d)
+	} else {
+		stands = record.ReadThere(d)
+	}
+	it.link.SetStands(num, stands)
 	switch v.Kind {
 	case plan.Push:
 		// Not told yet; the note says why it is to be, for the second walk.
-		lf.Seen, lf.Told, lf.Assumed = p.key.Value(p.r.Fields[i].Remote.Type, theirs), 0, false
-		lf.Note = uint8(v.Reason)
+		lf.Seen, lf.Told, lf.Note = d, 0, uint8(v.Reason)
 	case plan.Tolerate:
 		lf.Note = uint8(v.Reason)
+		if v.Reason != plan.CreateOnly {
+			lf.Text = theirs
+		}
 	case plan.Nothing:
 		if old := it.link.Field(lf.Field); old != nil {
-			lf.Note = old.Note
+			lf.Note, lf.Text = old.Note, old.Text
 		}
 	}
 	it.link.Set(lf)
@@ -507,8 +667,9 @@ func (p *pusher) meetExternal(it *item, theirs record.Value) {
 	it.link.Set(lf)
 }
 
-// meetField decides one field that was read.
-func (p *pusher) meetField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule, theirs record.Value) (plan.Verdict, *pushFault) {
+// meetField decides one field by what was read of it, or by what is known to
+// stand there where theirs is missing.
+func (p *pusher) meetField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule, theirs record.Value, how plan.Reading) (plan.Verdict, *pushFault) {
 	n := p.names.fields[p.r.Hub][rule.Hub.Index]
 	ours := it.rec.Get(n)
 	remote, f := p.translate(tx, rule, ours)
@@ -519,9 +680,11 @@ func (p *pusher) meetField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule, t
 		Rule: rule, Direction: fieldmap.Push, OnLink: p.r.OnLink, Theirs: theirs, TheirsHub: p.theirsHub(tx, rule, theirs),
 		Ours: ours, OursRemote: remote, Lost: it.lost, RuleChanged: p.behind[i], Found: it.link.Origin == state.OriginFound,
 		OursOwned: rule.Hub.Owner != "" && p.sourceOf(&it.rec, n) == rule.Hub.Owner,
+		There:     it.link.Stands(p.names.remotes[p.r][i]), Reading: how,
 	}
+	in.OtherSeen = p.behind[i] && p.otherSeen(&it.link, p.r, i, theirs)
 	if lf := it.link.Field(p.names.rules[p.r][i]); lf != nil {
-		in.Seen, in.Told, in.Assumed, in.Tolerated = lf.Seen, lf.Told, lf.Assumed, lf.Note != 0 && plan.Reason(lf.Note) != plan.Skipped && lf.Told != 0
+		in.Seen, in.Told, in.Tolerated = lf.Seen, lf.Told, lf.Note != 0 && plan.Reason(lf.Note) != plan.Skipped && lf.Told != 0
 	}
 	return plan.Decide(p.key, in), nil
 }

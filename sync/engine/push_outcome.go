@@ -8,6 +8,7 @@ import (
 
 	"crmsyncd/providers"
 	"crmsyncd/state"
+	"crmsyncd/sync/plan"
 )
 
 // createFailed deals with a call that failed as a whole. If it may have taken
@@ -31,6 +32,7 @@ type outcome struct {
 	there    []*item      // a record with our id is there already
 	doubtful []*item      // made or not: nobody knows
 	gone     []state.Link // an update found no record
+	doubts   []string     // records whose answer showed something else than what was sent
 	stop     error        // reaches further than a record: the route, or the system
 }
 
@@ -49,7 +51,10 @@ func (p *pusher) outcome(items []*item, results []providers.Result, creating boo
 			}
 			n := len(o.answers)
 			o.answers = slices.Grow(o.answers, 1)[:n+1]
-			p.answer(&o.answers[n], it, id, creating)
+			a := &o.answers[n]
+			if p.answer(a, it, id, creating); p.showed(a, it, res) {
+				o.doubts = append(o.doubts, id)
+			}
 			continue
 		}
 		switch kind := res.Err.Kind; {
@@ -67,6 +72,47 @@ func (p *pusher) outcome(items []*item, results []providers.Result, creating boo
 		}
 	}
 	return o
+}
+
+// showed takes what the answer of a write showed: a field that it shows as it was
+// sent is read. It reports whether another value was shown; then the record is
+// read by id before anything is said of it.
+func (p *pusher) showed(a *answer, it *item, res *providers.Result) (other bool) {
+	if !res.Version.IsZero() {
+		a.version = res.Version.UnixMilli()
+	}
+	if len(res.Shown) == 0 {
+		return false
+	}
+	at := 0
+	if it.setExt {
+		at++ // our id comes first
+	}
+	for i := range it.verdicts {
+		v := &it.verdicts[i]
+		if v.Kind != plan.Push || at >= len(res.Shown) {
+			continue
+		}
+		shown := res.Shown[at]
+		at++
+		switch {
+		case !shown.Known():
+		case shown != v.Value:
+			other = true
+		default:
+			a.show(p.names.rules[p.r][i])
+		}
+	}
+	return other
+}
+
+func (p *pusher) noteDoubts(tx *state.Tx, ids []string) error {
+	for _, id := range ids {
+		if err := tx.Wake(p.req.System, p.r.Object, state.WakeWritten, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // closeIntents closes a batch of intents. In a large stage the answers refer to
@@ -88,11 +134,14 @@ func (p *pusher) commitCreates(ctx context.Context, f *flight) error {
 			return err
 		}
 		if len(o.doubtful) > 0 {
-			if doubt, err = tx.PutIntents(p.req.System, p.r.Object, p.intentsOf(o.doubtful)); err != nil {
+			if doubt, err = tx.PutIntents(p.req.System, p.r.Object, state.IntentBatch{Flow: state.FlowPush}, p.intentsOf(o.doubtful)); err != nil {
 				return err
 			}
 		}
 		if err := p.keep(tx, o.answers); err != nil {
+			return err
+		}
+		if err := p.noteDoubts(tx, o.doubts); err != nil {
 			return err
 		}
 		return p.putRefused(tx, f.items)
@@ -165,6 +214,9 @@ func (p *pusher) commitUpdates(ctx context.Context, f *flight) error {
 		if err := p.keep(tx, o.answers); err != nil {
 			return err
 		}
+		if err := p.noteDoubts(tx, o.doubts); err != nil {
+			return err
+		}
 		return p.putRefused(tx, f.items)
 	})
 	if err != nil {
@@ -188,7 +240,7 @@ func (p *pusher) refused(it *item, e *providers.Error) {
 		detail += " [" + strings.Join(e.Fields, ", ") + "]"
 	}
 	h := state.Hold{
-		System: p.req.System, Object: p.r.Object, Hub: it.id, Reason: HoldRejected, Detail: detail,
+		System: p.req.System, Object: p.r.Object, Flow: flowOf(p.r), Hub: it.id, Reason: HoldRejected, Detail: detail,
 		Digest: p.hubDigest(it), Run: p.rec.ID, Since: p.now(), Last: p.now(),
 	}
 	if e.Kind == providers.Transient || e.Kind == providers.Unknown {

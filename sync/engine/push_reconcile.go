@@ -44,7 +44,7 @@ func (p *pusher) reconcile(ctx context.Context) error {
 		if len(chunk) == 0 {
 			return p.rebound()
 		}
-		if _, err := p.reconcileChunk(ctx, chunk, only); err != nil {
+		if _, err := p.reconcileChunk(ctx, chunk, comparison{only: only}); err != nil {
 			return err
 		}
 		done += len(chunk)
@@ -79,9 +79,17 @@ func (p *pusher) openLinks(from state.HubID) ([]state.Link, error) {
 	return out, err
 }
 
-// reconcileChunk reads records by id and settles what they say. only restricts
-// it to some rules; nil means all.
-func (p *pusher) reconcileChunk(ctx context.Context, chunk []state.Link, only map[int]bool) (overwrites int, err error) {
+// comparison says how records are read by id and compared.
+type comparison struct {
+	only map[int]bool // some rules alone; nil means all
+	own  bool         // right after our own write, so that it shows what became of that
+}
+
+// covers reports whether a rule is compared.
+func (c comparison) covers(i int) bool { return c.only == nil || c.only[i] }
+
+// reconcileChunk reads records by id and settles what they say.
+func (p *pusher) reconcileChunk(ctx context.Context, chunk []state.Link, c comparison) (overwrites int, err error) {
 	if p.sys.Getter == nil {
 		return 0, providers.Errorf(providers.Broken, "compare "+p.r.Object, "%s cannot be read by id", p.req.System)
 	}
@@ -108,7 +116,7 @@ func (p *pusher) reconcileChunk(ctx context.Context, chunk []state.Link, only ma
 				gone = append(gone, l)
 				continue
 			}
-			over, err := p.compare(tx, l, rec, fields, readAt, only)
+			over, err := p.compare(tx, l, rec, fields, readAt, c)
 			if err != nil {
 				return err
 			}
@@ -125,7 +133,7 @@ func (p *pusher) reconcileChunk(ctx context.Context, chunk []state.Link, only ma
 }
 
 // compare decides one record that was read by id.
-func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields []record.Field, readAt int64, only map[int]bool) (over bool, err error) {
+func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields []record.Field, readAt int64, c comparison) (over bool, err error) {
 	it, err := p.load(tx, l.Hub)
 	if err != nil || it == nil || !it.linked || it.link.Remote != l.Remote {
 		return false, err
@@ -133,34 +141,37 @@ func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields 
 	if it.link.Wrote > readAt {
 		return false, nil // read before our own write: it says nothing (F4)
 	}
-	if it.lost || p.opt.Store.Suspect() != "" {
-		it.lost, it.link.Fields = true, nil
-		it.link.Origin = state.OriginFound
-	}
+	p.distrust(it)
 	h := p.convert(rec, fields)
-	if only != nil {
-		p.mask(it, &h, fields, only)
+	if _, err := p.meet(tx, it, fields, &h, c); err != nil {
+		return false, err
 	}
-	p.meet(tx, it, fields, &h)
 	if err := tx.Links(p.req.System, p.r.Object).Put(&it.link); err != nil {
 		return false, err
 	}
 	if !p.pending(it) {
 		return false, nil
 	}
-	if err := tx.Hub(p.r.Hub.Name).Touch(it.id); err != nil {
-		return false, err
-	}
 	p.sent = true // another pass writes it, in this run
+	if it.rec.Number <= p.pos.Number {
+		if err := tx.Hub(p.r.Hub.Name).Touch(it.id); err != nil {
+			return false, err
+		}
+	}
 	return p.overwrites(tx, it), nil
 }
 
-// mask leaves out the fields that a back-fill is not about, unless the link
-// knows nothing of them.
-func (p *pusher) mask(it *item, h *hit, fields []record.Field, only map[int]bool) {
-	for i, rule := range p.r.Fields {
-		if at := fieldIndex(fields, rule.Remote.Name); at >= 0 && !only[i] && it.link.Field(p.names.rules[p.r][i]) != nil {
-			h.faults[at] = "not asked for"
+// distrust forgets what a link knows that is damaged, and of a state that was
+// lost or put back what it has seen: what was told stays, so that nobody's edit
+// is taken for a first meeting.
+func (p *pusher) distrust(it *item) {
+	switch {
+	case it.lost:
+		it.link.Fields, it.link.There, it.link.Origin = nil, nil, state.OriginFound
+	case p.opt.Store.Suspect() != "":
+		it.link.There = nil
+		for i := range it.link.Fields {
+			it.link.Fields[i].Seen = 0
 		}
 	}
 }
@@ -183,7 +194,7 @@ func (p *pusher) missing(ctx context.Context, gone []state.Link) error {
 	if p.sys.Getter == nil {
 		return p.closeMissing(gone, nil)
 	}
-	_, err := p.reconcileChunk(ctx, gone, map[int]bool{})
+	_, err := p.reconcileChunk(ctx, gone, comparison{only: map[int]bool{}})
 	return err
 }
 
@@ -240,7 +251,7 @@ func (p *pusher) closeOne(tx *state.Tx, gone state.Link, successor string) error
 	}
 	p.count("held", 1)
 	if err := tx.PutHold(state.Hold{
-		System: p.req.System, Object: p.r.Object, Hub: gone.Hub, Reason: reason, Detail: detail,
+		System: p.req.System, Object: p.r.Object, Flow: flowOf(p.r), Hub: gone.Hub, Reason: reason, Detail: detail,
 		Candidates: candidates, Run: p.rec.ID, Since: p.now(), Last: p.now(),
 	}); err != nil {
 		return err
@@ -255,7 +266,7 @@ func (p *pusher) moveLink(tx *state.Tx, l state.Link, successor string) error {
 	if err := ls.Delete(l.Hub); err != nil {
 		return err
 	}
-	l.Remote, l.Fields, l.Raw, l.Version, l.Origin = successor, nil, 0, 0, state.OriginFound
+	l.Remote, l.Fields, l.There, l.Raw, l.Version, l.Fresh, l.Origin = successor, nil, nil, 0, 0, false, state.OriginFound
 	if err := ls.Put(&l); err != nil {
 		return err
 	}
@@ -362,6 +373,10 @@ func (p *pusher) fillsBlank(it *item) bool {
 // keepFilled turns the push into a field that is no longer blank into a
 // tolerated difference.
 func (p *pusher) keepFilled(it *item, h *hit, fields []record.Field) {
+	it.shown = it.shown[:0]
+	for _, rule := range p.r.Fields {
+		it.shown = append(it.shown, h.value(fields, rule.Remote.Name))
+	}
 	for i, rule := range p.r.Fields {
 		v := &it.verdicts[i]
 		at := fieldIndex(fields, rule.Remote.Name)

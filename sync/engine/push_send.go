@@ -132,7 +132,7 @@ func (p *pusher) prepareCreates(_ context.Context, f *flight) error {
 	in := p.intentsOf(f.items)
 	return p.opt.Store.Update(func(tx *state.Tx) (err error) {
 		tx.OneOfMany()
-		f.intents, err = tx.PutIntents(p.req.System, p.r.Object, in)
+		f.intents, err = tx.PutIntents(p.req.System, p.r.Object, state.IntentBatch{Flow: state.FlowPush}, in)
 		for i, it := range f.items {
 			it.intent, it.part = f.intents, in[i].Part
 		}

@@ -105,10 +105,12 @@ func (p *puller) absent(ctx context.Context) (gone []state.PlanRow, open int, er
 	var unseen []state.Link
 	err = p.opt.Store.View(func(tx *state.Tx) error {
 		return tx.Links(p.req.System, p.r.Object).Each(0, func(l *state.Link) error {
-			open += min(1, int(state.LinkClosed-l.State))
+			if l.State != state.LinkClosed {
+				open++
+			}
 			switch why, ask := p.mayGo(tx, l); {
 			case why != "":
-				gone = append(gone, state.PlanRow{Hub: l.Hub, Fields: []string{why}})
+				gone = append(gone, state.PlanRow{Hub: l.Hub, Fields: []state.PlanField{{Name: why}}})
 			case ask:
 				unseen = append(unseen, state.Link{Hub: l.Hub, Remote: l.Remote})
 			}
@@ -126,7 +128,7 @@ func (p *puller) absent(ctx context.Context) (gone []state.PlanRow, open int, er
 		}
 		for _, l := range unseen[:n] {
 			if !there[l.Remote] {
-				gone = append(gone, state.PlanRow{Hub: l.Hub, Fields: []string{"gone from the system"}})
+				gone = append(gone, state.PlanRow{Hub: l.Hub, Fields: []state.PlanField{{Name: "gone from the system"}}})
 			}
 		}
 		unseen = unseen[n:]
@@ -142,7 +144,7 @@ func (p *puller) mayGo(tx *state.Tx, l *state.Link) (why string, ask bool) {
 		// It goes with its parent, once that is closed.
 	case left == state.LinkClosed && l.State == state.LinkOpen:
 		return "its account left the hub", false
-	case l.State == state.LinkLeaving && len(tx.HoldsOf(p.req.System, p.r.Object, 0, l.Remote)) > 0:
+	case l.State == state.LinkLeaving && len(holdsOf(tx, p.r, 0, l.Remote)) > 0:
 		return "", !p.seen.has(uint64(l.Hub)) // else it is back in the scope, and held
 	case l.State == state.LinkLeaving:
 		return "no longer meets the filter", false

@@ -29,6 +29,8 @@ const (
 	HoldUnknownOutcome = "unknown_outcome"
 	HoldUnmapped       = "unmapped_value"
 	HoldBadValue       = "bad_value"
+	HoldWriteIgnored   = "write_ignored"
+	HoldOscillating    = "oscillating"
 )
 
 // settling is one observation on its way into the hub, inside the write
@@ -154,7 +156,7 @@ func (r *run) routeOf(hubObject string) *fieldmap.Route {
 // hold notes that something must wait. It is written when the record closes.
 func (s *settling) hold(field, reason, detail string, candidates ...string) {
 	s.holds = append(s.holds, state.Hold{
-		System: s.p.req.System, Object: s.p.r.Object, Remote: s.o.remote, Field: field, Reason: reason,
+		System: s.p.req.System, Object: s.p.r.Object, Flow: flowOf(s.p.r), Remote: s.o.remote, Field: field, Reason: reason,
 		Detail: detail, Candidates: candidates, Digest: s.o.raw, Run: s.p.rec.ID, Since: s.p.now(), Last: s.p.now(),
 	})
 }
@@ -181,7 +183,7 @@ func (s *settling) close(err error) error {
 	if !s.late {
 		s.p.count("held", held)
 	}
-	for _, h := range s.tx.HoldsOf(s.p.req.System, s.p.r.Object, 0, s.o.remote) {
+	for _, h := range holdsOf(s.tx, s.p.r, 0, s.o.remote) {
 		if !standing[h.Key()] {
 			if err := s.tx.DeleteHold(h.Key()); err != nil {
 				return err
@@ -288,6 +290,7 @@ func (s *settling) apply(verdicts []plan.Verdict) (changed bool) {
 	source := p.names.systems[p.req.System]
 	for i, rule := range p.r.Fields {
 		v := verdicts[i]
+		s.stand(i)
 		if v.Kind == plan.Hold && s.lost {
 			// Digests that match nothing: the field stays lost until its hold ends,
 			// and never looks like a first meeting.
@@ -296,7 +299,7 @@ func (s *settling) apply(verdicts []plan.Verdict) (changed bool) {
 		if v.Kind == plan.Hold || v.Seen == 0 {
 			continue
 		}
-		s.link.Set(state.LinkField{Field: rules[i], Seen: v.Seen, Told: v.Told, Note: s.noteOf(rules[i], v)})
+		s.link.Set(s.settledField(i, v))
 		switch {
 		case v.Kind == plan.Agree && rule.Owned:
 			s.owned = s.rec.Attribute(fields[rule.Hub.Index], source) || s.owned
@@ -307,15 +310,32 @@ func (s *settling) apply(verdicts []plan.Verdict) (changed bool) {
 	return changed
 }
 
-// noteOf is why the sides of a field may differ, 0 where they do not.
-func (s *settling) noteOf(rule state.Num, v plan.Verdict) uint8 {
+// stand notes what stands in the remote field of a rule, be it taken or held. A
+// value that cannot be read has no form of its own: its fault stands for it.
+func (s *settling) stand(i int) {
+	o := s.o.values[i]
+	switch {
+	case o.fault != "":
+		s.link.SetStands(s.p.names.remotes[s.p.r][i], record.ReadThere(s.p.key.Bytes([]byte(o.fault))))
+	case o.value.Known():
+		s.link.SetStands(s.p.names.remotes[s.p.r][i], record.ReadThere(s.p.key.Value(s.p.r.Fields[i].Remote.Type, o.value)))
+	}
+}
+
+// settledField is what the link knows of a rule after a verdict, with why the
+// sides may differ where they do.
+func (s *settling) settledField(i int, v plan.Verdict) state.LinkField {
+	rule := s.p.names.rules[s.p.r][i]
+	out := state.LinkField{Field: rule, Seen: v.Seen, Told: v.Told}
 	if v.Kind == plan.Tolerate {
-		return uint8(v.Reason)
+		out.Note = uint8(v.Reason)
+		out.Text = s.o.values[i].value
+		return out
 	}
 	if lf := s.link.Field(rule); v.Kind == plan.Nothing && lf != nil {
-		return lf.Note
+		out.Note, out.Text = lf.Note, lf.Text
 	}
-	return 0
+	return out
 }
 
 // takeValue takes a value into the hub record and notes it for the journal.

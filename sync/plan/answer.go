@@ -28,7 +28,7 @@ func (s *sides) answered() answer {
 	switch {
 	case s.Reading.History == record.ByOther:
 		return edited
-	case s.theirs == s.There.Last(), s.equal():
+	case s.theirs == s.There.Sent(), s.equal():
 		return confirmed
 	case other && !s.There.May(s.theirs):
 		return edited

@@ -208,7 +208,7 @@ func (s *sides) pushed() Verdict {
 		return s.pushedFirst()
 	case s.Seen == 0:
 		return s.pushedBlind()
-	case s.read && s.There.Known == record.Sent:
+	case s.read && s.There.Open():
 		return s.pushedAnswer(s.answered())
 	}
 	return s.pushedTable(Drift)
@@ -321,17 +321,22 @@ func (s *sides) settledAs(kind Kind, why Reason) Verdict {
 
 // pushedBlind decides a field that was told, and whose value there was never
 // seen: a state of an older format or a restored copy, or theirs could not be
-// read. It is no first meeting.
+// read. It is no first meeting, unless ours has changed since and theirs can be
+// read.
 func (s *sides) pushedBlind() Verdict {
 	switch {
 	case s.ours != s.Told && s.holdsOurs():
 		return s.settledAs(Agree, Same)
+	case s.ours != s.Told && s.read:
+		return s.pushedFirst()
 	case s.ours != s.Told:
 		return s.push(SourceChanged)
 	case !s.read:
 		return s.nothing()
 	case s.equal():
 		return s.agree(Same)
+	case s.Rule.Write == fieldmap.Never:
+		return s.tolerate(NeverWritten)
 	}
 	return s.tolerate(FormOrEdit)
 }

@@ -226,7 +226,8 @@ func TestF2_FirstReadingAfterSent(t *testing.T) {
 		{"another touched the record, and it may stand there", "push", sent + "theirs:a touched:other by-id", "tolerate form_or_edit seen:a told:b"},
 		{"ignored", "push", sent + "theirs:a by-id", "hold write_ignored seen:b told:b"},
 		{"ignored, enforced: once more", "push write=enforce", sent + "theirs:a by-id", "push drift_enforced b seen:b told:b assumed overwrites"},
-		{"ignored again, enforced", "push write=enforce", "seen:b ours:b told:b there:read.a,sent.b,read.a,sent.b theirs:a by-id", "hold oscillating seen:b told:b"},
+		{"ignored again, enforced", "push write=enforce", "seen:b ours:b told:b there:read.a,sent.b,read.a,sent.b theirs:a by-id", "hold write_ignored seen:b told:b"},
+		{"ignored, and read again", "push", "seen:b ours:b told:b there:read.a,sent.b,read.a theirs:a by-id", "hold write_ignored seen:b told:b"},
 		{"surely ours", "push", sent + "theirs:c own by-id", "tolerate remote_form seen:c told:b"},
 		{"surely ours by the history", "push", sent + "theirs:c history:ours", "tolerate remote_form seen:c told:b"},
 		{"nobody can tell", "push", sent + "theirs:c by-id", "tolerate form_or_edit seen:c told:b"},
@@ -250,7 +251,8 @@ func TestToldWithoutSeen(t *testing.T) {
 	decideRows(t, []row{
 		{"same", "push", "theirs:a ours:a told:a", "agree same seen:a told:a"},
 		{"differs", "push write=enforce", "theirs:b ours:a told:a", "tolerate form_or_edit seen:b told:a"},
-		{"ours has changed", "push", "theirs:b ours:c told:a", "push source_changed c seen:c told:c assumed overwrites"},
+		{"ours has changed", "push", "theirs:b ours:c told:a", "push first_meeting c seen:c told:c assumed overwrites"},
+		{"ours has changed, keep", "push on_link=keep", "theirs:b ours:c told:a", "tolerate kept_both seen:b told:c"},
 		{"ours has changed, not read", "push", "ours:c told:a", "push source_changed c seen:c told:c assumed overwrites"},
 		{"not read", "push", "ours:a told:a", "nothing told:a"},
 	})

@@ -32,6 +32,7 @@ func TestTwiceIsNothing(t *testing.T) {
 		switch {
 		case first.Kind == plan.Hold && second.Kind != plan.Hold:
 			t.Errorf("what was held is not held any more: %s", second.Kind)
+		case second.Kind == plan.Push && attempts(e) > 1: // they kept something else, and it is sent once more
 		case second.Kind == plan.Hold && (second.Reason == plan.WriteIgnored || second.Reason == plan.Oscillating): // they keep nothing of what is sent
 		case first.Kind != plan.Hold && second.Kind == plan.Hold:
 			t.Errorf("held after it was carried out")
@@ -40,7 +41,7 @@ func TestTwiceIsNothing(t *testing.T) {
 		case second.Kind != plan.Nothing && second.Kind != plan.Hold:
 			t.Errorf("%s %s after it was carried out", second.Kind, second.Reason)
 		}
-		if third := w.run(e, true); third.Kind != plan.Nothing && third.Kind != plan.Hold {
+		if third := w.run(e, true); third.Kind != plan.Nothing && third.Kind != plan.Hold && second.Kind != plan.Push {
 			t.Errorf("the third time: %s %s", third.Kind, third.Reason)
 		}
 		if w.hub != hub || e.theirs != theirs {
@@ -48,6 +49,15 @@ func TestTwiceIsNothing(t *testing.T) {
 		}
 		w.check(t)
 	})
+}
+
+// attempts is how often a value is sent at most: a mode that restores what they
+// have otherwise tries once more before it asks a person.
+func attempts(e *end) int {
+	if e.rule.Write == fieldmap.Enforce || e.rule.Write == fieldmap.FillBlank {
+		return 2
+	}
+	return 1
 }
 
 // TestF1_F2_Settles: whatever happened, once people stop editing everything is
@@ -69,11 +79,11 @@ func settles(t *rapid.T) {
 		before[i] = e.writes
 	}
 	w.moves, w.log = 0, append(w.log, "settle")
-	if n := w.settle(indexes(len(w.ends))); n > 3 {
-		t.Errorf("it was not quiet after 3 rounds but after %d", n)
+	if n := w.settle(indexes(len(w.ends))); n > 4 {
+		t.Errorf("it was not quiet after 4 rounds but after %d", n)
 	}
 	for i, e := range w.ends {
-		if wrote := e.writes - before[i]; wrote > max(1, w.moves) {
+		if wrote := e.writes - before[i]; wrote > attempts(e)*max(1, w.moves) {
 			t.Errorf("%s was written to %d times, while the hub moved %d times", e.name, wrote, w.moves)
 		}
 		if e.rule.Write == fieldmap.CreateOnly && e.writesAfter > 0 || e.rule.Write == fieldmap.Never && e.writes > 0 {

@@ -70,7 +70,11 @@ func (m *meeting) digests(key record.Key) []law {
 // writes are the laws of what goes where.
 func (m *meeting) writes() []law {
 	push, mode := m.v.Kind == plan.Push, m.Rule.Write
-	blank := m.Theirs.IsNull() || !m.read && m.seen == testKey().Value(m.Rule.Remote.Type, record.NullValue())
+	stood := m.seen
+	if d := m.There.Last(); d != 0 && !m.Lost {
+		stood = d
+	}
+	blank := m.Theirs.IsNull() || !m.read && stood == testKey().Value(m.Rule.Remote.Type, record.NullValue())
 	lone := m.read && m.theirs != m.seen && m.ours == m.told && !m.RuleChanged && m.seen != 0
 	return []law{
 		{"a pull writes to the hub alone", implies(m.Direction == fieldmap.Pull, !push)},

@@ -1,0 +1,42 @@
+package engine
+
+import (
+	"crmsyncd/fieldmap"
+	"crmsyncd/fieldmap/record"
+	"crmsyncd/state"
+)
+
+// flowOf is the flow in which a route's records travel.
+func flowOf(r *fieldmap.Route) state.Flow {
+	if r.Direction == fieldmap.Pull {
+		return state.FlowPull
+	}
+	return state.FlowPush
+}
+
+// positionOf is how far a route is settled.
+func positionOf(tx *state.Tx, r *fieldmap.Route) (state.Position, bool, error) {
+	return tx.Position(r.System, r.Object, flowOf(r))
+}
+
+func setPosition(tx *state.Tx, r *fieldmap.Route, pos state.Position) error {
+	return tx.SetPosition(r.System, r.Object, flowOf(r), pos)
+}
+
+// holdsOf are the holds of one record on a route.
+func holdsOf(tx *state.Tx, r *fieldmap.Route, hub state.HubID, remote string) []state.Hold {
+	return tx.HoldsOf(r.System, r.Object, flowOf(r), hub, remote)
+}
+
+// otherSeen reports whether a value is what another rule of the same remote field
+// last settled with, be its line there or gone.
+func (e *Engine) otherSeen(l *state.Link, r *fieldmap.Route, i int, theirs record.Value) bool {
+	d := e.key.Value(r.Fields[i].Remote.Type, theirs)
+	for j := range l.Fields {
+		lf := &l.Fields[j]
+		if lf.Seen == d && d != 0 && lf.Field != e.names.rules[r][i] && e.names.remoteOf[lf.Field] == e.names.remotes[r][i] {
+			return true
+		}
+	}
+	return false
+}
