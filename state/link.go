@@ -70,7 +70,7 @@ type Links struct {
 	key       []byte // for look-ups
 	rewriting bool
 
-	total, open *counter // cached
+	total, open, differ *counter // cached
 }
 
 // linksOf names the links of one object of one system.
@@ -114,6 +114,19 @@ func (l *Links) countOpen() (n uint64) {
 	})
 	return n
 }
+
+func (l *Links) differing() *counter {
+	if l.differ == nil {
+		l.differ = l.tx.counter("differ"+l.name, func() (n uint64) {
+			_ = l.Each(0, func(link *Link) error { n += uint64(link.tolerated()); return nil })
+			return n
+		})
+	}
+	return l.differ
+}
+
+// Tolerated returns the number of fields of open links that differ and may.
+func (l *Links) Tolerated() int { return int(l.differing().n) }
 
 // Count returns the number of links, closed ones as well.
 func (l *Links) Count() int { return int(l.counted().n) }
@@ -202,6 +215,9 @@ func (l *Links) Put(link *Link) error {
 	if link.State == LinkOpen {
 		l.opened().add(1)
 	}
+	if n := link.tolerated(); n > 0 {
+		l.differing().add(n)
+	}
 	l.counted().add(1)
 	if claim {
 		l.pending[strings.Clone(link.Remote)] = rowOf(link)
@@ -234,21 +250,25 @@ func (l *Links) claim(link *Link) (bool, error) {
 // replace takes the present row of hub out of the counts, and its remote id out
 // of the index unless that stays.
 func (l *Links) replace(hub HubID, remote string) error {
-	opened, counted := l.opened(), l.counted()
+	opened, counted, differing := l.opened(), l.counted(), l.differing()
 	key := numberKey(uint64(hub))
 	payload, ok, err := l.rows.get(key)
 	if !ok {
 		return err
 	}
 	counted.add(-1)
-	st, was, bad := linkHead(payload)
+	head, bad := readLinkHead(payload)
+	was := head.remote
 	switch {
 	case err != nil || bad != nil:
 		// What state the damaged row had is not known; count the others.
 		opened.n, opened.dirty = l.countOpen(), true
 		was = []byte(l.remoteOf(hub))
-	case st == LinkOpen:
+	case head.state == LinkOpen:
 		opened.add(-1)
+	}
+	if head.tolerated > 0 {
+		differing.add(-head.tolerated)
 	}
 	if string(was) == remote || len(was) == 0 {
 		return nil

@@ -9,7 +9,7 @@ import (
 // A packed link:
 //
 //	version, flags (bits 0-1 state, 2-3 origin, 4 closed, 5 wrote, 6 raw, 7 fresh)
-//	remote id, version
+//	how many differences are tolerated, remote id, version
 //	reason, time and successor       if closed
 //	our write above version          if wrote
 //	digest of the raw record         if raw
@@ -71,6 +71,7 @@ func packLink(b []byte, l *Link) ([]byte, error) {
 		}
 	}
 	b = append(b, linkVersion, flags)
+	b = binary.AppendUvarint(b, uint64(l.tolerated()))
 	b = AppendString(b, l.Remote)
 	b = binary.AppendVarint(b, l.Version)
 	if closed {
@@ -189,15 +190,43 @@ func linkReader(b []byte) (in *reader, one bool) {
 	return in, version == linkVersionOne
 }
 
-// linkHead reads state and remote id alone.
-func linkHead(b []byte) (LinkState, []byte, error) {
-	in, _ := linkReader(b)
-	flags := in.byte()
-	remote := in.bytes()
-	if in.bad {
-		return 0, nil, errShort
+// tolerated is how many fields of an open link differ and may.
+func (l *Link) tolerated() (n int) {
+	if l.State != LinkOpen {
+		return 0
 	}
-	return LinkState(flags & 3), remote, nil
+	for i := range l.Fields {
+		if l.Fields[i].Note != 0 && l.Fields[i].Told != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// linkHead is what can be read of a packed link without its fields.
+type linkHead struct {
+	state     LinkState
+	tolerated int
+	remote    []byte
+}
+
+func readLinkHead(b []byte) (linkHead, error) {
+	in, one := linkReader(b)
+	h := linkHead{state: LinkState(in.byte() & 3)}
+	if !one {
+		h.tolerated = int(in.uvarint())
+	}
+	if h.remote = in.bytes(); in.bad {
+		return linkHead{}, errShort
+	}
+	if one {
+		var l Link
+		if _, err := unpackLink(b, &l); err != nil {
+			return linkHead{}, err
+		}
+		h.tolerated = l.tolerated()
+	}
+	return h, nil
 }
 
 // unpackLink fills all of l but Hub. one says that it is of the first format.
@@ -207,6 +236,10 @@ func unpackLink(b []byte, l *Link) (one bool, err error) {
 	l.State, l.Origin, l.Fresh = LinkState(flags&3), Origin(flags>>2&3), flags&linkFresh != 0
 	if one && l.Fresh || l.State > LinkClosed || l.Origin > OriginPerson {
 		return one, errShort
+	}
+	differs := 0
+	if !one {
+		differs = int(in.uvarint())
 	}
 	l.Remote = in.same(l.Remote)
 	l.Version = in.varint()
@@ -228,6 +261,7 @@ func unpackLink(b []byte, l *Link) (one bool, err error) {
 	}
 	l.Fields = in.linkFields(l.Fields[:0])
 	l.There = in.there(l.There[:0], l.Fields)
+	in.bad = in.bad || differs != l.tolerated()
 	return one, in.end()
 }
 

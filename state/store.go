@@ -51,6 +51,7 @@ type Store struct {
 	names   []string
 	broken  error
 	one     FormatOne
+	noted   time.Time // when the counter of changes was last noted; of the one writer
 }
 
 // Open opens the state file at path and makes it where there is none. A file

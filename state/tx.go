@@ -28,6 +28,7 @@ type Tx struct {
 	head     *header // to be stored, where it changes
 	many     bool    // see OneOfMany
 	damage   error   // met by a reader that has no error of its own to return
+	begun    uint64  // where the counter of changes stood at the beginning
 }
 
 // counter is one maintained number.
@@ -129,6 +130,9 @@ func (tx *Tx) flush() error {
 	if err := tx.flushJournal(); err != nil {
 		return err
 	}
+	if err := tx.noteTime(); err != nil {
+		return err
+	}
 	counts := tx.table("count")
 	for name, c := range tx.counts {
 		if !c.dirty {
@@ -204,11 +208,16 @@ func (c *counter) drop() { c.n, c.dirty = 0, true }
 func (tx *Tx) Counter() uint64 { return tx.changes().n }
 
 func (tx *Tx) changes() *counter {
-	return tx.counter("change", func() uint64 {
+	if c := tx.counts["change"]; c != nil {
+		return c
+	}
+	c := tx.counter("change", func() uint64 {
 		var highest uint64
 		tx.eachTable("change/", func(t *table) { highest = max(highest, t.lastKey()) })
 		return highest
 	})
+	tx.begun = c.n
+	return c
 }
 
 // eachTable calls fn for each bucket whose name begins with prefix.

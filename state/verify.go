@@ -184,6 +184,8 @@ func checkPacked(kind string) rowCheck {
 			if len(key) != dayLen+8 {
 				err = errShort
 			}
+		case "when":
+			_, _, err = unpackWhen(payload)
 		case "fact", "name", "config", "remotekey", "wake":
 		default:
 			err = errors.New("a bucket that this version does not know")
@@ -280,8 +282,8 @@ func checkRemote(links *linkRows) rowCheck {
 		}
 		row, ok, damage := links.get(numberKey(uint64(at.hub)))
 		// A damaged link is reported with its own row.
-		_, remote, bad := linkHead(row)
-		if !ok || damage == nil && bad == nil && string(remote) != string(key) {
+		head, bad := readLinkHead(row)
+		if !ok || damage == nil && bad == nil && string(head.remote) != string(key) {
 			return fmt.Errorf("hub record %d is not linked to it", at.hub)
 		}
 		return nil
