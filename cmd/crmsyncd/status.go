@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
@@ -13,8 +14,8 @@ import (
 
 func (a *app) statusCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "status", Short: "Say how things are: green or red, what runs, what comes next", Args: cobra.NoArgs,
-		Long:    "status asks the running daemon; without one it reads the state and says so.\nIts exit code is 0 when all is green and 1 when something is red.",
+		Use: "status", Short: "Say how things are: green, yellow or red, what runs, what comes next", Args: cobra.NoArgs,
+		Long:    "status asks the running daemon; without one it reads the state and says so.\nIts exit code is 1 when something is red, else 0. Yellow means that all runs but\na part rests, such as a mapped field that is gone.",
 		Example: "  crmsyncd status\n  crmsyncd status -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := a.open(cmd.Context(), false, nil)
@@ -34,7 +35,7 @@ func (a *app) statusCommand() *cobra.Command {
 			if s.older {
 				a.note("the files have another configuration than the running daemon: crmsyncd reload takes it in")
 			}
-			if err == nil && st.Health != "green" {
+			if err == nil && st.Health == daemon.HealthRed {
 				return &coded{exitFailed, nil}
 			}
 			return err
@@ -43,8 +44,8 @@ func (a *app) statusCommand() *cobra.Command {
 }
 
 func (a *app) printStatus(st daemon.Status) {
-	color := text.FgGreen
-	if st.Health != "green" {
+	color := map[string]text.Color{daemon.HealthGreen: text.FgGreen, daemon.HealthYellow: text.FgYellow}[st.Health]
+	if color == 0 {
 		color = text.FgRed
 	}
 	who := "no daemon is running"
@@ -58,6 +59,9 @@ func (a *app) printStatus(st daemon.Status) {
 	for _, p := range st.Problems {
 		fmt.Fprintln(a.out, a.paint(text.FgRed, "!")+" "+clean(p))
 	}
+	for _, p := range st.Warnings {
+		fmt.Fprintln(a.out, a.paint(text.FgYellow, "!")+" "+clean(p))
+	}
 	a.say("state %s, %s (%s used), change number %d", st.State.Path, size(st.State.Bytes), size(st.State.Used), st.State.Counter)
 	var hub []string
 	for _, name := range []string{"user", "account", "contact", "opportunity", "task"} {
@@ -70,8 +74,47 @@ func (a *app) printStatus(st daemon.Status) {
 	}
 	a.gap()
 	a.printSystems(st.Systems)
+	a.printStanding(st.Systems)
 	a.printBehind(st.Systems)
 	a.printNext(st.Systems)
+}
+
+// printStanding says where the fields stand that do not agree.
+func (a *app) printStanding(systems []daemon.SystemStatus) {
+	g := newGrid("not in step", "due", "oldest", "waits for", "held", "tolerated", "unread", "suspended").numbers(1, 4, 5, 6)
+	for _, s := range systems {
+		st := s.Standing
+		if st.Due+st.Held+st.Tolerated+st.Unread+len(st.Suspended) == 0 {
+			continue
+		}
+		due := strconv.Itoa(st.Due)
+		if st.AtMost {
+			due = "at most " + due
+		}
+		oldest := ""
+		if st.Age > 0 {
+			oldest = age(time.Duration(st.Age * float64(time.Second)))
+		}
+		var why []string
+		for _, w := range daemon.CountNames(st.Why) {
+			why = append(why, strings.ReplaceAll(w, "_", " "))
+		}
+		g.add(s.Name, due, oldest, strings.Join(why, ", "), strconv.Itoa(st.Held), strconv.Itoa(st.Tolerated), strconv.Itoa(st.Unread), strings.Join(st.Suspended, ", "))
+	}
+	a.section(g)
+}
+
+// age is how long something takes, to the minute.
+func age(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return "under a minute"
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }
 
 func (a *app) printSystems(systems []daemon.SystemStatus) {

@@ -6,7 +6,7 @@ import (
 )
 
 // Pages returns the status pages, for probes and monitoring on this machine:
-// /healthz answers 200 while all is green and 503 otherwise, /status what
+// /healthz answers 200 unless something is red, and 503 then, /status what
 // `crmsyncd status -o json` prints. They hold no customers' data and take no
 // orders.
 func (a *API) Pages() http.Handler {
@@ -16,7 +16,7 @@ func (a *API) Pages() http.Handler {
 		if !ok {
 			return
 		}
-		if st.Health != "green" {
+		if st.Health == HealthRed {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 		_, _ = w.Write([]byte(st.Health + "\n"))

@@ -135,6 +135,13 @@ func opRun(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, err
 	return ViewRun(run), err
 }
 
+// How things are, in one word.
+const (
+	HealthGreen  = "green"
+	HealthYellow = "yellow" // all runs, but a part of it rests
+	HealthRed    = "red"
+)
+
 // Status is how things are.
 type Status struct {
 	Version  string         `json:"version"`
@@ -142,8 +149,9 @@ type Status struct {
 	PID      int            `json:"pid,omitempty"`
 	Started  time.Time      `json:"started,omitzero"`
 	Stopping bool           `json:"stopping,omitempty"`
-	Health   string         `json:"health"` // green or red
+	Health   string         `json:"health"` // green, yellow or red
 	Problems []string       `json:"problems,omitempty"`
+	Warnings []string       `json:"warnings,omitempty"` // what makes it yellow: part of it rests
 	Reloaded time.Time      `json:"reloaded,omitzero"`
 	Zone     string         `json:"timezone,omitempty"`
 	Config   string         `json:"config,omitempty"`
@@ -175,8 +183,34 @@ type SystemStatus struct {
 	Held      int                `json:"held"`
 	Links     map[string]int     `json:"links,omitempty"` // open ones, by object
 	PushDue   bool               `json:"push_due,omitempty"`
+	Standing  StandingView       `json:"standing"`
 	Listing   map[string]float64 `json:"listing_seconds,omitempty"` // what the last complete listing took
 	Behind    []BehindView       `json:"behind,omitempty"`
+}
+
+// StandingView says where the mapped fields of a system stand: what is in none of
+// these agrees.
+type StandingView struct {
+	Due       int            `json:"due"`                   // records
+	AtMost    bool           `json:"due_at_most,omitempty"` // not all of them were looked at
+	Oldest    time.Time      `json:"oldest_due,omitzero"`
+	Age       float64        `json:"oldest_due_seconds,omitempty"`
+	Why       map[string]int `json:"due_why,omitempty"`
+	Held      int            `json:"held"`
+	Tolerated int            `json:"tolerated"`           // fields
+	Suspended []string       `json:"suspended,omitempty"` // remote fields
+	Unread    int            `json:"unread,omitempty"`    // records that the next run reads by id
+}
+
+func viewStanding(s engine.Standing, now time.Time) StandingView {
+	v := StandingView{
+		Due: s.Due, AtMost: s.AtMost, Why: s.Why, Held: s.Held, Tolerated: s.Tolerated, Suspended: s.Suspended, Unread: s.Unread,
+	}
+	if !s.Oldest.IsZero() {
+		v.Oldest = s.Oldest.UTC()
+		v.Age = max(0, now.Sub(s.Oldest).Seconds())
+	}
+	return v
 }
 
 // BehindView is an object that is read in full in the background, because of
@@ -210,7 +244,7 @@ type NextView struct {
 
 func opStatus(_ context.Context, a *API, _ json.RawMessage, _ *sender) (any, error) {
 	st := Status{
-		Version: a.Version, Hub: map[string]int{}, Health: "green",
+		Version: a.Version, Hub: map[string]int{}, Health: HealthGreen,
 		State: StateStatus{Path: a.Store.Path(), Suspect: a.Store.Suspect()},
 	}
 	setup := a.Setup()
@@ -245,6 +279,11 @@ func opStatus(_ context.Context, a *API, _ json.RawMessage, _ *sender) (any, err
 		if st.Systems[i].Pull {
 			st.Systems[i].Behind, _ = behind(e, st.Systems[i].Name) // shown where it can be told
 		}
+		standing, err := e.Standing(st.Systems[i].Name)
+		if err != nil {
+			return nil, err
+		}
+		st.Systems[i].Standing = viewStanding(standing, e.Now())
 		if st.Systems[i].Push {
 			st.Systems[i].PushDue, _ = e.Due(st.Systems[i].Name) // a system that cannot be told is not due
 		}
@@ -358,12 +397,16 @@ func (a *API) nextWithoutDaemon(st *Status) {
 	}
 }
 
-// judge says green or red.
+// judge says green, yellow or red.
 func (st *Status) judge() {
 	if st.State.Suspect != "" {
 		st.Problems = append(st.Problems, "the state is in doubt, so nothing is created: "+st.State.Suspect+" (crmsyncd state trust tells what to do)")
 	}
 	for _, s := range st.Systems {
+		if n := len(s.Standing.Suspended); n > 0 {
+			st.Warnings = append(st.Warnings, fmt.Sprintf("%s: %s gone or hidden there, so nothing is taken from it or written to it: crmsyncd check --live says how to mend it",
+				s.Name, strings.Join(s.Standing.Suspended, ", ")))
+		}
 		for _, r := range s.Last {
 			switch r.Status {
 			case engine.StatusDone, engine.StatusHeld, engine.StatusInterrupted, "writes_off", "":
@@ -381,8 +424,11 @@ func (st *Status) judge() {
 			st.Problems = append(st.Problems, "plan "+p.ID+" waits: crmsyncd accept "+p.ID)
 		}
 	}
-	if len(st.Problems) > 0 {
-		st.Health = "red"
+	switch {
+	case len(st.Problems) > 0:
+		st.Health = HealthRed
+	case len(st.Warnings) > 0:
+		st.Health = HealthYellow
 	}
 }
 

@@ -182,6 +182,9 @@ func (e *Engine) Mapping() *fieldmap.Mapping { return e.opt.Mapping }
 // Store returns the state.
 func (e *Engine) Store() *state.Store { return e.opt.Store }
 
+// Now is the engine's clock.
+func (e *Engine) Now() time.Time { return e.now() }
+
 // Flows says which flows a system has: it is pulled from, pushed to, or both.
 func (e *Engine) Flows(system string) (pull, push bool) {
 	for _, r := range e.opt.Mapping.RoutesOf(system) {
