@@ -20,8 +20,10 @@ const (
 	sfRoutes      = "routes/salesforce.yaml"
 	sfDescription = "      - {remote: Description, hub: description}\n"
 	sfIndustry    = "      - {remote: Industry, hub: industry}\n"
+	sfEmployees   = "      - {remote: NumberOfEmployees, hub: number_of_employees}\n"
 	sfContactKeys = "      - {remote: QBench_Id__c, hub: user_id}\n"
 	hsDescription = "      - {remote: description, hub: description}\n"
+	hsFirstName   = "      - {remote: firstname, hub: first_name}\n"
 )
 
 // format1Fixtures lists every fixture. A scenario is part of its fixture: it must
@@ -31,6 +33,10 @@ func format1Fixtures() []fixture {
 		{name: "in_order", play: playInOrder, edits: [][3]string{
 			// What Salesforce says of a person stays beside what we say.
 			{sfRoutes, "    match:\n" + sfContactKeys, "    on_link: keep\n    match:\n" + sfContactKeys},
+			// What is told and never read: a line that is never written, and a value
+			// that the target has no word for.
+			{sfRoutes, sfEmployees, strings.Replace(sfEmployees, "}", ", write: never}", 1)},
+			{hubspotRoutes, "        on_unmapped: hold\n", "        on_unmapped: skip_field\n"},
 		}},
 		{name: "holds", play: playHolds, edits: [][3]string{
 			{sfRoutes, "    match:\n" + sfContactKeys, "    on_move: hold\n    match:\n" + sfContactKeys},
@@ -40,7 +46,8 @@ func format1Fixtures() []fixture {
 		{name: "intents", play: playIntents, killed: true},
 		{name: "spool", play: playSpool, killed: true},
 		{name: "wrong_line", play: playWrongLine, edits: [][3]string{
-			{hubspotRoutes, hsDescription, "      - {remote: description, hub: description, write: enforce}\n"},
+			{sfRoutes, sfEmployees, strings.Replace(sfEmployees, "}", ", write: enforce}", 1)},
+			{hubspotRoutes, hsFirstName, strings.Replace(hsFirstName, "}", ", write: enforce}", 1)},
 		}},
 		{name: "plan", play: playPlan, guards: engine.Guards{
 			Removals: engine.Guard{Percent: 10, Floor: 3}, Overwrites: engine.Guard{Percent: 50, Floor: 5},
@@ -112,10 +119,10 @@ func (s *theater) put(object string, fields map[string]string) string {
 	return id
 }
 
-// playInOrder: 20 customers with one person each in both targets, some of which
+// playInOrder: 22 customers with one person each in both targets, some of which
 // were there before, 12 of them in Close with people, opportunities and tasks,
 // and 8 leads that only Close knows; then differences of every kind that may
-// stay. Nothing is due at its end.
+// stay. The last two customers were never read back. Nothing is due at its end.
 func playInOrder(s *theater) {
 	for i := range 3 { // found by their website
 		site := fmt.Sprintf("https://lab-%02d.example", i)
@@ -126,8 +133,13 @@ func playInOrder(s *theater) {
 	labs := make([]int64, 20)
 	for i := range labs {
 		more := qbenchsim.Fields{}
-		if i == 1 {
+		switch i {
+		case 1:
 			more["description"] = nil // a blank beside what HubSpot has
+		case 10:
+			more["industry"] = "Fortune Telling"
+		case 11:
+			more["description"] = "  Two blanks at both ends\r\n"
 		}
 		labs[i], _ = s.lab(i, more)
 	}
@@ -151,6 +163,9 @@ func playInOrder(s *theater) {
 	s.routine()
 	s.whole()
 	s.whole()
+	s.lab(20, qbenchsim.Fields{"description": "  Two blanks at both ends  "})
+	s.lab(21, qbenchsim.Fields{"industry": "Underwater Basketry"})
+	s.routine()
 	s.routine()
 }
 
@@ -371,16 +386,24 @@ func playSpool(s *theater) {
 
 // playWrongLine: a line of a route was wrong for a while, and format 1 takes the
 // values that it wrote for Salesforce's own form of ours (C2.1). Records that we
-// made were edited by a person before anything read them back, in a field that is
-// enforced in HubSpot (C2.2) and in fields that are not (C2.3).
+// made were edited by a person before anything read them back: at Lab 04 in
+// fields that are enforced (C2.2), at Lab 05 in fields that are not (C2.3).
 func playWrongLine(s *theater) {
 	for i := range 6 {
 		s.lab(i, qbenchsim.Fields{"industry": []string{"Food", "Chemicals", "Mining"}[i%3]})
 	}
-	s.routine()
-	s.in("companies", "Lab 04", "description", "Typed in HubSpot before any full run")
-	s.in("companies", "Lab 05", "numberofemployees", "99")
-	s.in("Account", "Lab 05", "Description", "Typed in Salesforce before any full run")
+	s.engine(func() {
+		s.spool = 1 // in a large stage nothing is read back, enforced or not
+		s.restart()
+		s.well(s.all(false))
+		s.spool = 0
+		s.restart()
+	})
+	s.in("Account", "Lab 04", "NumberOfEmployees", "99")
+	s.in("Account", "Lab 05", "Industry", "Typed")
+	s.in("contacts", "ann@lab-04.example", "firstname", "Typed")
+	s.in("contacts", "ann@lab-05.example", "lastname", "Typed")
+	s.in("Contact", "ann@lab-05.example", "LastName", "Typed")
 	s.routine()
 	s.engine(func() { s.reroute(sfDescription, strings.Replace(sfDescription, "hub: description", "hub: industry", 1)) })
 	s.routine()

@@ -66,6 +66,7 @@ type theater struct {
 type tape struct {
 	Turns   []turn
 	Content map[string][]map[string]string
+	Size    int64 // of the state file, whose end holds nothing
 }
 
 // turn is what the engine did between two steps of a scenario.
@@ -370,6 +371,9 @@ func (s *theater) putState() {
 	}
 	if err == nil {
 		err = os.WriteFile(s.statePath(), s.unpack(".db.gz"), 0o600)
+	}
+	if err == nil {
+		err = os.Truncate(s.statePath(), s.tape.Size)
 	}
 	if err == nil {
 		err = os.WriteFile(s.statePath()+".gen", gen, 0o600)
