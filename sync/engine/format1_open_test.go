@@ -33,6 +33,10 @@ func TestFormat1Opens(t *testing.T) {
 				if bad, err := s.store.Verify(t.Context(), nil); err != nil || len(bad) > 0 {
 					t.Errorf("the state is not sound after the runs: %v %v", bad, err)
 				}
+				// R77, R80, R92, R95: sources are read only.
+				if n := len(s.cl.Writes()) + len(s.qb.Audit()); n > 0 {
+					t.Errorf("%d writes to sources", n)
+				}
 				_ = s.store.Close()
 			})
 		})
@@ -52,6 +56,11 @@ func (s *theater) wantLinked() {
 	})
 	if n == 0 {
 		s.t.Error("there is no link")
+	}
+	for _, h := range s.held("") {
+		if h.Remote != "" && !there[h.System+"/"+h.Object+" "+h.Remote] {
+			s.t.Errorf("%s/%s %s is held and not there", h.System, h.Object, h.Remote)
+		}
 	}
 }
 
@@ -202,25 +211,20 @@ func fieldsOf(fields map[string]string) string {
 // Every reason that format 1 knows is held in the fixture of holds.
 func TestFormat1HoldsEveryReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, f := range format1Fixtures() {
-			if f.name != "holds" {
-				continue
-			}
-			s := openFormat1(t, f)
-			there := map[string]bool{}
-			for _, h := range s.held("") {
-				there[h.Reason] = true
-			}
-			for _, reason := range []string{
-				engine.HoldNoEmail, engine.HoldManyCustomers, engine.HoldRequired, engine.HoldParentWaits, engine.HoldParentUnknown,
-				engine.HoldAmbiguous, engine.HoldDuplicate, engine.HoldIdentity, engine.HoldMerged, engine.HoldDeleted, engine.HoldConflict,
-				engine.HoldRejected, engine.HoldUnknownOutcome, engine.HoldUnmapped, engine.HoldBadValue,
-			} {
-				if !there[reason] {
-					t.Errorf("nothing is held as %s", reason)
-				}
-			}
-			_ = s.store.Close()
+		s := openFormat1(t, format1Fixture("holds"))
+		there := map[string]bool{}
+		for _, h := range s.held("") {
+			there[h.Reason] = true
 		}
+		for _, reason := range []string{
+			engine.HoldNoEmail, engine.HoldManyCustomers, engine.HoldRequired, engine.HoldParentWaits, engine.HoldParentUnknown,
+			engine.HoldAmbiguous, engine.HoldDuplicate, engine.HoldIdentity, engine.HoldMerged, engine.HoldDeleted, engine.HoldConflict,
+			engine.HoldRejected, engine.HoldUnknownOutcome, engine.HoldUnmapped, engine.HoldBadValue,
+		} {
+			if !there[reason] {
+				t.Errorf("nothing is held as %s", reason)
+			}
+		}
+		_ = s.store.Close()
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"crmsyncd/fieldmap/record"
@@ -43,6 +45,7 @@ func format1Fixtures() []fixture {
 			{closeRoutes, "      # - {remote: description, hub: description}\n", hsDescription},
 			{"hub.yaml", "    - {name: name, required: true}\n", "    - {name: name, required: true}\n    - {name: description, wins: hold}\n"},
 		}},
+		{name: "due", play: playDue},
 		{name: "intents", play: playIntents, killed: true},
 		{name: "spool", play: playSpool, killed: true},
 		{name: "wrong_line", play: playWrongLine, edits: [][3]string{
@@ -53,6 +56,12 @@ func format1Fixtures() []fixture {
 			Removals: engine.Guard{Percent: 10, Floor: 3}, Overwrites: engine.Guard{Percent: 50, Floor: 5},
 		}},
 	}
+}
+
+// format1Fixture returns the fixture of this name.
+func format1Fixture(name string) fixture {
+	all := format1Fixtures()
+	return all[slices.IndexFunc(all, func(f fixture) bool { return f.name == name })]
 }
 
 // all lets an hour pass and runs both flows of every system. The errors say
@@ -93,8 +102,31 @@ func (s *theater) well(err error) {
 // lab makes the i-th customer and its person.
 func (s *theater) lab(i int, more ...qbenchsim.Fields) (customerID, contactID int64) {
 	name := fmt.Sprintf("Lab %02d", i)
-	customerID = s.qb.AddCustomer(customer(name, append([]qbenchsim.Fields{{"description": name + " tests things"}}, more...)...))
-	return customerID, s.qb.AddContact(person("Ann", fmt.Sprintf("Lee %02d", i), fmt.Sprintf("ann@lab-%02d.example", i)), customerID)
+	customerID = s.company(name, append([]qbenchsim.Fields{{"description": name + " tests things"}}, more...)...)
+	return customerID, s.who("Ann", fmt.Sprintf("Lee %02d", i), fmt.Sprintf("ann@lab-%02d.example", i), nil, customerID)
+}
+
+// company makes a customer of QBench.
+func (s *theater) company(name string, more ...qbenchsim.Fields) int64 {
+	f := qbenchsim.Fields{
+		"customer_name": name, "description": "A lab", "industry": "Food", "website": "https://" + slug(name) + ".example",
+		"number_of_employees": 12, "phone": "+1 202 555 0101", "street": "1 Main St", "street_2": "Floor 2", "city": "Springfield",
+		"state": "IL", "postal_code": "62701", "country": "United States",
+	}
+	for _, m := range more {
+		maps.Copy(f, m)
+	}
+	return s.qb.AddCustomer(f)
+}
+
+// who makes a contact of QBench.
+func (s *theater) who(first, last, email string, more qbenchsim.Fields, customers ...int64) int64 {
+	f := qbenchsim.Fields{
+		"first_name": first, "last_name": last, "email_address": email, "phone": "+1 202 555 0102", "street": "2 Side St",
+		"city": "Springfield", "state": "IL", "postal_code": "62702", "country": "United States",
+	}
+	maps.Copy(f, more)
+	return s.qb.AddContact(f, customers...)
 }
 
 // in and at change a record of a target by hand.
@@ -210,7 +242,7 @@ func playHolds(s *theater) {
 		}
 	})
 	// The last of all: the next run settles it.
-	s.qb.AddCustomer(customer("Lost answer"))
+	s.company("Lost answer")
 	s.engine(func() {
 		s.tick()
 		s.pull()
@@ -224,11 +256,11 @@ func playHolds(s *theater) {
 
 // holdsOfPulls are records that cannot come into the hub.
 func (s *theater) holdsOfPulls(labs, people []int64) {
-	nameless := s.qb.AddCustomer(customer(""))
-	s.qb.AddContact(person("No", "Customer", "no@customer.example"), nameless)
-	s.qb.AddContact(person("Two", "Customers", "two@customers.example"), labs[0], labs[1])
-	s.qb.AddContact(person("Twin", "One", "twin@lab-02.example"), labs[2])
-	s.qb.AddContact(person("Twin", "Two", "twin@lab-02.example"), labs[2])
+	nameless := s.company("")
+	s.who("No", "Customer", "no@customer.example", nil, nameless)
+	s.who("Two", "Customers", "two@customers.example", nil, labs[0], labs[1])
+	s.who("Twin", "One", "twin@lab-02.example", nil, labs[2])
+	s.who("Twin", "Two", "twin@lab-02.example", nil, labs[2])
 	_ = s.qb.UpdateCustomer(labs[3], qbenchsim.Fields{"number_of_employees": "about a dozen"})
 	twins := s.lead("Lab 02", labs[2])
 	s.cl.AddContact(twins, closeiosim.Fields{"name": "Twin Close", "emails": []any{map[string]any{"type": "office", "email": "twin@lab-02.example"}}})
@@ -242,9 +274,9 @@ func (s *theater) holdsOfPulls(labs, people []int64) {
 
 // holdsOfPushes are records that cannot go out.
 func (s *theater) holdsOfPushes(labs []int64) {
-	s.qb.AddContact(person("No", "Mail", "", qbenchsim.Fields{"email_address": nil}), labs[0])
-	s.qb.AddContact(person("Bad", "Mail", "this is no address"), labs[0])
-	s.qb.AddContact(person("No", "Phone", "nophone@lab-00.example", qbenchsim.Fields{"phone": nil}), labs[0])
+	s.who("No", "Mail", "", qbenchsim.Fields{"email_address": nil}, labs[0])
+	s.who("Bad", "Mail", "this is no address", nil, labs[0])
+	s.who("No", "Phone", "nophone@lab-00.example", qbenchsim.Fields{"phone": nil}, labs[0])
 	_ = s.qb.UpdateCustomer(labs[6], qbenchsim.Fields{"industry": "Underwater Basketry"})
 	_ = s.qb.UpdateCustomer(labs[7], qbenchsim.Fields{"industry": "Fortune Telling"})
 	for i := range 2 {
@@ -272,6 +304,35 @@ func (s *theater) holdsOfLinked(labs, people []int64) {
 	s.well(s.hs.Delete("companies", s.hsOne(s.hs, "companies", "name", "Lab 14")["hs_object_id"]))
 	s.well(s.sf.Merge(s.account("Lab 13")["Id"], s.account("Lab 15")["Id"]))
 	s.well(s.hs.Merge("companies", s.hsOne(s.hs, "companies", "name", "Lab 13")["hs_object_id"], s.hsOne(s.hs, "companies", "name", "Lab 15")["hs_object_id"]))
+}
+
+// playDue: eight customers were in order; then people changed things everywhere,
+// and no run, or only a pull, came after.
+func playDue(s *theater) {
+	labs := make([]int64, 8)
+	people := make([]int64, len(labs))
+	for i := range labs {
+		labs[i], people[i] = s.lab(i)
+	}
+	s.routine()
+	s.routine()
+	s.whole()
+	s.well(s.qb.UpdateCustomer(labs[0], qbenchsim.Fields{"description": "Pulled and not pushed"}))
+	s.engine(func() {
+		s.tick()
+		s.pull()
+	})
+	s.well(s.qb.UpdateCustomer(labs[1], qbenchsim.Fields{"description": "Not pulled"}))
+	s.in("Account", "Lab 02", "Description", "Typed in Salesforce")
+	s.well(s.qb.UpdateCustomer(labs[3], qbenchsim.Fields{"description": "Changed on both sides"}))
+	s.in("Account", "Lab 03", "Description", "Typed in Salesforce")
+	s.in("companies", "Lab 03", "description", "Typed in HubSpot")
+	s.well(s.qb.UpdateContact(people[4], qbenchsim.Fields{"email_address": "ann.lee@lab-04.example"}))
+	s.well(s.qb.UpdateContact(people[5], qbenchsim.Fields{"customer_ids": []int64{labs[6]}}))
+	s.well(s.qb.UpdateCustomer(labs[6], qbenchsim.Fields{"city": "Moved"}))
+	s.well(s.qb.UpdateCustomer(labs[7], qbenchsim.Fields{"description": nil, "industry": "Chemicals"}))
+	s.lab(8)
+	s.inClose(0, fmt.Sprint(labs[1]))
 }
 
 // neverCreated is a writer whose creates never reach the system.
@@ -359,8 +420,8 @@ func (s *theater) spooled(name string) (n int) {
 	return n
 }
 
-// playSpool ends with a kill in a large stage: Salesforce made four accounts and
-// changed three, and the answers to the creates are in the spool.
+// playSpool ends with a kill in a large stage: Salesforce made four accounts, and
+// the answers are in the spool. A person changed one of them since.
 func playSpool(s *theater) {
 	for i := range 3 {
 		s.lab(i)
@@ -405,9 +466,13 @@ func playWrongLine(s *theater) {
 	s.in("contacts", "ann@lab-05.example", "lastname", "Typed")
 	s.in("Contact", "ann@lab-05.example", "LastName", "Typed")
 	s.routine()
-	s.engine(func() { s.reroute(sfDescription, strings.Replace(sfDescription, "hub: description", "hub: industry", 1)) })
+	s.engine(func() {
+		s.reroute(sfDescription, strings.Replace(sfDescription, "hub: description", "hub: industry", 1))
+	})
 	s.routine()
-	s.engine(func() { s.reroute(strings.Replace(sfDescription, "hub: description", "hub: industry", 1), sfDescription) })
+	s.engine(func() {
+		s.reroute(strings.Replace(sfDescription, "hub: description", "hub: industry", 1), sfDescription)
+	})
 	s.routine()
 	s.whole()
 	s.routine()

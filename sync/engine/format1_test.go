@@ -21,6 +21,7 @@ import (
 	"crmsyncd/providers/closeio/closeiosim"
 	"crmsyncd/providers/hubspot"
 	"crmsyncd/providers/hubspot/hubspotsim"
+	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/providers/salesforce/salesforcesim"
 	"crmsyncd/sync/engine"
 )
@@ -147,6 +148,8 @@ func format1Files(t testing.TB) fstest.MapFS {
 func (s *theater) simulators() {
 	s.t.Helper()
 	var err error
+	s.now = time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+	s.qb = qbenchsim.New(qbenchsim.Options{Clock: s.clock, RateLimit: -1})
 	if s.sf, err = salesforcesim.New(salesforcesim.Options{
 		Clock: s.clock, Sandbox: true, BaseURL: "https://acme.my.salesforce.com", Token: format1Token,
 	}); err != nil {
