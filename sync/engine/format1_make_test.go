@@ -54,20 +54,20 @@ func makeFormat1(t *testing.T, f fixture) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.keep(".db.gz", packed(t, bytes.TrimRight(db, "\x00")))
+	s.keep(".db.gz", gzipped(t, bytes.TrimRight(db, "\x00")))
 	s.keep(".gen", gen)
-	s.keep(".tape.gz", packed(t, tape))
+	s.keep(".tape.gz", gzipped(t, tape))
 	_ = s.store.Close()
 }
 
 func (s *theater) keep(suffix string, b []byte) {
 	s.t.Helper()
-	if err := os.WriteFile(s.file(suffix), b, 0o644); err != nil { //nolint:gosec // a file of the repository
+	if err := os.WriteFile(s.file(suffix), b, 0o600); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-func packed(t *testing.T, b []byte) []byte {
+func gzipped(t *testing.T, b []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	z, err := gzip.NewWriterLevel(&out, gzip.BestCompression)

@@ -173,14 +173,14 @@ func (s *theater) report(err error) string {
 		lines = append(lines, strings.Split(err.Error(), "\n")...)
 	}
 	for _, a := range s.sf.Audit() {
-		lines = append(lines, "salesforce "+a.Op+" "+a.Object+" "+a.ID+s.called(s.sf.Record(a.Object, a.ID), "Name", "Email")+fieldsOf(a.Fields))
+		lines = append(lines, "salesforce "+a.Op+" "+a.Object+" "+a.ID+s.called(s.sf.Record(a.Object, a.ID), "Name", "Email")+auditFields(a.Fields))
 	}
 	for _, a := range s.hs.Audit() {
 		line := "hubspot " + a.Op + " " + a.Object + " " + a.ID + s.called(s.hs.Record(a.Object, a.ID), "name", "email")
 		if a.To != "" {
 			line += " to " + a.To + " " + a.ToID
 		}
-		lines = append(lines, line+fieldsOf(a.Fields))
+		lines = append(lines, line+auditFields(a.Fields))
 	}
 	s.sf.ResetAudit()
 	s.hs.ResetAudit()
@@ -200,7 +200,7 @@ func (s *theater) called(r map[string]string, names ...string) string {
 	return ""
 }
 
-func fieldsOf(fields map[string]string) string {
+func auditFields(fields map[string]string) string {
 	var out strings.Builder
 	for _, k := range slices.Sorted(maps.Keys(fields)) {
 		fmt.Fprintf(&out, "\n\t%s = %q", k, fields[k])

@@ -71,16 +71,16 @@ func (s *theater) all(full bool) error {
 	var errs []error
 	for _, system := range []string{"qbench", "close"} {
 		_, err := s.eng.Pull(s.t.Context(), engine.Request{System: system, Full: full, Trigger: "test"})
-		errs = append(errs, named("pull "+system, err))
+		errs = append(errs, runError("pull "+system, err))
 	}
 	for _, system := range []string{"salesforce", "hubspot"} {
 		_, err := s.eng.Push(s.t.Context(), engine.Request{System: system, Full: full, Trigger: "test"})
-		errs = append(errs, named("push "+system, err))
+		errs = append(errs, runError("push "+system, err))
 	}
 	return errors.Join(errs...)
 }
 
-func named(what string, err error) error {
+func runError(what string, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -59,25 +59,25 @@ type theater struct {
 	hs     *hubspotsim.Sim
 	f      fixture
 	making bool
-	tape   tape
+	tape   format1Tape
 	turn   int // the engine's next turn on the tape
 }
 
-// tape is what the engine did to the simulators, and what they hold in the end.
-type tape struct {
-	Turns   []turn
+// format1Tape is what the engine did to the simulators, and what they hold in the end.
+type format1Tape struct {
+	Turns   []tapeTurn
 	Content map[string][]map[string]string
 	Size    int64 // of the state file, whose end holds nothing
 }
 
-// turn is what the engine did between two steps of a scenario.
-type turn struct {
-	Writes []written
+// tapeTurn is what the engine did between two steps of a scenario.
+type tapeTurn struct {
+	Writes []tapeWrite
 	End    time.Time // the clock after it
 }
 
-// written is a request that changed something in a simulator.
-type written struct {
+// tapeWrite is a request that changed something in a simulator.
+type tapeWrite struct {
 	At                              time.Time
 	System, Method, URL, Type, Body string
 }
@@ -214,17 +214,17 @@ func (s *theater) watch(system string) http.RoundTripper {
 	if !s.making {
 		return s.transport(system)
 	}
-	return &watcher{s: s, system: system, next: s.transport(system)}
+	return &tapeWatcher{s: s, system: system, next: s.transport(system)}
 }
 
-type watcher struct {
+type tapeWatcher struct {
 	mu     sync.Mutex
 	s      *theater
 	system string
 	next   http.RoundTripper
 }
 
-func (r *watcher) RoundTrip(req *http.Request) (*http.Response, error) {
+func (r *tapeWatcher) RoundTrip(req *http.Request) (*http.Response, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var body []byte
@@ -241,7 +241,7 @@ func (r *watcher) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := r.next.RoundTrip(req)
 	if r.s.accepted(r.system) > before && len(r.s.tape.Turns) > 0 {
 		last := &r.s.tape.Turns[len(r.s.tape.Turns)-1]
-		last.Writes = append(last.Writes, written{
+		last.Writes = append(last.Writes, tapeWrite{
 			At: r.s.now, System: r.system, Method: req.Method, URL: req.URL.String(), Type: req.Header.Get("Content-Type"), Body: string(body),
 		})
 	}
@@ -253,7 +253,7 @@ func (r *watcher) RoundTrip(req *http.Request) (*http.Response, error) {
 func (s *theater) engine(do func()) {
 	s.t.Helper()
 	if s.making {
-		s.tape.Turns = append(s.tape.Turns, turn{})
+		s.tape.Turns = append(s.tape.Turns, tapeTurn{})
 		do()
 		s.tape.Turns[len(s.tape.Turns)-1].End = s.now
 		return
@@ -271,7 +271,7 @@ func (s *theater) engine(do func()) {
 }
 
 // again sends a request of the tape.
-func (s *theater) again(w written) {
+func (s *theater) again(w tapeWrite) {
 	s.t.Helper()
 	req, err := http.NewRequestWithContext(s.t.Context(), w.Method, w.URL, strings.NewReader(w.Body))
 	if err != nil {
@@ -309,11 +309,11 @@ func (s *theater) content() map[string][]map[string]string {
 	}
 	for _, id := range s.qb.CustomerIDs() {
 		f, _ := s.qb.Customer(id)
-		out["qbench/customer"] = append(out["qbench/customer"], texts(fmt.Sprint(id), f))
+		out["qbench/customer"] = append(out["qbench/customer"], tapeTexts(fmt.Sprint(id), f))
 	}
 	for _, id := range s.qb.ContactIDs() {
 		f, _ := s.qb.Contact(id)
-		out["qbench/contact"] = append(out["qbench/contact"], texts(fmt.Sprint(id), f))
+		out["qbench/contact"] = append(out["qbench/contact"], tapeTexts(fmt.Sprint(id), f))
 	}
 	for _, object := range []string{"lead", "contact", "opportunity", "task"} {
 		for _, id := range s.cl.IDs(object) {
@@ -330,7 +330,7 @@ func (s *theater) content() map[string][]map[string]string {
 	return out
 }
 
-func texts(id string, f map[string]any) map[string]string {
+func tapeTexts(id string, f map[string]any) map[string]string {
 	out := map[string]string{"id": id}
 	for k, v := range f {
 		out[k] = fmt.Sprint(v)
