@@ -20,7 +20,7 @@ func TestEditTheOrgAsAPerson(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := withAdmin(sim, extras{func() any { return sim.Audit() }, sim.Faults().Clear})
+	h := withAdmin(sim, extrasOfSalesforce(sim))
 	do := func(method, path, body string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(method, path, strings.NewReader(body))
 		r.Header.Set("Authorization", "Bearer t")
@@ -56,7 +56,7 @@ func TestEditThePortalAsAPerson(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := withAdmin(sim, extras{func() any { return sim.Audit() }, sim.Faults().Clear})
+	h := withAdmin(sim, extrasOfHubSpot(sim))
 	do := func(method, path, body string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(method, path, strings.NewReader(body))
 		r.Header.Set("Authorization", "Bearer t")
@@ -123,7 +123,7 @@ func TestVendorPathsAreNotTidied(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := withAdmin(sim, extras{func() any { return nil }, func() {}})
+	h := withAdmin(sim, extrasOfSalesforce(sim))
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest("GET", "/services//data/x/../y", nil))
 	if w.Code >= 300 && w.Code < 400 {

@@ -33,6 +33,18 @@ func (c closeOrg) Edit(object, id string, fields map[string]string) error {
 	return c.Sim.Edit(id, in) //nolint:wrapcheck // it says what it refuses
 }
 
+// EditQuietly changes fields of a record and leaves no trace.
+func (c closeOrg) EditQuietly(object, id string, fields map[string]string) error {
+	if err := c.known(object, id); err != nil {
+		return err
+	}
+	in, err := typed(fields)
+	if err != nil {
+		return err
+	}
+	return c.Sim.EditQuietly(id, in) //nolint:wrapcheck // it says what it refuses
+}
+
 // Delete deletes a record, and with a lead all that belongs to it.
 func (c closeOrg) Delete(object, id string) error {
 	if err := c.known(object, id); err != nil {

@@ -16,7 +16,7 @@ func TestEditCloseAsAPerson(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := withAdmin(closeOrg{sim}, extras{func() any { return sim.Writes() }, sim.Faults().Clear})
+	h := withAdmin(closeOrg{sim}, extrasOfClose(sim))
 	do := func(method, path, body string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(method, path, strings.NewReader(body))
 		r.Header.Set("Authorization", "Bearer t")

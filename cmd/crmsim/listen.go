@@ -31,9 +31,9 @@ type door struct {
 func (s *stage) doors(o options) []door {
 	return []door{
 		{"qbench", o.qbenchAddr, s.qbench},
-		{"salesforce", o.salesforceAddr, withAdmin(s.salesforce, extras{func() any { return s.salesforce.Audit() }, s.salesforce.Faults().Clear})},
-		{"hubspot", o.hubspotAddr, withAdmin(s.hubspot, extras{func() any { return s.hubspot.Audit() }, s.hubspot.Faults().Clear})},
-		{"close", o.closeAddr, withAdmin(closeOrg{s.closeio}, extras{func() any { return s.closeio.Writes() }, s.closeio.Faults().Clear})},
+		{"salesforce", o.salesforceAddr, withAdmin(s.salesforce, extrasOfSalesforce(s.salesforce))},
+		{"hubspot", o.hubspotAddr, withAdmin(s.hubspot, extrasOfHubSpot(s.hubspot))},
+		{"close", o.closeAddr, withAdmin(closeOrg{s.closeio}, extrasOfClose(s.closeio))},
 	}
 }
 

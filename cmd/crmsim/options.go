@@ -21,6 +21,7 @@ type options struct {
 	configDir                          string
 	api                                apiOptions
 	faults                             faultOptions
+	rules                              []string
 }
 
 // apiOptions turn the habits of the laboratory system.
@@ -61,6 +62,7 @@ func (o *options) bind(f *pflag.FlagSet) {
 	f.DurationVar(&o.faults.latency, "latency", 0, "wait this long before each answer")
 	f.IntVar(&o.faults.tokenCalls, "expire-token", 0, "end each token after so many `calls`; HubSpot's and Close's key have no end")
 	f.StringArrayVar(&o.faults.rules, "fault", nil, "a fault `rule`, may be repeated: [qbench:|salesforce:|hubspot:|close:]429,rate=0.1 or 502,path=/composite,after,nth=1")
+	f.StringArrayVar(&o.rules, "rule", nil, "a `rule` about records, may be repeated: salesforce:{\"object\":\"Account\",\"code\":…}; see above")
 }
 
 // validate reports everything that is wrong with the flags at once.

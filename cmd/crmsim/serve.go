@@ -19,7 +19,38 @@ that go with it are files in a folder that only you can read; without
 --write-config the folder is a temporary one and goes when crmsim ends.
 
 Below /_sim/ each address tells which writes it accepted (audit), and takes edits
-as a person would make them and faults while it runs.`
+as a person would make them, faults and rules while it runs. An edit with
+"quiet": true moves neither stamp nor modifier. PUT /_sim/organization {"id": "…"}
+puts another organization behind the address of Salesforce, HubSpot or Close;
+QBench tells nothing of its organization but the host.
+
+A rule says what happens to some records of one object. It comes by --rule
+SYSTEM:JSON, or by POST /_sim/rules, which answers its number; GET lists the rules
+and how often each fired, DELETE /_sim/rules[/NUMBER] takes them away. Its keys:
+
+  object   the object, in the vendor's words; QBench has customer and contact
+  match    {"field": "value"}: all must agree, id is the record's id; without it
+           all records. A write is looked at as it was and as it would become
+  effect   refuse   the write gets the vendor's error (the default)
+           ignore   the write is taken; the fields keep their old values
+           rewrite  the write is taken; the fields are stored in another form
+           hide     the API user does not see the record; it is not deleted
+           malform  the fields are told in broken JSON
+  on       create or update; without it both
+  code     the vendor's code: Salesforce's statusCode, HubSpot's code of a property
+           or, without fields, its category, QBench's qb_error_code; of Close, whose
+           errors have none, the status 400, 402 or 403
+  text     the vendor's text; {credential} in it is the key or token of the call,
+           {id} and {field} are the record's. With rewrite, what is stored
+  fields   the fields that a refusal is about and names, or that the effect touches
+  when     given (the default): a refusal meets writes that give one of the fields;
+           missing: that give none; any: all
+  unnamed  true: the vendor does not name the fields
+  form     of rewrite: upper, lower or trim; of malform: surrogate, nan or newline
+  times    how often it fires; 0 is always
+
+A rule that names what the vendor does not have is refused, and so is one that fits
+no record, unless it says "on": "create".`
 
 const serveExample = `  # the defaults: 200 customers with two contacts each
   crmsim serve
@@ -43,6 +74,13 @@ const serveExample = `  # the defaults: 200 customers with two contacts each
 
   # tick a task of Close off
   curl -X PATCH -d '{"is_complete":"true"}' http://127.0.0.1:8094/_sim/task/TASK_ID
+
+  # Salesforce refuses one account twice, as a validation rule would
+  curl -d '{"object":"Account","match":{"Name":"Acme"},"code":"STRING_TOO_LONG","text":"Phone: data value too large","fields":["Phone"],"times":2}' http://127.0.0.1:8092/_sim/rules
+
+  # HubSpot takes a write and keeps its own value; Close hides a lead
+  curl -d '{"object":"companies","effect":"ignore","fields":["lifecyclestage"]}' http://127.0.0.1:8093/_sim/rules
+  curl -d '{"object":"lead","match":{"id":"LEAD_ID"},"effect":"hide"}' http://127.0.0.1:8094/_sim/rules
 
   # HubSpot is down for a while; Salesforce goes on
   curl -X POST 'http://127.0.0.1:8093/_sim/faults?rule=503'

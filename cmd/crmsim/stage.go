@@ -75,6 +75,9 @@ func newStage(o options) (*stage, error) {
 	if err := s.seedHubSpot(); err != nil {
 		return nil, fmt.Errorf("fill the hubspot simulator: %w", err)
 	}
+	if err := s.armRules(o.rules); err != nil {
+		return nil, err
+	}
 	return s, s.arm(o.faults)
 }
 

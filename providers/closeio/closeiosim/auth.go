@@ -45,6 +45,14 @@ func (a *auth) admits(r *http.Request) (byKey, ok bool) {
 	return false, known && a.opt.Clock().Before(end)
 }
 
+// credential is the key or token that a call presents.
+func credential(r *http.Request) string {
+	if user, _, basic := r.BasicAuth(); basic {
+		return user
+	}
+	return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+}
+
 // ExpireTokens ends every access token of OAuth at once.
 func (s *Sim) ExpireTokens() {
 	s.auth.mu.Lock()
@@ -102,6 +110,6 @@ func (s *Sim) serveToken(w http.ResponseWriter, r *http.Request) {
 	send(w, http.StatusOK, encode(map[string]any{
 		"access_token": token, "token_type": "Bearer", "expires_in": int(a.opt.TokenLife / time.Second),
 		"refresh_token": a.refresh, "scope": "all.full_access offline_access",
-		"user_id": s.store.me.id, "organization_id": s.store.organization,
+		"user_id": s.store.me.id, "organization_id": s.OrganizationID(),
 	}))
 }

@@ -8,7 +8,7 @@
 // after 10,000 objects, a custom field without a value has no key, arrays are
 // replaced whole, phone numbers come back in another form than they went in,
 // deletes and merges show in the event log alone, and two quick changes of one
-// object are one event.
+// object are one event. What befalls single records is told by a Rule.
 //
 // What Close's own documents say is marked so beside the code; the rest
 // follows recorded answers and third-party clients, or is our own choice, and

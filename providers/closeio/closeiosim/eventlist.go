@@ -80,7 +80,7 @@ func (f *eventFilter) matches(e *event) bool {
 func (c *call) eventPage(matches func(*event) bool, limit int) answer {
 	var list []*event // newest first
 	for _, e := range slices.Backward(c.store.events.all) {
-		if matches(e) {
+		if matches(e) && !c.store.hides(c.store.any(e.objectID)) {
 			list = append(list, e)
 		}
 	}
@@ -137,7 +137,7 @@ func appendEventCursor(b []byte, name, way string, is bool, list []*event, i int
 func (c *call) getEvent() answer {
 	c.store.prune(c.store.now())
 	for _, e := range c.store.events.all {
-		if e.id == c.path[1] {
+		if e.id == c.path[1] && !c.store.hides(c.store.any(e.objectID)) {
 			return ok(c.appendEvent(nil, e))
 		}
 	}

@@ -206,7 +206,7 @@ func innerRecords(k kind) getter {
 		b = append(b, '[')
 		first := true
 		for _, kid := range r.kids {
-			if kid.kind != k || k == task && s.complete(kid.live) {
+			if kid.kind != k || k == task && s.complete(kid.live) || s.hides(kid) {
 				continue
 			}
 			if !first {
@@ -219,11 +219,11 @@ func innerRecords(k kind) getter {
 	}
 }
 
-func contactIDs(_ *store, r *record, _ *version, b []byte) []byte {
+func contactIDs(s *store, r *record, _ *version, b []byte) []byte {
 	b = append(b, '[')
 	first := true
 	for _, kid := range r.kids {
-		if kid.kind != contact {
+		if kid.kind != contact || s.hides(kid) {
 			continue
 		}
 		if !first {
@@ -239,7 +239,7 @@ func contactIDs(_ *store, r *record, _ *version, b []byte) []byte {
 func primary(list string) getter {
 	return func(s *store, r *record, _ *version, b []byte) []byte {
 		for _, kid := range r.kids {
-			if kid.kind != contact {
+			if kid.kind != contact || s.hides(kid) {
 				continue
 			}
 			if all := elements(s.stored(kid.live, list)); len(all) > 0 {

@@ -91,7 +91,7 @@ func (c *call) rows(k kind) ([]*record, error) {
 			q[name] = v
 		}
 	}
-	key := k.String() + "?" + q.Encode()
+	key := k.String() + "?" + strconv.FormatUint(s.rules.Turn(), 10) + "?" + q.Encode()
 	if have := s.lists[key]; have != nil && have.turn == s.turn && !q.Has("view") {
 		return have.rows, nil
 	}
@@ -129,6 +129,9 @@ func (c *call) choose(k kind) ([]*record, error) {
 	if within != nil {
 		lo := t.recent.at(within.from, 0)
 		from = from[lo:max(lo, t.recent.at(within.to, 0))]
+	}
+	if c.store.rules.Reading() {
+		tests = append(tests, func(r *record) bool { return !c.store.hides(r) })
 	}
 	var rows []*record
 	if len(tests) == 0 {

@@ -16,7 +16,7 @@ func (c *call) fieldsParam(k kind) *selection {
 	return sel
 }
 
-func (c *call) record(k kind) *record { return c.store.find(k, c.path[1]) }
+func (c *call) record(k kind) *record { return c.store.seen(k, c.path[1]) }
 
 func (c *call) getRecord(k kind) answer {
 	r := c.record(k)
@@ -81,7 +81,7 @@ func (c *call) mergeLeads() answer {
 	if json.Unmarshal(c.body, &in) != nil {
 		return badRequest("Request body must be a JSON object.")
 	}
-	source, destination := c.store.find(lead, in.Source), c.store.find(lead, in.Destination)
+	source, destination := c.store.seen(lead, in.Source), c.store.seen(lead, in.Destination)
 	bad := fieldErrors{}
 	if source == nil {
 		bad["source"] = "Object does not exist."

@@ -1,6 +1,10 @@
 package closeiosim
 
-import "strings"
+import (
+	"strings"
+
+	"crmsyncd/providers/internal/simrules"
+)
 
 // selection is what _fields asks for; nil is everything shown by default.
 type selection struct {
@@ -54,18 +58,17 @@ func (s *store) appendKeys(b []byte, r *record, v *version, sel *selection) []by
 		if r.kind == lead {
 			b = s.appendLegacy(b, v)
 		}
-		return s.appendCustom(b, start, r.kind, v)
+		return s.appendCustom(b, start, r, v)
 	}
 	for _, f := range sel.fields {
 		b = s.appendKey(b, start, f, r, v)
 	}
 	if sel.all {
-		return s.appendCustom(b, start, r.kind, v)
+		return s.appendCustom(b, start, r, v)
 	}
 	for _, n := range sel.custom {
 		if raw, ok := v.doc.get(n); ok {
-			b = appendName(b, start, s.keys.names[n])
-			b = append(b, raw...)
+			b = s.appendCell(b, start, s.keys.names[n], raw, r)
 		}
 	}
 	return b
@@ -81,6 +84,9 @@ func appendName(b []byte, start int, name string) []byte {
 }
 
 func (s *store) appendKey(b []byte, start int, f *field, r *record, v *version) []byte {
+	if form, broken := s.malformed(r, f.name); broken {
+		return simrules.AppendMalformed(appendName(b, start, f.name), form, plain(string(s.appendValue(nil, f, r, v))))
+	}
 	return s.appendValue(appendName(b, start, f.name), f, r, v)
 }
 
@@ -95,14 +101,22 @@ func (s *store) appendValue(b []byte, f *field, r *record, v *version) []byte {
 	return append(b, raw...)
 }
 
-func (s *store) appendCustom(b []byte, start int, k kind, v *version) []byte {
+// appendCell writes a custom field.
+func (s *store) appendCell(b []byte, start int, key, raw string, r *record) []byte {
+	b = appendName(b, start, key)
+	if form, broken := s.malformed(r, key); broken {
+		return simrules.AppendMalformed(b, form, plain(raw))
+	}
+	return append(b, raw...)
+}
+
+func (s *store) appendCustom(b []byte, start int, r *record, v *version) []byte {
 	for d := v.doc; len(d) > 0; {
 		var n uint16
 		var raw string
 		n, raw, d = d.cut()
-		if f := s.fieldByN[n]; f != nil && f.of(k) {
-			b = appendName(b, start, f.key)
-			b = append(b, raw...)
+		if f := s.fieldByN[n]; f != nil && f.of(r.kind) {
+			b = s.appendCell(b, start, f.key, raw, r)
 		}
 	}
 	return b

@@ -117,6 +117,10 @@ func (c *call) walk(q *query) (*walk, answer) {
 	if err != nil {
 		return nil, badField("query", err.Error())
 	}
+	if s.rules.Reading() {
+		all := match
+		match = func(r *record, v *version) bool { return all(r, v) && !s.hides(r) }
+	}
 	w := &walk{store: s, kind: q.kind, match: match, within: comp.within, of: c.fingerprint()}
 	if a, fine := w.fields(q); !fine {
 		return nil, a

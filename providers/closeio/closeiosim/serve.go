@@ -151,7 +151,7 @@ func (c *call) identify(byKey bool) {
 	defer c.store.mu.Unlock()
 	c.who = &actor{
 		userID: c.store.me.id, requestID: c.store.traces.next("req_"),
-		method: c.r.Method, path: c.r.URL.Path,
+		method: c.r.Method, path: c.r.URL.Path, credential: credential(c.r),
 	}
 	if byKey {
 		c.who.keyID = c.store.keyID
@@ -262,7 +262,10 @@ func (c *call) otherHandler() (string, func() answer) {
 // refusal turns an error of a write into an answer.
 func refusal(err error) answer {
 	var bad fieldErrors
+	var call refusedCall
 	switch {
+	case errors.As(err, &call):
+		return answer{call.status, errorBody(call.text)}
 	case errors.Is(err, errForbidden):
 		return forbidden()
 	case errors.As(err, &bad):

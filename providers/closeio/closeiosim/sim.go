@@ -6,16 +6,20 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"crmsyncd/providers/internal/faults"
+	"crmsyncd/providers/internal/simrules"
 )
 
 // Sim is one simulated organization. It is an http.Handler; its methods are the
 // hands of a test, or of a person who works in Close. It is safe for
 // concurrent use.
 type Sim struct {
+	*simrules.Keeper
+
 	clock   func() time.Time
 	store   *store
 	auth    *auth
@@ -54,6 +58,7 @@ func New(o Options) (*Sim, error) {
 		return nil, fmt.Errorf("make the organization: %w", err)
 	}
 	s := &Sim{clock: o.Clock, store: st, faults: faults.New(o.Seed), calls: map[string]int{}}
+	s.Keeper = simrules.NewKeeper(&st.rules, vendor{st})
 	s.auth = newAuth(o)
 	s.limits = &limits{clock: o.Clock, limit: o.RateLimit, groups: map[string]*group{}}
 	s.handler = s.faults.Wrap(http.HandlerFunc(s.serve))
@@ -172,7 +177,26 @@ func (s *Sim) ResetWrites() {
 }
 
 // OrganizationID is the id of the organization.
-func (s *Sim) OrganizationID() string { return s.store.organization }
+func (s *Sim) OrganizationID() string {
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	return s.store.organization
+}
+
+// SetOrganizationID puts another organization behind the same address: all that
+// names the organization tells this id, and the access tokens of the one
+// before are over. The API key and the fixed Token go on, and the records stay.
+func (s *Sim) SetOrganizationID(id string) error {
+	if bare, is := strings.CutPrefix(id, "orga_"); !is || bare == "" {
+		return fmt.Errorf("change the organization: %q is not the id of an organization, orga_…", id)
+	}
+	s.store.mu.Lock()
+	s.store.organization = id
+	s.store.turn++
+	s.store.mu.Unlock()
+	s.ExpireTokens()
+	return nil
+}
 
 func (s *Sim) count(call string) {
 	s.gate.Lock()

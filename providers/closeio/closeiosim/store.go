@@ -3,6 +3,8 @@ package closeiosim
 import (
 	"math"
 	"sync"
+
+	"crmsyncd/providers/internal/simrules"
 )
 
 // kind is a kind of record.
@@ -70,6 +72,7 @@ func newTable() *table {
 
 // store is all that the organization holds. Its lock guards everything in it.
 type store struct {
+	rules  simrules.Set
 	mu     sync.Mutex
 	opt    Options
 	ids    namer

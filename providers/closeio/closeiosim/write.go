@@ -13,6 +13,7 @@ import (
 type actor struct {
 	userID, keyID string
 	requestID     string
+	credential    string
 	method, path  string
 	zone          time.Duration // the caller's offset from UTC
 	human         bool          // in the app, not through the API
@@ -56,6 +57,9 @@ func (s *store) check(k kind, given input, before *version, when occasion, a *ac
 		} else {
 			err = s.checkRegular(k, name, given[name], before, when, changes)
 		}
+		if err == nil && !a.human && s.pointsAtHidden(name, given[name]) {
+			err = refused("Object does not exist.")
+		}
 		if errors.Is(err, errForbidden) {
 			return nil, nil, err
 		}
@@ -69,6 +73,12 @@ func (s *store) check(k kind, given input, before *version, when occasion, a *ac
 		return nil, nil, bad
 	}
 	return changes, owner, nil
+}
+
+// pointsAtHidden tells whether a value is the id of a record that the API user
+// does not see.
+func (s *store) pointsAtHidden(name string, raw json.RawMessage) bool {
+	return strings.HasSuffix(name, "_id") && s.rules.Reading() && s.hides(s.any(plain(string(raw))))
 }
 
 func (s *store) checkRegular(k kind, name string, raw json.RawMessage, before *version, when occasion, changes map[uint16]string) error {
@@ -129,6 +139,10 @@ func (s *store) create(k kind, given input, a *actor) (*record, error) {
 	ownerless := k == lead || k == task && s.switches.human
 	if owner == nil && !ownerless {
 		return nil, fieldErrors{"lead_id": "This field is required."}
+	}
+	d := &draft{kind: k, given: given, changes: changes, owner: owner, who: a}
+	if err := s.bend(d); err != nil {
+		return nil, err
 	}
 	if err := s.defaults(k, given, changes, a); err != nil {
 		return nil, err
@@ -223,7 +237,11 @@ func (s *store) update(r *record, given input, a *actor) error {
 	if err != nil {
 		return err
 	}
-	if owner == nil || r.kind == lead {
+	d := &draft{kind: r.kind, r: r, given: given, changes: changes, owner: owner, who: a}
+	if err := s.bend(d); err != nil {
+		return err
+	}
+	if owner = d.owner; owner == nil || r.kind == lead {
 		owner = old.lead
 	}
 	if r.kind == opportunity {

@@ -21,9 +21,9 @@
 // search, and what a search finds stops at 10,000. Any accepted write moves
 // the record's last-modified stamp, even one that changes nothing.
 //
-// What breaks at random in real life is a switch: see Sim's Set methods, and
-// Faults for failures of the connection and the edge. Where the vendor
-// documents nothing, the stricter reading is built: batch reads and updates do
+// What breaks at random in real life is a switch: see Sim's Set methods, Rule
+// for what befalls single records, and Faults for failures of the connection
+// and the edge. Where the vendor documents nothing, the stricter reading is built: batch reads and updates do
 // not follow merged ids, and an archived record gives its unique values free.
 //
 // It does not simulate webhooks, imports, lists, pipelines' own API, custom

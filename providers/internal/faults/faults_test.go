@@ -103,6 +103,25 @@ func TestTruncatedBodyEndsUnexpectedly(t *testing.T) {
 	}
 }
 
+// C16.1: a vendor's text may repeat the credential.
+func TestC16_1_TextsRepeatTheCredential(t *testing.T) {
+	rule, err := faults.Parse(`401,body={"message":"{credential} is unknown"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sw := faults.New(1)
+	sw.Add(rule)
+	for _, sign := range []func(*http.Request){
+		func(r *http.Request) { r.SetBasicAuth("s3cret", "") }, func(r *http.Request) { r.Header.Set("Authorization", "Bearer s3cret") },
+	} {
+		r, w := httptest.NewRequest("GET", "/", nil), httptest.NewRecorder()
+		sign(r)
+		if sw.Wrap(&counter{}).ServeHTTP(w, r); w.Code != http.StatusUnauthorized || w.Body.String() != `{"message":"s3cret is unknown"}` {
+			t.Errorf("got %d %s", w.Code, w.Body)
+		}
+	}
+}
+
 func TestHostileAnswers(t *testing.T) {
 	for text, want := range map[string]func(string) bool{
 		"html":    func(b string) bool { return strings.Contains(b, "<html>") },

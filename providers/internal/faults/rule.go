@@ -48,7 +48,8 @@ type Rule struct {
 	// Without it the simulator never sees the request.
 	After bool
 
-	// Status, Header and Body are the answer sent instead. Status 0 with neither
+	// Status, Header and Body are the answer sent instead; {credential} in Body is
+	// the key or token that the request carries. Status 0 with neither
 	// Answer, Drop nor Truncate leaves the simulator's own answer alone, so that
 	// a rule can just Delay.
 	Status int

@@ -43,21 +43,30 @@ func (r *Rule) serve(w http.ResponseWriter, req *http.Request, next http.Handler
 	case r.Drop:
 		panic(http.ErrAbortHandler)
 	case r.replaces():
-		r.answer(w)
+		r.answer(w, presented(req))
 	default:
 		maps.Copy(w.Header(), own.header)
 		send(w, own.status, own.body.Bytes(), true)
 	}
 }
 
+// presented is the key or token that a request carries.
+func presented(req *http.Request) string {
+	if user, _, basic := req.BasicAuth(); basic {
+		return user
+	}
+	_, token, _ := strings.Cut(req.Header.Get("Authorization"), " ")
+	return token
+}
+
 // answer sends what the rule says instead of the simulator's answer.
-func (r *Rule) answer(w http.ResponseWriter) {
+func (r *Rule) answer(w http.ResponseWriter, credential string) {
 	status := r.Status
 	if status == 0 {
 		status = http.StatusOK
 	}
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
-	body := []byte(r.Body)
+	body := []byte(strings.ReplaceAll(r.Body, "{credential}", credential))
 	switch r.Answer {
 	case Huge:
 		defer sendHuge(w, status)

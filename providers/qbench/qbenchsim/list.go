@@ -57,7 +57,7 @@ func (s *Sim) list(o object, v2 bool) http.HandlerFunc {
 			return
 		}
 		s.mu.RLock()
-		rows := s.table(o).rows
+		rows := s.rowsSeen(o)
 		from, to := p.bounds(len(rows))
 		page := s.newPage(opts, o, v2, len(rows), p)
 		for i := from; i < to; i++ {
@@ -80,9 +80,12 @@ func (s *Sim) sendChosen(w http.ResponseWriter, q url.Values, o object, v2 bool,
 		refuse(w, http.StatusBadRequest, "invalid_parameter", "page_num and page_size must be numbers from 1")
 		return
 	}
+	s.mu.RLock()
+	if s.rules.Reading() {
+		ids = slices.DeleteFunc(ids, func(id int64) bool { return s.seen(o, id) == nil })
+	}
 	from, to := p.bounds(len(ids))
 	page := s.newPage(opts, o, v2, len(ids), p)
-	s.mu.RLock()
 	for _, id := range ids[from:to] {
 		if r := s.table(o).find(id); r != nil {
 			page.add(r)
@@ -94,6 +97,7 @@ func (s *Sim) sendChosen(w http.ResponseWriter, q url.Values, o object, v2 bool,
 
 // page is a list answer in the making.
 type page struct {
+	sim   *Sim
 	opts  Options
 	kind  object
 	v2    bool
@@ -103,12 +107,21 @@ type page struct {
 	out   []byte
 }
 
+// rowsSeen are the rows of a table as the API client sees them. The caller holds s.mu.
+func (s *Sim) rowsSeen(o object) []row {
+	rows := s.table(o).rows
+	if !s.rules.Reading() {
+		return rows
+	}
+	return slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return s.hides(o, &r) })
+}
+
 func (s *Sim) newPage(o Options, kind object, v2 bool, total int, p span) *page {
 	g, reused := s.pages.Get().(*page)
 	if !reused {
 		g = &page{out: make([]byte, 0, 1024*p.size)}
 	}
-	*g = page{opts: o, kind: kind, v2: v2, total: total, span: p, out: g.out[:0]}
+	*g = page{sim: s, opts: o, kind: kind, v2: v2, total: total, span: p, out: g.out[:0]}
 	if v2 {
 		g.out = append(g.out, `{"data":[`...)
 	} else {
@@ -128,7 +141,7 @@ func (g *page) add(r *row) {
 		g.out = append(g.out, ',')
 	}
 	g.n++
-	g.out = g.opts.appendRow(g.out, g.kind, r)
+	g.out = g.sim.appendSeen(g.out, &g.opts, g.kind, r)
 }
 
 func (g *page) bytes() []byte {
@@ -235,12 +248,12 @@ func (s *Sim) get(o object) http.HandlerFunc {
 		}
 		s.mu.RLock()
 		defer s.mu.RUnlock()
-		found := s.table(o).find(id)
+		found := s.seen(o, id)
 		if found == nil {
 			refuseMissing(w, o)
 			return
 		}
-		writeRaw(w, http.StatusOK, s.opts.appendRow(nil, o, found))
+		writeRaw(w, http.StatusOK, s.appendSeen(nil, &s.opts, o, found))
 	}
 }
 
@@ -250,7 +263,7 @@ func (s *Sim) listContactsOf(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mu.Lock()
-	exists := s.customers.find(id) != nil
+	exists := s.seen(customer, id) != nil
 	ids := slices.Clone(s.contactsOf(id))
 	s.mu.Unlock()
 	if !exists {
@@ -267,7 +280,7 @@ func (s *Sim) listCustomersOf(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.RLock()
 	var ids []int64
-	found := s.contacts.find(id)
+	found := s.seen(contact, id)
 	if found != nil {
 		ids = slices.Clone(found.customers)
 	}

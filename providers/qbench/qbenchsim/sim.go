@@ -8,11 +8,15 @@ import (
 	"time"
 
 	"crmsyncd/providers/internal/faults"
+	"crmsyncd/providers/internal/simrules"
 )
 
 // Sim is one simulated tenant. It is an http.Handler; its methods are the hands
 // of a test, or of a person who edits at the source. It is safe for concurrent use.
 type Sim struct {
+	*simrules.Keeper
+
+	rules   simrules.Set
 	faults  *faults.Switches
 	handler http.Handler
 	pages   sync.Pool // of *page, so that reading millions of records allocates little
@@ -53,6 +57,7 @@ func New(o Options) *Sim {
 		tokens:    map[string]*token{},
 		calls:     map[string]int{},
 	}
+	s.Keeper = simrules.NewKeeper(&s.rules, vendor{s})
 	s.handler = s.routes()
 	return s
 }

@@ -18,11 +18,11 @@ func (s *Sim) createOne(o object) http.HandlerFunc {
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if err := s.checkNew(o, f); err != nil {
-			refuse(w, http.StatusBadRequest, "validation_failed", err.Error())
+		if no := s.refusal(r, o, newRecord, f); no != nil {
+			refuse(w, http.StatusBadRequest, no.Code, no.Text)
 			return
 		}
-		id, err := s.add(o, f)
+		id, err := s.add(o, s.bent(r, o, newRecord, f))
 		if err != nil {
 			refuse(w, http.StatusBadRequest, "validation_failed", err.Error())
 			return
@@ -45,15 +45,15 @@ func (s *Sim) updateOne(o object) http.HandlerFunc {
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.table(o).find(id) == nil {
+		if s.seen(o, id) == nil {
 			refuseMissing(w, o)
 			return
 		}
-		err := s.checkIDs(o, f)
-		if err == nil {
-			err = s.update(o, id, f)
+		if no := s.refusal(r, o, id, f); no != nil {
+			refuse(w, http.StatusBadRequest, no.Code, no.Text)
+			return
 		}
-		if err != nil {
+		if err := s.update(o, id, s.bent(r, o, id, f)); err != nil {
 			refuse(w, http.StatusBadRequest, "validation_failed", err.Error())
 			return
 		}
@@ -73,14 +73,14 @@ func (s *Sim) createMany(o object) http.HandlerFunc {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for i, f := range list {
-			if err := s.checkNew(o, f); err != nil {
-				refuse(w, http.StatusBadRequest, "validation_failed", fmt.Sprintf("item %d: %v", i, err))
+			if no := s.refusal(r, o, newRecord, f); no != nil {
+				refuse(w, http.StatusBadRequest, no.Code, fmt.Sprintf("item %d: %s", i, no.Text))
 				return
 			}
 		}
 		ids := make([]int64, 0, len(list))
 		for _, f := range list {
-			id, err := s.add(o, f)
+			id, err := s.add(o, s.bent(r, o, newRecord, f))
 			if err != nil {
 				refuse(w, http.StatusBadRequest, "validation_failed", err.Error())
 				return
@@ -105,18 +105,18 @@ func (s *Sim) updateMany(o object) http.HandlerFunc {
 		ids := make([]int64, len(list))
 		for i, f := range list {
 			id, err := strconv.ParseInt(jsonText(f["id"]), 10, 64)
-			if err != nil || s.table(o).find(id) == nil {
+			if err != nil || s.seen(o, id) == nil {
 				refuse(w, http.StatusNotFound, "not_found", fmt.Sprintf("item %d: no such %s", i, o))
 				return
 			}
-			if err := s.checkIDs(o, f); err != nil {
-				refuse(w, http.StatusBadRequest, "validation_failed", fmt.Sprintf("item %d: %v", i, err))
+			if no := s.refusal(r, o, id, f); no != nil {
+				refuse(w, http.StatusBadRequest, no.Code, fmt.Sprintf("item %d: %s", i, no.Text))
 				return
 			}
 			ids[i] = id
 		}
 		for i, f := range list {
-			if err := s.update(o, ids[i], f); err != nil {
+			if err := s.update(o, ids[i], s.bent(r, o, ids[i], f)); err != nil {
 				refuse(w, http.StatusBadRequest, "validation_failed", err.Error())
 				return
 			}
@@ -134,7 +134,7 @@ func (s *Sim) remove(o object) http.HandlerFunc {
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if !s.drop(o, id) {
+		if s.seen(o, id) == nil || !s.drop(o, id) {
 			refuseMissing(w, o)
 			return
 		}
@@ -150,7 +150,7 @@ func (s *Sim) sendStored(w http.ResponseWriter, o object, ids []int64) {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = s.opts.appendRow(out, o, s.table(o).find(id))
+		out = s.appendSeen(out, &s.opts, o, s.table(o).find(id))
 	}
 	writeRaw(w, http.StatusOK, append(out, ']', '}'))
 }
@@ -175,7 +175,7 @@ func (s *Sim) checkIDs(o object, f Fields) error {
 		return err
 	}
 	for _, id := range ids {
-		if s.customers.find(id) == nil {
+		if s.seen(customer, id) == nil {
 			return fmt.Errorf("customer_ids: no customer %d", id)
 		}
 	}

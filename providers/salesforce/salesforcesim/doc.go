@@ -12,8 +12,9 @@
 // text, ” stored as null, 18-character answers to 15-character ids, numbers
 // in Java notation (3.5E8), statusCode in collections but errorCode elsewhere,
 // 204 without a quota header, a query locator that dies with its session.
-// What breaks at random in real life is a switch: see Sim's Set methods, and
-// Faults for failures of the connection and the edge.
+// What breaks at random in real life is a switch: see Sim's Set methods, Rule
+// for what befalls single records, and Faults for failures of the connection
+// and the edge.
 //
 // It does not simulate bulk jobs, Apex, triggers, sharing rules, formulas,
 // aggregates other than COUNT, or child subqueries; each is refused with an
