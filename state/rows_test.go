@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
 )
 
@@ -187,98 +186,6 @@ func TestRunsNewestFirst(t *testing.T) {
 		}
 		return nil
 	})
-}
-
-func journalOf(n int, at func(i int) int64) (entries []state.JournalEntry) {
-	for i := range n {
-		entries = append(entries, state.JournalEntry{
-			Run: uint64(i%3 + 1), At: at(i), Object: []string{"account", "contact"}[i%2], Hub: state.HubID(i%10 + 1),
-			Remote: fmt.Sprint("r", i), New: record.Of(fmt.Sprint("value ", i)), Reason: "pulled", Config: 9,
-		})
-	}
-	return entries
-}
-
-func TestJournalFiltersAndNumbers(t *testing.T) {
-	s := open(t, filepath.Join(memoryDir(t), "state.db"))
-	all := journalOf(500, func(i int) int64 { return int64(i) })
-	for part := 0; part < 500; part += 100 {
-		update(t, s, func(tx *state.Tx) error { return tx.Journal(all[part : part+100]) })
-	}
-	s = reopen(t, s)
-	for _, c := range []struct {
-		object string
-		hub    state.HubID
-		run    uint64
-	}{{"", 0, 0}, {"account", 0, 0}, {"", 4, 0}, {"", 0, 2}, {"contact", 4, 1}, {"none", 0, 0}} {
-		var want, got []state.JournalEntry
-		for i, e := range all {
-			e.Seq = uint64(i + 1)
-			if (c.object == "" || e.Object == c.object) && (c.hub == 0 || e.Hub == c.hub) && (c.run == 0 || e.Run == c.run) {
-				want = append(want, e)
-			}
-		}
-		view(t, s, func(tx *state.Tx) error {
-			return tx.EachJournal(c.object, c.hub, c.run, func(e state.JournalEntry) error {
-				got = append(got, e)
-				return nil
-			})
-		})
-		if diff := cmp.Diff(want, got, sameValues); diff != "" {
-			t.Errorf("%+v: %s", c, diff)
-		}
-	}
-}
-
-func TestJournalRetention(t *testing.T) {
-	now := time.Unix(100_000, 0)
-	count := func(s *state.Store) (n int, first uint64) {
-		view(t, s, func(tx *state.Tx) error {
-			return tx.EachJournal("", 0, 0, func(e state.JournalEntry) error {
-				if n++; n == 1 {
-					first = e.Seq
-				}
-				return nil
-			})
-		})
-		return n, first
-	}
-	s := open(t, filepath.Join(memoryDir(t), "state.db"))
-	for range 10 {
-		update(t, s, func(tx *state.Tx) error {
-			return tx.Journal(journalOf(100, func(int) int64 { return now.Unix() - 5000 }))
-		})
-	}
-	update(t, s, func(tx *state.Tx) error {
-		return tx.Journal(journalOf(100, func(int) int64 { return now.Unix() - 10 }))
-	})
-	prune := func(age time.Duration, size int64) {
-		if err := s.PruneJournal(age, size, now); err != nil {
-			t.Fatal(err)
-		}
-	}
-	prune(0, 0)
-	if n, _ := count(s); n != 1100 {
-		t.Errorf("no limits: %d left", n)
-	}
-	prune(0, 10_000)
-	if n, first := count(s); n > 600 || n < 200 || first != uint64(1101-n) {
-		t.Errorf("by size: %d left from %d", n, first)
-	}
-	prune(time.Hour, 0)
-	if n, first := count(s); n != 100 || first != 1001 {
-		t.Errorf("by age: %d left from %d", n, first)
-	}
-	prune(0, 1)
-	if n, _ := count(s); n != 0 {
-		t.Errorf("by a tiny size: %d left", n)
-	}
-	e := journalOf(1, func(int) int64 { return 1 })
-	update(t, s, func(tx *state.Tx) error { return tx.Journal(e) })
-	if e[0].Seq != 1101 {
-		t.Errorf("the number %d is given out again", e[0].Seq)
-	}
-	sound(t, s)
 }
 
 func TestConfigsAndPlans(t *testing.T) {
