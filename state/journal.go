@@ -104,20 +104,20 @@ func (tx *Tx) EachJournal(object string, hub HubID, run uint64, fn func(JournalE
 	}
 	switch {
 	case run != 0:
-		return tx.JournalOfRun(run, 0, pass)
+		return tx.JournalOfRun(run, 0, nil, pass)
 	case object != "" && hub != 0:
 		return tx.journalOfRecord(object, hub, pass)
 	}
 	r := newJournalReader(tx)
 	err := tx.journal().walk(nil, nil, func(key, _ []byte, _ error) error {
-		return r.each(binary.BigEndian.Uint64(key), pass)
+		return r.each(binary.BigEndian.Uint64(key), nil, pass)
 	})
 	return firstError(err, r.lost)
 }
 
-// JournalOfRun calls fn for each entry of a run that comes after the entry of
-// this number, in order, like EachJournal.
-func (tx *Tx) JournalOfRun(run, after uint64, fn func(JournalEntry) error) error {
+// JournalOfRun calls fn, like EachJournal, for each entry of a run that comes
+// after the entry of this number and is wanted. All are where want is nil.
+func (tx *Tx) JournalOfRun(run, after uint64, want func(*JournalEntry) bool, fn func(JournalEntry) error) error {
 	if err := tx.flushJournal(); err != nil {
 		return err
 	}
@@ -125,6 +125,7 @@ func (tx *Tx) JournalOfRun(run, after uint64, fn func(JournalEntry) error) error
 	if tx.journal().b == nil {
 		return nil
 	}
+	these := func(e *JournalEntry) bool { return e.Run == run && e.Seq > after && (want == nil || want(e)) }
 	err := tx.eachSpan(run, func(s span) error {
 		stop := false
 		from := tx.journal().before(max(s.first, after+1) + 1) // the value that holds it
@@ -133,12 +134,7 @@ func (tx *Tx) JournalOfRun(run, after uint64, fn func(JournalEntry) error) error
 			if frame > s.last {
 				return ErrStop
 			}
-			err := r.each(frame, func(e JournalEntry) error {
-				if e.Run != run || e.Seq <= after {
-					return nil
-				}
-				return fn(e)
-			})
+			err := r.each(frame, these, fn)
 			stop = err != nil
 			return err
 		})

@@ -120,7 +120,7 @@ func TestJournalOfRunGoesOn(t *testing.T) {
 			}
 			view(t, s, func(tx *state.Tx) error {
 				n := 0
-				return tx.JournalOfRun(1, after, func(e state.JournalEntry) error {
+				return tx.JournalOfRun(1, after, nil, func(e state.JournalEntry) error {
 					if n++; n > part {
 						more = true
 						return state.ErrStop

@@ -47,9 +47,13 @@ func (r *journalReader) frame(number uint64) []JournalEntry {
 	return entries
 }
 
-// each calls fn for the entries of a value with their old values filled in.
-func (r *journalReader) each(number uint64, fn func(JournalEntry) error) error {
+// each calls fn for the wanted entries of a value with their old values filled
+// in. All are where want is nil.
+func (r *journalReader) each(number uint64, want func(*JournalEntry) bool, fn func(JournalEntry) error) error {
 	for _, e := range r.frame(number) {
+		if want != nil && !want(&e) {
+			continue
+		}
 		r.resolve(&e)
 		if err := fn(e); err != nil {
 			return err
