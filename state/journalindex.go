@@ -30,7 +30,59 @@ type post struct {
 	frame uint64
 }
 
-func byHub(a, b post) int { return cmp.Or(cmp.Compare(a.hub, b.hub), cmp.Compare(a.frame, b.frame)) }
+func byHub(a, b post) int {
+	if a.hub != b.hub {
+		return cmp.Compare(a.hub, b.hub)
+	}
+	return cmp.Compare(a.frame, b.frame)
+}
+
+// postRows are rows of postings, each of them sorted.
+type postRows struct {
+	all  []post
+	ends []int // of each row
+}
+
+// add reads a row.
+func (p *postRows) add(base HubID, payload []byte) error {
+	var err error
+	if p.all, err = unpackPosts(base, payload, p.all); err != nil {
+		p.all = p.all[:p.end()]
+		return err
+	}
+	p.ends = append(p.ends, len(p.all))
+	return nil
+}
+
+// put adds postings that are sorted.
+func (p *postRows) put(list []post) {
+	p.all = append(p.all, list...)
+	p.ends = append(p.ends, len(p.all))
+}
+
+func (p *postRows) end() int {
+	if len(p.ends) == 0 {
+		return 0
+	}
+	return p.ends[len(p.ends)-1]
+}
+
+// framesOf appends the values that have entries of a hub record.
+func (p *postRows) framesOf(hub HubID, to []uint64) []uint64 {
+	from := 0
+	for _, end := range p.ends {
+		row := p.all[from:end]
+		from = end
+		if len(row) == 0 || row[0].hub > hub || row[len(row)-1].hub < hub {
+			continue
+		}
+		i, _ := slices.BinarySearchFunc(row, post{hub: hub}, byHub)
+		for ; i < len(row) && row[i].hub == hub; i++ {
+			to = append(to, row[i].frame)
+		}
+	}
+	return to
+}
 
 // span is a run's entries with these numbers.
 type span struct{ run, first, last uint64 }
@@ -237,9 +289,9 @@ func (tx *Tx) putNewPosts(object string, list []post) error {
 // still found by run.
 func (tx *Tx) foldPosts(object string, more []post) error {
 	t := tx.newPosts(object)
-	all, _ := tx.listedPosts(object)
+	listed, _ := tx.listedPosts(object)
 	first := tx.journalFirst()
-	all = slices.DeleteFunc(append(all, more...), func(p post) bool { return p.frame < first })
+	all := slices.DeleteFunc(append(listed.all, more...), func(p post) bool { return p.frame < first })
 	slices.SortFunc(all, byHub)
 	if err := t.drop(); err != nil {
 		return err
@@ -249,19 +301,23 @@ func (tx *Tx) foldPosts(object string, more []post) error {
 }
 
 // listedPosts reads the short list. A damaged row is left out and reported.
-func (tx *Tx) listedPosts(object string) (all []post, lost error) {
-	t := tx.newPosts(object)
-	err := t.walk(nil, nil, func(key, payload []byte, damage error) error {
+func (tx *Tx) listedPosts(object string) (postRows, error) {
+	return tx.newPosts(object).postRows(nil, 0)
+}
+
+// postRows reads the rows whose key begins with prefix. Damaged ones are left
+// out and reported.
+func (t *table) postRows(prefix []byte, base HubID) (rows postRows, lost error) {
+	err := t.walk(nil, prefix, func(key, payload []byte, damage error) error {
 		if damage == nil {
-			var err error
-			if all, err = unpackPosts(0, payload, all); err != nil {
+			if err := rows.add(base, payload); err != nil {
 				damage = t.damage(key, err.Error())
 			}
 		}
 		lost = firstError(lost, damage)
 		return nil
 	})
-	return all, firstError(err, lost)
+	return rows, firstError(err, lost)
 }
 
 // firstNumber returns the lowest key as a number, 0 when the table is empty.

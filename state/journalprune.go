@@ -18,7 +18,7 @@ import (
 // value of an entry that stays: what we wrote there last can always be told.
 
 const (
-	pruneStep   = 64   // values of the journal that one transaction removes
+	pruneStep   = 32   // values of the journal that one transaction removes
 	sweepStep   = 256  // values that one transaction compares with what was kept
 	tidyStep    = 2000 // rows of an index, or runs, that one transaction looks at
 	pruningFact = "journal:pruning"

@@ -15,15 +15,15 @@ const journalFrames = 256
 type journalReader struct {
 	tx     *Tx
 	frames map[uint64][]JournalEntry
-	lists  map[string][]post // the short lists, sorted
-	object string            // whose group of postings is loaded
+	lists  map[string]*postRows // the short lists
+	object string               // whose group of postings is loaded
 	group  HubID
-	posts  []post
+	posts  postRows
 	lost   error
 }
 
 func newJournalReader(tx *Tx) *journalReader {
-	return &journalReader{tx: tx, frames: map[uint64][]JournalEntry{}, lists: map[string][]post{}, group: ^HubID(0)}
+	return &journalReader{tx: tx, frames: map[uint64][]JournalEntry{}, lists: map[string]*postRows{}, group: ^HubID(0)}
 }
 
 // frame returns the entries of a value, none where it is gone.
@@ -64,50 +64,31 @@ func (r *journalReader) each(number uint64, want func(*JournalEntry) bool, fn fu
 
 // framesOf returns the values that have entries of a hub record, oldest first.
 func (r *journalReader) framesOf(object string, hub HubID) (frames []uint64) {
-	if r.group != hub>>postGroup || r.object != object {
-		r.load(object, hub>>postGroup)
+	if group := hub >> postGroup; r.group != group || r.object != object {
+		var err error
+		r.object, r.group = object, group
+		r.posts, err = r.tx.posts(object).postRows(numberKey(uint64(group)), group<<postGroup)
+		r.lost = firstError(r.lost, err)
 	}
-	for _, list := range [][]post{r.posts, r.listed(object)} {
-		i, _ := slices.BinarySearchFunc(list, post{hub: hub}, byHub)
-		for ; i < len(list) && list[i].hub == hub; i++ {
-			frames = append(frames, list[i].frame)
-		}
-	}
+	frames = r.listed(object).framesOf(hub, r.posts.framesOf(hub, nil))
 	slices.Sort(frames)
 	return slices.Compact(frames)
 }
 
-// load reads a group of postings.
-func (r *journalReader) load(object string, group HubID) {
-	r.object, r.group, r.posts = object, group, r.posts[:0]
-	t := r.tx.posts(object)
-	err := t.walk(nil, numberKey(uint64(group)), func(key, payload []byte, damage error) error {
-		if damage == nil {
-			var err error
-			if r.posts, err = unpackPosts(group<<postGroup, payload, r.posts); err != nil {
-				damage = t.damage(key, err.Error())
-			}
-		}
-		r.lost = firstError(r.lost, damage)
-		return nil
-	})
-	r.lost = firstError(r.lost, err)
-	slices.SortFunc(r.posts, byHub)
-}
-
 // listed returns the short list of an object, and what the transaction itself
 // journaled.
-func (r *journalReader) listed(object string) []post {
-	list, ok := r.lists[object]
-	if !ok {
-		var err error
-		list, err = r.tx.listedPosts(object)
+func (r *journalReader) listed(object string) *postRows {
+	rows := r.lists[object]
+	if rows == nil {
+		read, err := r.tx.listedPosts(object)
 		r.lost = firstError(r.lost, err)
-		list = append(list, r.tx.posted.records[object]...)
-		slices.SortFunc(list, byHub)
-		r.lists[object] = list
+		own := slices.Clone(r.tx.posted.records[object])
+		slices.SortFunc(own, byHub)
+		read.put(own)
+		rows = &read
+		r.lists[object] = rows
 	}
-	return list
+	return rows
 }
 
 // sameField reports whether both entries are about one field of one record in
