@@ -45,6 +45,7 @@ func (b *builder) build(m *mainFile) {
 		MaxRemovals:   b.limit("guards.max_removals", m.Guards.MaxRemovals, Limit{Percent: 10, Floor: 25}),
 		MaxOverwrites: b.limit("guards.max_overwrites", m.Guards.MaxOverwrites, Limit{Percent: 50, Floor: 25}),
 	}
+	c.Journal = journal(m.Journal)
 	b.systems(m)
 	b.schedules(m)
 }
@@ -72,6 +73,19 @@ func (b *builder) limit(path string, s limitSpec, d Limit) Limit {
 		b.add(path+".floor", "must not be negative", "")
 	}
 	return d
+}
+
+// journal fills in the defaults: somewhat more than a year, so that a yearly
+// question can be asked.
+func journal(s journalSpec) Journal {
+	keep, most := days(400), byteSize(2<<30)
+	if s.Keep != nil {
+		keep = *s.Keep
+	}
+	if s.Max != nil {
+		most = *s.Max
+	}
+	return Journal{Keep: time.Duration(keep) * 24 * time.Hour, Max: int64(most)}
 }
 
 func (b *builder) systems(m *mainFile) {

@@ -17,6 +17,7 @@ type Config struct {
 	Systems   map[string]System
 	Schedules map[string]Schedule // by system, or by system/object
 	Guards    Guards
+	Journal   Journal
 
 	// Hub and Routes go to fieldmap.Compile.
 	Hub    fieldmap.HubSpec
@@ -96,6 +97,12 @@ type Guards struct {
 type Limit struct {
 	Percent int
 	Floor   int
+}
+
+// Journal says how long what was done is kept (C12.4).
+type Journal struct {
+	Keep time.Duration
+	Max  int64 // bytes
 }
 
 // Compile makes the mapping of the hub and the routes. What it finds comes with

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -205,6 +206,9 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 	if cfg.Guards != want {
 		t.Errorf("guards %+v, want %+v", cfg.Guards, want)
 	}
+	if want := (configs.Journal{Keep: 400 * 24 * time.Hour, Max: 2 << 30}); cfg.Journal != want {
+		t.Errorf("journal %+v, want %+v", cfg.Journal, want)
+	}
 	if cfg.State == "" || cfg.Timezone.String() != "UTC" || cfg.Admin.Listen != "127.0.0.1:9464" || cfg.Admin.Socket == "" {
 		t.Errorf("state %q, zone %v, admin %+v", cfg.State, cfg.Timezone, cfg.Admin)
 	}
@@ -243,13 +247,14 @@ schedules:
   salesforce: {push: scheduled}
   qbench/contact: {routine: "@daily"}
 guards: {max_removals: {percent: 5}}
+journal: {keep: 2y, max: 500MB}
 `)
 	cfg := load(t, files)
 	q, s := cfg.Systems["qbench"], cfg.Systems["salesforce"]
 	got := []any{
 		q.Timezone.String(), s.Timezone.String(), q.UpdatedField, q.Auth.ClientID, q.Auth.Flow, s.Writes, s.Reserve,
 		s.Auth.Username, s.Auth.Audience, cfg.Schedules["qbench"], cfg.Schedules["qbench/contact"],
-		cfg.Schedules["salesforce"].Push, cfg.Guards.MaxRemovals,
+		cfg.Schedules["salesforce"].Push, cfg.Guards.MaxRemovals, cfg.Journal,
 	}
 	want := []any{
 		"America/Chicago", "Europe/Berlin", "",
@@ -259,6 +264,7 @@ guards: {max_removals: {percent: 5}}
 		configs.Schedule{Routine: "@daily"},
 		configs.PushScheduled,
 		configs.Limit{Percent: 5, Floor: 25},
+		configs.Journal{Keep: 730 * 24 * time.Hour, Max: 500e6},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)

@@ -12,6 +12,43 @@ func parsePercent(s string) (percent, bool) {
 	return percent(n), err == nil && n >= 0 && n <= 100
 }
 
+// maxDays and maxBytes bound what a journal may keep: more is a slip of a hand.
+const (
+	maxDays  = 36_500
+	maxBytes = 1 << 50
+)
+
+// parseDays reads a number of days such as 400d, of weeks such as 57w or of
+// years such as 2y. It is 1 at least.
+func parseDays(s string) (days, bool) {
+	n, unit, ok := quantity(s)
+	each, known := map[string]int64{"d": 1, "w": 7, "y": 365}[unit]
+	if !ok || !known || n > maxDays/each {
+		return 0, false
+	}
+	return days(n * each), true
+}
+
+// parseBytes reads a size such as 512MiB or 2GB. It is 1 at least.
+func parseBytes(s string) (byteSize, bool) {
+	n, unit, ok := quantity(s)
+	each, known := map[string]int64{
+		"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
+	}[strings.ToLower(unit)]
+	if !ok || !known || n > maxBytes/each {
+		return 0, false
+	}
+	return byteSize(n * each), true
+}
+
+// quantity reads a whole number above 0 with its unit.
+func quantity(s string) (n int64, unit string, ok bool) {
+	s = strings.TrimSpace(s)
+	digits := len(s) - len(strings.TrimLeft(s, "0123456789"))
+	n, err := strconv.ParseInt(s[:digits], 10, 64)
+	return n, strings.TrimSpace(s[digits:]), err == nil && n > 0
+}
+
 func parseOnOff(s string) (onOff, bool) {
 	switch strings.ToLower(s) {
 	case "on", "true":
@@ -39,6 +76,14 @@ func decodeHook(_, to reflect.Type, data any) (any, error) {
 	case reflect.TypeFor[percent]():
 		if p, ok := parsePercent(text); ok {
 			return p, nil
+		}
+	case reflect.TypeFor[days]():
+		if n, ok := parseDays(text); ok {
+			return n, nil
+		}
+	case reflect.TypeFor[byteSize]():
+		if n, ok := parseBytes(text); ok {
+			return n, nil
 		}
 	case reflect.TypeFor[onOff]():
 		if v, ok := parseOnOff(text); ok {

@@ -180,7 +180,7 @@ func (c *comparison) compare(at string, s map[string]any, sh *shape) {
 	case kindOnOff:
 		c.t.Logf("%s: %v", at, s["enum"])
 	default:
-		want := map[kind]string{kindText: "string", kindNumber: "integer", kindFlag: "boolean"}[sh.kind]
+		want := map[kind]string{kindText: "string", kindNumber: "integer", kindFlag: "boolean", kindDays: "string", kindBytes: "string"}[sh.kind]
 		if s["enum"] == nil && s["type"] != want {
 			c.t.Errorf("%s: the schema wants %v, the loader %s", at, s["type"], want)
 		}

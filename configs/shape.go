@@ -21,6 +21,8 @@ const (
 	kindSetting
 	kindSecret
 	kindPercent
+	kindDays
+	kindBytes
 	kindOnOff
 )
 
@@ -43,6 +45,10 @@ func shapeOf(t reflect.Type) *shape {
 		return &shape{kind: kindSecret}
 	case reflect.TypeFor[percent]():
 		return &shape{kind: kindPercent}
+	case reflect.TypeFor[days]():
+		return &shape{kind: kindDays}
+	case reflect.TypeFor[byteSize]():
+		return &shape{kind: kindBytes}
 	case reflect.TypeFor[onOff]():
 		return &shape{kind: kindOnOff}
 	case reflect.TypeFor[[]string]():

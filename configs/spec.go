@@ -15,6 +15,7 @@ type mainFile struct {
 	Systems   map[string]systemSpec   `koanf:"systems"`
 	Schedules map[string]scheduleSpec `koanf:"schedules"`
 	Guards    guardsSpec              `koanf:"guards"`
+	Journal   journalSpec             `koanf:"journal"`
 }
 
 type adminSpec struct {
@@ -69,6 +70,11 @@ type limitSpec struct {
 	Floor   *int     `koanf:"floor"`
 }
 
+type journalSpec struct {
+	Keep *days     `koanf:"keep"`
+	Max  *byteSize `koanf:"max"`
+}
+
 // hubFile is hub.yaml: the hub's objects stand at its top level.
 type hubFile struct {
 	CRM         string                  `koanf:"crm"`
@@ -111,6 +117,12 @@ type secretSpec struct {
 
 // percent is 20 or "20%".
 type percent int
+
+// days is a number of days, such as 400d.
+type days int
+
+// byteSize is a size, such as 2GiB.
+type byteSize int64
 
 // onOff is on or off, true or false.
 type onOff bool

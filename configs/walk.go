@@ -188,6 +188,14 @@ func (w *walker) scalar(n *yaml.Node, k kind, path string, line int) {
 		if _, ok := parsePercent(n.Value); !ok {
 			w.add(line, path, "wants a percentage from 0 to 100", "such as 20%")
 		}
+	case kindDays:
+		if _, ok := parseDays(n.Value); !ok {
+			w.add(line, path, "wants a number of days from 1d to 36500d", "such as 400d; w is weeks, y years")
+		}
+	case kindBytes:
+		if _, ok := parseBytes(n.Value); !ok {
+			w.add(line, path, "wants a size of 1024TiB at most", "such as 2GiB or 500MB")
+		}
 	}
 }
 
@@ -203,7 +211,7 @@ func fits(tag string, k kind, value string) bool {
 	case kindOnOff:
 		_, ok := parseOnOff(value)
 		return ok
-	case kindPercent:
+	case kindPercent, kindDays, kindBytes:
 		return tag == "!!int" || tag == "!!str"
 	}
 	return false
@@ -255,6 +263,10 @@ func wanted(k kind) string {
 		return "on or off"
 	case kindPercent:
 		return "a percentage"
+	case kindDays:
+		return "a number of days"
+	case kindBytes:
+		return "a size"
 	}
 	return "a text"
 }

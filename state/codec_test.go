@@ -72,8 +72,13 @@ func sampleLink() state.Link {
 
 func sampleJournal() []state.JournalEntry {
 	return []state.JournalEntry{
-		{Seq: 1, Run: 2, At: -3, Object: "account", Hub: 4, System: 5, Remote: "r", Field: 6, Old: record.Of("a"), New: record.NullValue(), Reason: "pulled", Evidence: "certain", Config: 7},
-		{Seq: 2, Run: 2, At: 9, Object: "account", Old: record.UnreadableValue(), Reason: "pulled"},
+		{
+			Seq: 1, Run: 2, At: -3, Object: "account", Hub: 4, System: 5, Remote: "0014", Flow: state.FlowPush, Field: 6, Rule: 8,
+			Old: record.Of("a"), New: record.NullValue(), OldKnown: state.OldRead, Reason: "pulled", Evidence: "certain", Config: 7,
+		},
+		{Seq: 2, Run: 2, At: -3, Object: "account", Hub: 4, System: 5, Remote: "0014", Field: 7, OldKnown: state.OldOwnLast, New: record.Of("b"), Reason: "pulled", Config: math.MaxUint64},
+		{Seq: 3, Run: 2, At: 9, Object: "contact", Hub: 3, Remote: "0012", Old: record.UnreadableValue(), Reason: "pulled"},
+		{Seq: 4, Run: 2, At: 9, Object: "contact", Hub: 3, Reason: "created", Sent: []state.SentValue{{Field: 1, Rule: 2, Value: record.Of("c")}, {Field: 9}}},
 	}
 }
 

@@ -1,6 +1,8 @@
 package state
 
 import (
+	"encoding/binary"
+	"slices"
 	"testing"
 
 	"crmsyncd/fieldmap/record"
@@ -84,6 +86,68 @@ func JournalThroughBytes(t testing.TB, in []JournalEntry) []JournalEntry {
 	return out
 }
 
+func packJournal(in []JournalEntry) []byte {
+	var p journalPacker
+	b, n := p.pack(in)
+	if n != len(in) {
+		panic("the entries take more than one value")
+	}
+	return b
+}
+
+// packJournal1 packs entries as format 1 of the state did.
+func packJournal1(entries []JournalEntry) []byte {
+	var texts []string
+	number := func(s string) uint64 {
+		i := slices.Index(texts, s)
+		if i < 0 {
+			i = len(texts)
+			texts = append(texts, s)
+		}
+		return uint64(i)
+	}
+	var body []byte
+	var prev JournalEntry
+	for _, e := range entries {
+		body = binary.AppendVarint(AppendUvarint(body, e.Run), e.At-prev.At)
+		body = AppendUvarint(AppendUvarint(AppendUvarint(body, number(e.Object)), uint64(e.Hub)), uint64(e.System))
+		body = AppendUvarint(AppendString(body, e.Remote), uint64(e.Field))
+		body = AppendValue(AppendValue(body, e.Old), e.New)
+		body = AppendUvarint(AppendUvarint(AppendUvarint(body, number(e.Reason)), number(e.Evidence)), e.Config)
+		prev = e
+	}
+	b := AppendUvarint(AppendUvarint([]byte{packedVersion}, uint64(len(entries))), uint64(len(texts)))
+	for _, s := range texts {
+		b = AppendString(b, s)
+	}
+	return append(b, body...)
+}
+
+// JournalAsBefore appends entries as format 1 of the state did, without an
+// index.
+func JournalAsBefore(tx *Tx, entries []JournalEntry) error {
+	for i := range entries {
+		entries[i].Seq = tx.journalLast().next()
+	}
+	b := packJournal1(entries)
+	tx.journalBytes().add(len(b))
+	return tx.journal().put(numberKey(entries[0].Seq), b)
+}
+
+// MigrateJournal is the step from format 1 to 2.
+func MigrateJournal(tx *Tx) error { return migrateJournal(tx) }
+
+// JournalValues is how many values the journal has, and how many bytes they are
+// thought to take.
+func JournalValues(tx *Tx) (n int, bytes uint64) {
+	return int(tx.journal().rows()), tx.journalBytes().n
+}
+
+// EachName calls fn for each bucket with how many rows it has.
+func EachName(tx *Tx, fn func(name string, rows int)) {
+	tx.eachTable("", func(t *table) { fn(t.name, int(t.rows())) })
+}
+
 // IntentsThroughBytes packs and unpacks intents.
 func IntentsThroughBytes(t testing.TB, in []Intent) []Intent {
 	out, _, _, err := unpackIntents(packIntents(in))
@@ -113,15 +177,16 @@ func SampleRows(h HubRecord, l Link, j []JournalEntry, i []Intent) map[string][]
 	link, _ := packLink(nil, &l)
 	return map[string][]byte{
 		"hub": hub, "link": link, "remote": packRemote(rowOf(&l)), "intent": packIntents(i), "journal": packJournal(j),
-		"planrow":  packPlanRow(nil, PlanRow{Digest: 1, Edition: 2, Fields: []PlanField{{Name: "name", Old: record.Of("a"), Reason: 3, Rule: 4}}}),
-		"excluded": AppendString(append([]byte{packedVersion}, make([]byte, 8)...), "clause"),
-		"spool":    appendBytes(appendBytes([]byte{packedVersion}, []byte("key")), []byte("data")),
+		"planrow":     packPlanRow(nil, PlanRow{Digest: 1, Edition: 2, Fields: []PlanField{{Name: "name", Old: record.Of("a"), Reason: 3, Rule: 4}}}),
+		"excluded":    AppendString(append([]byte{packedVersion}, make([]byte, 8)...), "clause"),
+		"spool":       appendBytes(appendBytes([]byte{packedVersion}, []byte("key")), []byte("data")),
+		"journalkept": append([]byte{packedVersion, 7}, packJournal(j[:1])...),
 	}
 }
 
 // Kinds returns the kinds of packed rows.
 func Kinds() []string {
-	return []string{"hub", "link", "remote", "intent", "journal", "planrow", "excluded", "spool"}
+	return []string{"hub", "link", "remote", "intent", "journal", "journalkept", "journalof", "planrow", "excluded", "spool"}
 }
 
 // Decode takes a packed row of a kind apart.
@@ -189,3 +254,12 @@ func PutRemote(tx *Tx, bucket, remote string, hub HubID, raw record.Digest, st L
 
 // Raw returns a row with its checksum.
 func Raw(tx *Tx, bucket string, key []byte) []byte { return tx.table(bucket).raw(key) }
+
+// Keys returns the keys of a bucket.
+func Keys(tx *Tx, bucket string) (keys [][]byte) {
+	_ = tx.table(bucket).walk(nil, nil, func(key, _ []byte, _ error) error {
+		keys = append(keys, slices.Clone(key))
+		return nil
+	})
+	return keys
+}

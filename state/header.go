@@ -72,7 +72,7 @@ type migration struct {
 }
 
 // migrations lists all steps in order.
-func migrations() []migration { return []migration{{to: 2, run: migrateFlows}} }
+func migrations() []migration { return []migration{{to: 2, run: migrateTwo}} }
 
 // migrate runs the steps that h is behind, all in the transaction of tx.
 func migrate(tx *Tx, h *header, steps []migration) error {

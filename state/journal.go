@@ -3,7 +3,7 @@ package state
 import (
 	"encoding/binary"
 	"fmt"
-	"time"
+	"slices"
 )
 
 func (tx *Tx) journal() *table { return tx.table("journal").pack(fillAppend) }
@@ -28,7 +28,7 @@ func (tx *Tx) journalLast() *counter {
 			return 0
 		}
 		if payload, _, err := t.get(numberKey(first)); err == nil {
-			return first + uint64(newReader(payload).count()) - 1
+			return first + uint64(countJournal(payload)) - 1
 		}
 		return first + frameSize // no value holds more entries than bytes
 	})
@@ -47,191 +47,124 @@ func (tx *Tx) Journal(entries []JournalEntry) error {
 	for i := range entries {
 		entries[i].Seq = last.next()
 	}
+	from := len(tx.entries)
 	tx.entries = append(tx.entries, entries...)
+	for i := range tx.entries[from:] {
+		e := &tx.entries[from+i]
+		e.Sent = slices.Clone(e.Sent) // the caller may use the list again
+	}
 	if len(tx.entries) < journalGather {
 		return nil
 	}
-	return tx.flushJournal()
+	return tx.packEntries(false)
 }
 
 // flushJournal packs what the transaction gathered.
-func (tx *Tx) flushJournal() error {
+func (tx *Tx) flushJournal() error { return tx.packEntries(true) }
+
+// packEntries packs what was gathered into values that fill pages. A last one
+// that could hold more waits for it, unless that is the end.
+func (tx *Tx) packEntries(end bool) error {
 	if len(tx.entries) == 0 {
 		return nil
 	}
 	size, entries := tx.journalBytes(), tx.entries
 	for len(entries) > 0 {
-		n := journalFit(entries)
-		payload := packJournal(entries[:n])
+		payload, n := tx.packer.pack(entries)
+		if n == len(entries) && !end {
+			break
+		}
 		if err := tx.journal().put(numberKey(entries[0].Seq), payload); err != nil {
 			return fmt.Errorf("write the journal: %w", err)
 		}
+		tx.posted.add(entries[:n])
 		size.add(len(payload))
 		entries = entries[n:]
 	}
-	clear(tx.entries)
-	tx.entries = tx.entries[:0]
+	left := copy(tx.entries, entries)
+	clear(tx.entries[left:])
+	tx.entries = tx.entries[:left]
 	return nil
-}
-
-// journalFit returns how many entries share the next value.
-func journalFit(entries []JournalEntry) int {
-	size := 0
-	for i, e := range entries {
-		size += 40 + len(e.Remote) + len(e.Old.Text()) + len(e.New.Text())
-		if i == 0 || entries[i-1].Object != e.Object {
-			size += len(e.Object)
-		}
-		if i == 0 || entries[i-1].Reason != e.Reason {
-			size += len(e.Reason)
-		}
-		if i == 0 || entries[i-1].Evidence != e.Evidence {
-			size += len(e.Evidence)
-		}
-		if size > frameSize && i > 0 {
-			return i
-		}
-	}
-	return len(entries)
-}
-
-// packJournal packs entries with consecutive numbers: how many, their texts,
-// each once, then the entries.
-func packJournal(entries []JournalEntry) []byte {
-	texts, index := []string{}, map[string]uint64{}
-	number := func(s string) uint64 {
-		n, ok := index[s]
-		if !ok {
-			n = uint64(len(texts))
-			index[s] = n
-			texts = append(texts, s)
-		}
-		return n
-	}
-	body := make([]byte, 0, min(frameSize, 80*len(entries)))
-	var prev JournalEntry
-	for _, e := range entries {
-		body = binary.AppendUvarint(body, e.Run)
-		body = binary.AppendVarint(body, e.At-prev.At)
-		body = binary.AppendUvarint(body, number(e.Object))
-		body = binary.AppendUvarint(body, uint64(e.Hub))
-		body = binary.AppendUvarint(body, uint64(e.System))
-		body = AppendString(body, e.Remote)
-		body = binary.AppendUvarint(body, uint64(e.Field))
-		body = AppendValue(AppendValue(body, e.Old), e.New)
-		body = binary.AppendUvarint(body, number(e.Reason))
-		body = binary.AppendUvarint(body, number(e.Evidence))
-		body = binary.AppendUvarint(body, e.Config)
-		prev = e
-	}
-	b := append(make([]byte, 0, len(body)+64), packedVersion)
-	b = binary.AppendUvarint(b, uint64(len(entries)))
-	b = binary.AppendUvarint(b, uint64(len(texts)))
-	for _, s := range texts {
-		b = AppendString(b, s)
-	}
-	return append(b, body...)
-}
-
-func unpackJournal(first uint64, b []byte) ([]JournalEntry, error) {
-	r := newReader(b)
-	n := r.count()
-	texts := make([]string, r.count())
-	for i := range texts {
-		texts[i] = r.string()
-	}
-	text := func() string {
-		i := r.uvarint()
-		if r.bad || i >= uint64(len(texts)) {
-			r.bad = true
-			return ""
-		}
-		return texts[i]
-	}
-	var entries []JournalEntry
-	var prev JournalEntry
-	for i := 0; i < n && !r.bad; i++ {
-		e := JournalEntry{
-			Seq: first + uint64(i), Run: r.uvarint(), At: prev.At + r.varint(), Object: text(), Hub: HubID(r.uvarint()),
-			System: r.short(), Remote: r.string(), Field: r.short(), Old: r.value(), New: r.value(),
-			Reason: text(), Evidence: text(), Config: r.uvarint(),
-		}
-		entries = append(entries, e)
-		prev = e
-	}
-	return entries, r.end()
 }
 
 // EachJournal calls fn for each entry in the order they were written: those of
 // one object where object is not empty, of one hub record where hub is not 0,
-// of one run where run is not 0. Damaged values are left out, and an ErrDamaged
-// that names the first of them is returned in the end.
+// of one run where run is not 0. Old values that are our own last are filled in.
+// Damaged values are left out, and an ErrDamaged that names the first of them is
+// returned in the end.
 func (tx *Tx) EachJournal(object string, hub HubID, run uint64, fn func(JournalEntry) error) error {
 	if err := tx.flushJournal(); err != nil {
 		return err
 	}
-	t := tx.journal()
-	var lost error
-	err := t.walk(nil, nil, func(key, payload []byte, damage error) error {
-		entries, err := unpackJournal(binary.BigEndian.Uint64(key), payload)
-		if damage == nil && err != nil {
-			damage = t.damage(key, err.Error())
-		}
-		if damage != nil {
-			lost = firstError(lost, damage)
+	pass := func(e JournalEntry) error {
+		if object != "" && e.Object != object || hub != 0 && e.Hub != hub || run != 0 && e.Run != run {
 			return nil
 		}
-		for _, e := range entries {
-			if object != "" && e.Object != object || hub != 0 && e.Hub != hub || run != 0 && e.Run != run {
-				continue
-			}
-			if err := fn(e); err != nil {
-				return err
-			}
-		}
-		return nil
+		return fn(e)
+	}
+	switch {
+	case run != 0:
+		return tx.JournalOfRun(run, 0, nil, pass)
+	case object != "" && hub != 0:
+		return tx.journalOfRecord(object, hub, pass)
+	}
+	r := newJournalReader(tx)
+	err := tx.journal().walk(nil, nil, func(key, _ []byte, _ error) error {
+		return r.each(binary.BigEndian.Uint64(key), nil, pass)
 	})
-	return firstError(err, lost)
+	return firstError(err, r.lost)
 }
 
-// pruneStep is how many values of the journal one transaction removes.
-const pruneStep = 2000
-
-// PruneJournal removes the oldest values while their last entry is older than
-// maxAge or all of them together take more than maxBytes. A limit of 0 is none.
-func (s *Store) PruneJournal(maxAge time.Duration, maxBytes int64, now time.Time) error {
-	for more := true; more; {
-		err := s.Update(func(tx *Tx) error {
-			var err error
-			more, err = tx.pruneJournal(maxAge, maxBytes, now)
+// JournalOfRun calls fn, like EachJournal, for each entry of a run that comes
+// after the entry of this number and is wanted. All are where want is nil.
+func (tx *Tx) JournalOfRun(run, after uint64, want func(*JournalEntry) bool, fn func(JournalEntry) error) error {
+	if err := tx.flushJournal(); err != nil {
+		return err
+	}
+	r := newJournalReader(tx)
+	if tx.journal().b == nil {
+		return nil
+	}
+	these := func(e *JournalEntry) bool { return e.Run == run && e.Seq > after && (want == nil || want(e)) }
+	err := tx.eachSpan(run, func(s span) error {
+		stop := false
+		from := tx.journal().before(max(s.first, after+1) + 1) // the value that holds it
+		err := tx.journal().walk(numberKey(from), nil, func(key, _ []byte, _ error) error {
+			frame := binary.BigEndian.Uint64(key)
+			if frame > s.last {
+				return ErrStop
+			}
+			err := r.each(frame, these, fn)
+			stop = err != nil
 			return err
 		})
-		if err != nil {
-			return fmt.Errorf("prune the journal: %w", err)
+		if err == nil && stop {
+			return ErrStop
 		}
-	}
-	return nil
+		return err
+	})
+	return firstError(stopped(err), r.lost)
 }
 
-func (tx *Tx) pruneJournal(maxAge time.Duration, maxBytes int64, now time.Time) (more bool, err error) {
-	t, size, steps := tx.journal(), tx.journalBytes(), 0
-	tx.journalLast() // known before the values that tell it are gone
-	err = t.walk(nil, nil, func(key, payload []byte, damage error) error {
-		entries, bad := unpackJournal(binary.BigEndian.Uint64(key), payload)
-		old := damage != nil || bad != nil || len(entries) == 0
-		if !old && maxAge > 0 {
-			old = entries[len(entries)-1].At < now.Add(-maxAge).Unix()
+// journalOfRecord calls fn for each entry of one hub record, with what was kept
+// of older ones.
+func (tx *Tx) journalOfRecord(object string, hub HubID, fn func(JournalEntry) error) error {
+	r := newJournalReader(tx)
+	all, err := tx.keptOf(object, hub)
+	r.lost = firstError(r.lost, err)
+	for _, frame := range r.framesOf(object, hub) {
+		for _, e := range r.frame(frame) {
+			if e.Object == object && e.Hub == hub {
+				all = append(all, e)
+			}
 		}
-		full := maxBytes > 0 && int64(size.n) > maxBytes
-		if more = steps == pruneStep; more || !old && !full {
-			return ErrStop
+	}
+	slices.SortStableFunc(all, bySeq)
+	for i := range all {
+		r.resolve(&all[i])
+		if err := fn(all[i]); err != nil {
+			return firstError(stopped(err), r.lost)
 		}
-		if damage != nil && !full && maxAge == 0 {
-			return ErrStop
-		}
-		steps++
-		size.add(-len(payload))
-		return t.del(key)
-	})
-	return more, err
+	}
+	return r.lost
 }

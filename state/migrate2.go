@@ -14,8 +14,8 @@ import (
 // choiceName is what only the position of a push has.
 const choiceName = "choice"
 
-// migrateFlows brings a file from the first format to the second.
-func migrateFlows(tx *Tx) error {
+// migrateTwo brings a file from the first format to the second.
+func migrateTwo(tx *Tx) error {
 	pushed, err := migratePositions(tx)
 	if err != nil {
 		return err
@@ -23,7 +23,10 @@ func migrateFlows(tx *Tx) error {
 	if err := migrateHolds(tx, pushed); err != nil {
 		return err
 	}
-	return migrateContact(tx)
+	if err := migrateContact(tx); err != nil {
+		return err
+	}
+	return migrateJournal(tx)
 }
 
 // rekeyed is a row on its way to another key, or to none.

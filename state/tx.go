@@ -24,6 +24,8 @@ type Tx struct {
 	grabbed  int // bytes taken from arenas
 	scratch  []byte
 	entries  []JournalEntry // of the journal, not packed yet
+	packer   journalPacker
+	posted   journalPosts // of the journal, not indexed yet
 	idle     holdsState
 	head     *header // to be stored, where it changes
 	many     bool    // see OneOfMany
@@ -127,7 +129,7 @@ func (tx *Tx) flush() error {
 			return err
 		}
 	}
-	if err := tx.flushJournal(); err != nil {
+	if err := firstError(tx.flushJournal(), tx.flushPosts()); err != nil {
 		return err
 	}
 	if err := tx.noteTime(); err != nil {

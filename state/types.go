@@ -26,8 +26,9 @@ type Flow uint8
 
 // The flows. Their numbers are stored.
 const (
-	FlowPull Flow = 1 // system to hub
-	FlowPush Flow = 2 // hub to system
+	FlowNone Flow = iota // within the hub, or decided by a person
+	FlowPull             // system to hub
+	FlowPush             // hub to system
 )
 
 // String names the flow.
@@ -215,20 +216,56 @@ type Run struct {
 	Plan                  string
 }
 
+// OldKnown says how the old value of a journal entry is known.
+type OldKnown uint8
+
+// How an old value is known. Their numbers are stored.
+const (
+	OldUnknown OldKnown = iota // nobody looked
+	OldRead                    // it was read there, or the hub held it
+	OldOwnLast                 // it is what we wrote there last
+)
+
+// String is the word that admins see.
+func (k OldKnown) String() string {
+	switch k {
+	case OldRead:
+		return "read"
+	case OldOwnLast:
+		return "own_last"
+	case OldUnknown:
+	}
+	return "unknown"
+}
+
 // JournalEntry is one change that was made, with its reason.
 type JournalEntry struct {
-	Seq      uint64
-	Run      uint64
-	At       int64
-	Object   string
-	Hub      HubID
-	System   Num
-	Remote   string
-	Field    Num
+	Seq    uint64
+	Run    uint64 // 0 where a person did it
+	At     int64  // Unix seconds
+	Object string // of the hub
+	Hub    HubID
+	System Num
+	Remote string
+	Flow   Flow
+	Field  Num // of the hub; 0 for the record as a whole
+	Rule   Num // names the remote field too; 0 for none
+	// Old and New are as their system spells them, in the hub as the hub does. A
+	// missing Old that is OldOwnLast is filled in when the entry is read, as far
+	// as the value is known.
 	Old, New record.Value
-	Reason   string
+	OldKnown OldKnown
+	Reason   string // of a small set: texts are stored once per value of the journal
 	Evidence string
 	Config   uint64
+	// Sent is what a record was made with, in an entry for the record as a whole.
+	Sent []SentValue
+}
+
+// SentValue is one field that a record was made with, as their system spells it.
+type SentValue struct {
+	Field, Rule Num
+	Value       record.Value
 }
 
 // Position says how far one object of one system is settled in one flow.

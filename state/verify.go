@@ -168,6 +168,12 @@ func checkPacked(kind string) rowCheck {
 			_, _, _, err = unpackIntents(payload)
 		case "journal":
 			_, err = unpackJournal(1, payload)
+		case "journalof", "journalnew":
+			_, err = unpackPosts(0, payload, nil)
+		case "journalrun":
+			_, err = readSpan(key, payload)
+		case "journalkept":
+			_, err = unpackKept(payload)
 		case "excluded":
 			_, err = unpackExcluded(payload)
 		case "planrow":

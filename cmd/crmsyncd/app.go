@@ -76,9 +76,9 @@ func (a *app) root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			if a.format != formatTable && a.format != formatJSON {
-				return fmt.Errorf("-o %s is not known: table or json", a.format)
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.knowsFormat(cmd); err != nil {
+				return err
 			}
 			if _, err := a.logLevel(slog.LevelInfo); err != nil {
 				return err
@@ -99,6 +99,20 @@ func (a *app) root() *cobra.Command {
 		a.reloadCommand(), a.resyncCommand(), a.versionCommand(),
 	)
 	return root
+}
+
+// withCSV marks a command that also prints CSV.
+const withCSV = "csv"
+
+func (a *app) knowsFormat(cmd *cobra.Command) error {
+	_, csv := cmd.Annotations[withCSV]
+	switch {
+	case a.format == formatTable, a.format == formatJSON, csv && a.format == formatCSV:
+		return nil
+	case csv:
+		return fmt.Errorf("-o %s is not known: table, json or csv", a.format)
+	}
+	return fmt.Errorf("-o %s is not known: table or json", a.format)
 }
 
 // levelSilent is above every level: a one-shot command says what went wrong by

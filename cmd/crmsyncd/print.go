@@ -17,6 +17,7 @@ import (
 const (
 	formatTable = "table"
 	formatJSON  = "json"
+	formatCSV   = "csv"
 )
 
 func (a *app) json() bool { return a.format == formatJSON }

@@ -9,16 +9,27 @@ import (
 	"github.com/spf13/cobra"
 
 	"crmsyncd/sync/daemon"
+	"crmsyncd/sync/engine"
 )
 
 func (a *app) runsCommand() *cobra.Command {
 	var args daemon.RunsArgs
+	var changes bool
+	var filter engine.ChangesFilter
 	c := &cobra.Command{
-		Use: "runs [RUN]", Short: "List the latest runs, or show one", Args: cobra.MaximumNArgs(1),
-		Example: "  crmsyncd runs\n  crmsyncd runs --system salesforce --limit 5\n  crmsyncd runs 42 -o json",
+		Use: "runs [RUN]", Short: "List the latest runs, or show one and what it changed", Args: cobra.MaximumNArgs(1),
+		Long: "runs lists the latest runs; runs RUN shows one.\n\n" +
+			"runs RUN --changes shows every value that the run took into the hub or wrote to the\n" +
+			"system, field by field: record, key, old and new value, reason, with counts first. Texts\n" +
+			"are cut to fit the line; -o csv and -o json give all of them, with the ids, and how each\n" +
+			"old value is known. What is older than journal: of crmsyncd.yaml allows is gone.\n\n" +
+			"Guard the output: it is as confidential as the systems it came from.",
+		Example: "  crmsyncd runs\n  crmsyncd runs --system salesforce --limit 5\n  crmsyncd runs 42 -o json\n" +
+			"  crmsyncd runs 42 --changes\n  crmsyncd runs 42 --changes --object account --field name -o csv > names.csv",
+		Annotations: map[string]string{withCSV: ""},
 		RunE: func(cmd *cobra.Command, words []string) error {
-			if args.Limit < 1 {
-				return usageError(errors.New("--limit must be 1 or more"))
+			if err := runsUsage(args, filter, changes, words, a.format); err != nil {
+				return err
 			}
 			s, err := a.open(cmd.Context(), false, nil)
 			if err != nil {
@@ -34,6 +45,10 @@ func (a *app) runsCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if changes {
+					filter.Run = id
+					return a.changes(cmd.Context(), s, r, filter)
+				}
 				return a.printRun(r)
 			}
 			runs, err := collect[daemon.RunView](cmd.Context(), s, "runs", args, nil)
@@ -45,7 +60,25 @@ func (a *app) runsCommand() *cobra.Command {
 	}
 	c.Flags().IntVar(&args.Limit, "limit", 20, "how `many`")
 	c.Flags().StringVar(&args.System, "system", "", "of this `system` only")
+	c.Flags().BoolVar(&changes, "changes", false, "what the run changed, with old and new values")
+	c.Flags().StringVar(&filter.Object, "object", "", "changes of this hub `object` only")
+	c.Flags().StringVar(&filter.Field, "field", "", "changes of this hub `field` only")
 	return c
+}
+
+// runsUsage says what does not go together.
+func runsUsage(args daemon.RunsArgs, filter engine.ChangesFilter, changes bool, words []string, format string) error {
+	switch {
+	case args.Limit < 1:
+		return usageError(errors.New("--limit must be 1 or more"))
+	case changes && len(words) == 0:
+		return usageError(errors.New("--changes wants the number of a run: crmsyncd runs lists them"))
+	case !changes && filter != (engine.ChangesFilter{}):
+		return usageError(errors.New("--object and --field choose changes: add --changes"))
+	case !changes && format == formatCSV:
+		return usageError(errors.New("-o csv is for --changes; a run itself is shown as table or json"))
+	}
+	return nil
 }
 
 func (a *app) printRuns(runs []daemon.RunView) error {

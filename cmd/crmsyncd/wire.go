@@ -180,7 +180,7 @@ func (l *loaded) engine(st *state.Store, log *slog.Logger, progress func(engine.
 	g := l.cfg.Guards
 	e, err := engine.New(engine.Options{
 		Store: st, Mapping: l.mapping, Systems: systems, Logger: log, Zone: l.cfg.Timezone, Config: l.cfg.Fingerprint,
-		OnProgress: progress,
+		OnProgress: progress, Journal: state.JournalLimits{Keep: l.cfg.Journal.Keep, Max: l.cfg.Journal.Max},
 		Guards: engine.Guards{
 			Removals:   engine.Guard{Percent: g.MaxRemovals.Percent, Floor: g.MaxRemovals.Floor},
 			Overwrites: engine.Guard{Percent: g.MaxOverwrites.Percent, Floor: g.MaxOverwrites.Floor},

@@ -39,6 +39,8 @@ func ops() map[string]op {
 		"status":  opStatus,
 		"runs":    opRuns,
 		"run":     opRun,
+		"changed": opChanged,
+		"changes": opChanges,
 		"request": opRequest,
 		"resync":  opResync,
 		"reload":  opReload,

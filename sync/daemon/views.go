@@ -135,6 +135,37 @@ func opRun(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, err
 	return ViewRun(run), err
 }
 
+// opChanged counts what a run changed, group by group.
+func opChanged(ctx context.Context, a *API, args json.RawMessage, s *sender) (any, error) {
+	var in engine.ChangesFilter
+	if err := readArgs(args, &in); err != nil {
+		return nil, err
+	}
+	groups, err := a.engine().ChangeGroups(ctx, in)
+	n := 0
+	for _, g := range groups {
+		n += g.Changes
+		if err == nil {
+			err = s.item(g)
+		}
+	}
+	return Count{n}, err
+}
+
+// opChanges tells what a run changed, group by group.
+func opChanges(ctx context.Context, a *API, args json.RawMessage, s *sender) (any, error) {
+	var in engine.ChangesFilter
+	if err := readArgs(args, &in); err != nil {
+		return nil, err
+	}
+	n := 0
+	err := a.engine().Changes(ctx, in, func(v engine.ChangeView) error {
+		n++
+		return s.item(v)
+	})
+	return Count{n}, err
+}
+
 // How things are, in one word.
 const (
 	HealthGreen  = "green"

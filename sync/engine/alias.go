@@ -183,7 +183,7 @@ func (r *run) turn(tx *state.Tx, child, to *fieldmap.HubObject, rec *state.HubRe
 		}
 	}
 	return state.JournalEntry{
-		Run: r.rec.ID, At: r.now().Unix(), Object: child.Name, Hub: rec.ID, Field: num, Old: old, New: v, Reason: "moved", Config: r.opt.Config,
+		Run: r.rec.ID, At: r.now().Unix(), Object: child.Name, Hub: rec.ID, Field: num, Old: old, New: v, OldKnown: state.OldRead, Reason: "moved", Config: r.opt.Config,
 	}, true, nil
 }
 

@@ -221,7 +221,7 @@ func (e *Engine) workOut(rec *state.HubRecord, f *fieldmap.HubField, children []
 	}
 	return state.JournalEntry{
 		At: e.now().Unix(), Object: f.Object, Hub: rec.ID, System: e.names.computed,
-		Field: num, Old: old, New: v, Reason: computedReason, Config: e.opt.Config,
+		Field: num, Old: old, New: v, OldKnown: state.OldRead, Reason: computedReason, Config: e.opt.Config,
 	}, true
 }
 

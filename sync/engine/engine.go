@@ -102,6 +102,7 @@ type Options struct {
 	Now     func() time.Time
 	Zone    *time.Location // what "today" means
 	Config  uint64         // fingerprint of the configuration, for the journal
+	Journal state.JournalLimits
 	// OnChange hears of every write as it is decided, with old and new values
 	// where they are known. It is how a plan is shown.
 	OnChange func(plan.Change)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
 	"crmsyncd/sync/plan"
@@ -109,8 +110,10 @@ func (s *theater) inside() string {
 			if f.Seen == 0 && f.Told != 0 {
 				notes["told without seen "+r]++
 			}
-			if f.Assumed {
-				notes["assumed "+r]++
+		}
+		for _, th := range l.There {
+			if th.Known == record.Sent {
+				notes["sent "+r]++
 			}
 		}
 	})

@@ -47,7 +47,7 @@ func (e *Engine) entryOf(route *fieldmap.Route, hub state.HubID, remote, reason 
 // something with.
 func (r *run) entryOf(route *fieldmap.Route, hub state.HubID, remote, reason string) state.JournalEntry {
 	e := r.Engine.entryOf(route, hub, remote, reason)
-	e.Run = r.rec.ID
+	e.Run, e.Flow = r.rec.ID, r.journalFlow()
 	return e
 }
 
@@ -87,6 +87,7 @@ func (e *Engine) pass(ctx context.Context, flow string, req Request,
 		err = errors.Join(err, fmt.Errorf("record the run: %w", perr))
 	}
 	e.logRun(&r.rec, err)
+	e.pruneJournal(ctx)
 	return r.rec, err
 }
 

@@ -355,6 +355,7 @@ func (s *settling) takeValue(rule *fieldmap.Rule, v plan.Verdict, source state.N
 	}
 	e := p.entryOf(p.r, s.rec.ID, s.o.remote, v.Reason.String())
 	e.Field, e.Old, e.New = field, old, v.Value
+	e.Rule, e.OldKnown = p.names.rules[p.r][rule.Index], state.OldRead
 	s.entries = append(s.entries, e)
 	return true
 }

@@ -36,6 +36,7 @@ type world struct {
 	eng         *engine.Engine
 	now         time.Time
 	guards      engine.Guards
+	limits      state.JournalLimits
 	changes     []plan.Change
 	spool       int
 	commits     int // since they were counted
@@ -196,6 +197,7 @@ func (w *world) build() {
 	}
 	w.eng, err = engine.New(engine.Options{
 		Store: w.store, Mapping: w.mapping, Systems: systems, Guards: w.guards, Now: w.clock, Spool: w.spool,
+		Journal:  w.limits,
 		OnChange: func(c plan.Change) { w.changes = append(w.changes, c) },
 	})
 	if err != nil {
