@@ -109,7 +109,7 @@ func (p *pusher) reconcileChunk(ctx context.Context, chunk []state.Link, only ma
 				continue
 			}
 			over, err := p.compare(tx, l, rec, fields, readAt, only)
-			if err != nil {
+			if err = errors.Join(err, p.auditRead(tx, rec)); err != nil {
 				return err
 			}
 			if over {

@@ -1,0 +1,219 @@
+package engine
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/fieldmap/record"
+	"crmsyncd/state"
+	"crmsyncd/sync/audit"
+)
+
+// auditRefs brings references over by the links of the same system.
+type auditRefs struct {
+	*Engine
+	tx *state.Tx
+	r  *fieldmap.Route
+}
+
+// ToHub returns the hub id that a reference of theirs names.
+func (f auditRefs) ToHub(rule *fieldmap.Rule, theirs record.Value) (record.Value, bool) {
+	elems := theirs.Elems()
+	if len(elems) != 1 {
+		return record.Value{}, false
+	}
+	if rule.RefKey != nil {
+		return f.byKey(rule, theirs)
+	}
+	links := f.links(rule)
+	if links == nil {
+		return record.Value{}, false
+	}
+	id, ok := links.ByRemote(elems[0])
+	return record.Of(f.real(rule, id).String()), ok
+}
+
+// byKey finds the one hub record that a key names.
+func (f auditRefs) byKey(rule *fieldmap.Rule, key record.Value) (record.Value, bool) {
+	o := f.opt.Mapping.Object(rule.Hub.RefTo)
+	ik, ok := f.indexKey(indexName{rule.RefKey, fieldmap.Exact}, key)
+	if !ok {
+		return record.Value{}, false
+	}
+	ids, err := f.tx.Hub(o.Name).Find(ik)
+	var rec state.HubRecord
+	var found []state.HubID
+	for _, id := range ids {
+		got, gerr := f.tx.Hub(o.Name).Get(id, &rec)
+		err = errors.Join(err, gerr)
+		if got && rec.State != state.HubAlias && rec.Get(f.names.fields[o][rule.RefKey.Index]) == key {
+			found = append(found, id)
+		}
+	}
+	if err != nil || len(found) != 1 {
+		return record.Value{}, false
+	}
+	return record.Of(found[0].String()), true
+}
+
+// ToRemote returns what names a hub record in their system.
+func (f auditRefs) ToRemote(rule *fieldmap.Rule, ours record.Value) (record.Value, bool) {
+	id, err := state.ParseHubID(ours.Text())
+	if err != nil {
+		return record.Value{}, false
+	}
+	id = f.real(rule, id)
+	if rule.RefKey != nil {
+		var rec state.HubRecord
+		o := f.opt.Mapping.Object(rule.Hub.RefTo)
+		ok, err := f.tx.Hub(o.Name).Get(id, &rec)
+		v := rec.Get(f.names.fields[o][rule.RefKey.Index])
+		return v, ok && err == nil && v.IsSet()
+	}
+	links := f.links(rule)
+	if links == nil {
+		return record.Value{}, false
+	}
+	var l state.Link
+	ok, err := links.Get(id, &l)
+	return record.Of(l.Remote), ok && err == nil && l.Remote != ""
+}
+
+// links are those by which the route's references are told, nil if none.
+func (f auditRefs) links(rule *fieldmap.Rule) *state.Links {
+	for _, r := range f.opt.Mapping.RoutesOf(f.r.System) {
+		if r.Hub.Name == rule.Hub.RefTo && r.Direction == f.r.Direction {
+			return f.tx.Links(r.System, r.Object)
+		}
+	}
+	return nil
+}
+
+// real is the hub record that an alias stands for.
+func (f auditRefs) real(rule *fieldmap.Rule, id state.HubID) state.HubID {
+	var rec state.HubRecord
+	if ok, err := f.tx.Hub(rule.Hub.RefTo).Get(id, &rec); ok && err == nil && rec.State == state.HubAlias {
+		return rec.AliasOf
+	}
+	return id
+}
+
+// auditMemory is what the rows of the state say about links and fields. It is
+// all that the audit hears of them, and is asked only after a difference was
+// found.
+type auditMemory struct {
+	a        *auditing
+	tx       *state.Tx
+	number   uint64 // up to which the route is settled
+	waits    string // why what is behind that number waits
+	behind   map[int]bool
+	read     time.Time // since when every linked record was read once
+	filtered bool
+}
+
+// remember loads what the memory of a whole route is, once per transaction, and
+// what concerns the record under way.
+func (a *auditing) remember(tx *state.Tx) {
+	if a.tx != tx {
+		a.tx = tx
+		a.memory = auditMemory{a: a, tx: tx, waits: "next_push"}
+		a.memory.load()
+	}
+	a.memory.filtered = false
+	if a.r.Direction == fieldmap.Push {
+		in, err := a.p.inScope(&item{rec: a.rec})
+		a.memory.filtered = err != nil || !in
+	}
+}
+
+func (m *auditMemory) load() {
+	a := m.a
+	pos, ok, err := m.tx.Position(a.r.System, a.r.Object)
+	if ok && err == nil {
+		m.number = pos.Number
+	}
+	if a.running == nil { // else the run has just read what was behind
+		m.behind = behindRules(a.r, pos, a.src.Rests)
+		m.read = auditMarks(m.tx, a.r.System)[markName(a.r)].Began
+	} else {
+		m.read = a.running.rec.Started
+	}
+	switch {
+	case a.sys.WritesOff:
+		m.waits = "writes_off"
+	case slices.ContainsFunc(m.tx.Plans(), func(p state.Plan) bool { return p.System == a.r.System && p.Object == a.r.Object && !p.Accepted }):
+		m.waits = "guard"
+	}
+}
+
+// Link tells of the link of the record under way.
+func (m *auditMemory) Link(*audit.Remote) audit.Link {
+	l, rec := &m.a.link, &m.a.rec
+	out := audit.Link{Open: l.State == state.LinkOpen, Read: m.read}
+	if l.Version != 0 && time.UnixMilli(l.Version).After(out.Read) {
+		out.Read = time.UnixMilli(l.Version)
+	}
+	if l.Wrote != 0 {
+		out.Wrote = time.UnixMilli(l.Wrote)
+	}
+	switch {
+	case !out.Open:
+		out.Reason = "leaving"
+	case rec.State != state.HubActive:
+		out.Open, out.Reason = false, hubStateName(rec.State)
+	case m.filtered:
+		out.Open, out.Reason = false, "filter"
+	}
+	return out
+}
+
+// heldWhole is the reason for which the record under way is held as a whole,
+// empty if it is not.
+func (m *auditMemory) heldWhole() string {
+	for _, h := range m.tx.HoldsOf(m.a.r.System, m.a.r.Object, m.a.rec.ID, m.a.link.Remote) {
+		if h.Field == "" {
+			return h.Reason
+		}
+	}
+	return ""
+}
+
+// Held tells of a hold on the field or on its record. One that a pull made is
+// of the record as it looked then.
+func (m *auditMemory) Held(remote *audit.Remote, d *audit.Difference) audit.Statement {
+	for _, h := range m.tx.HoldsOf(m.a.r.System, m.a.r.Object, m.a.rec.ID, remote.ID) {
+		stale := h.Remote != "" && h.Digest != 0 && remote.Raw != 0 && h.Digest != remote.Raw
+		if !stale && (h.Field == "" || h.Field == d.Field) {
+			return audit.Statement{Standing: audit.Held, Reason: h.Reason}
+		}
+	}
+	return audit.Statement{}
+}
+
+// Tolerated tells what the link says of the field. Its notes explain nothing:
+// they do not name the two values that they were made for.
+func (m *auditMemory) Tolerated(_ *audit.Remote, d *audit.Difference) audit.Statement {
+	num := m.a.names.external
+	if d.Rule != nil {
+		num = m.a.names.rules[m.a.r][d.Rule.Index]
+	}
+	var s audit.Statement
+	lf := m.a.link.Field(num)
+	if lf != nil {
+		s.There = audit.There{Digest: lf.Seen, Sent: lf.Assumed}
+	}
+	ours, _ := d.Types()
+	want := m.a.key.Value(ours, d.Ours)
+	switch {
+	case d.Rule != nil && m.behind[d.Rule.Index]:
+		s.Standing, s.Reason = audit.Due, "back_fill"
+	case m.a.r.Direction == fieldmap.Push && m.a.rec.Number > m.number && (lf == nil || lf.Told != want):
+		s.Standing, s.Reason, s.Ours = audit.Due, m.waits, want
+		if lf != nil && !lf.Assumed {
+			s.Theirs = lf.Seen
+		}
+	}
+	return s
+}
