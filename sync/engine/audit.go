@@ -20,6 +20,8 @@ import (
 type AuditRequest struct {
 	System, Object string // empty means all
 	Sample         int    // so many linked records of each object only; 0 means all
+	// OnProgress hears how far it is.
+	OnProgress func(Progress)
 }
 
 // AuditFinding is one field, or one record, that the two sides do not agree
@@ -88,6 +90,9 @@ func (e *Engine) Audit(ctx context.Context, req AuditRequest, fn func(AuditFindi
 	for _, r := range routes {
 		a := e.newAuditing(r, tally)
 		a.say = fn
+		if req.OnProgress != nil {
+			a.progress = req.OnProgress
+		}
 		err = a.object(ctx, req.Sample)
 		records += a.compared
 		if err != nil {
@@ -112,7 +117,7 @@ func (e *Engine) auditRoutes(req AuditRequest) ([]*fieldmap.Route, error) {
 }
 
 func auditResult(tally audit.Tally, records int) AuditResult {
-	res := AuditResult{Records: records, Unexplained: tally.Count(audit.Unexplained), Unread: tally.Count(audit.Unread)}
+	res := AuditResult{Counts: []AuditCount{}, Records: records, Unexplained: tally.Count(audit.Unexplained), Unread: tally.Count(audit.Unread)}
 	for k, n := range tally {
 		res.Counts = append(res.Counts, AuditCount{k.System, k.Object, k.Standing.String(), k.Reason, n})
 	}
@@ -131,6 +136,7 @@ type auditing struct {
 	src      *audit.Source
 	tally    audit.Tally
 	say      func(AuditFinding) error
+	progress func(Progress)
 	seen     bitset // hub ids whose record was read
 	compared int
 	running  *run // the run whose own reading it is; nil for the command
@@ -152,7 +158,7 @@ type auditStanding struct {
 func (e *Engine) newAuditing(r *fieldmap.Route, tally audit.Tally) *auditing {
 	sys := e.opt.Systems[r.System]
 	a := &auditing{
-		Engine: e, r: r, sys: sys, tally: tally, say: func(AuditFinding) error { return nil },
+		Engine: e, r: r, sys: sys, tally: tally, say: func(AuditFinding) error { return nil }, progress: func(Progress) {},
 		p: &pusher{run: &run{Engine: e, sys: sys, req: Request{System: r.System}, flow: "push"}, r: r, today: e.today()},
 	}
 	a.src = &audit.Source{Route: r, Key: e.key, Provider: sys.Provider, Reader: sys.Reader, Getter: sys.Getter, Completer: sys.Completer}
@@ -174,7 +180,7 @@ func (a *auditing) object(ctx context.Context, sample int) error {
 	read := 0
 	err := a.src.List(ctx, func(page []audit.Remote, total int) error {
 		read += len(page)
-		a.opt.OnProgress(Progress{System: a.r.System, Object: a.r.Object, Step: "audit", Done: read, Total: total})
+		a.progress(Progress{System: a.r.System, Object: a.r.Object, Step: "audit", Done: read, Total: total})
 		return a.page(ctx, page)
 	})
 	if err != nil {

@@ -136,7 +136,7 @@ func (m *auditMemory) load() {
 	}
 	if a.running == nil { // else the run has just read what was behind
 		m.behind = behindRules(a.r, pos, a.src.Rests)
-		m.read = auditMarks(m.tx, a.r.System)[markName(a.r)].Began
+		m.read = auditMarks(m.tx, a.r.System)[a.r.Object].Began
 	} else {
 		m.read = a.running.rec.Started
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
+	"maps"
 	"time"
 
 	"crmsyncd/fieldmap"
@@ -23,31 +23,35 @@ const auditEvery = 64
 const auditKept = 24
 
 // audits returns the audit of the object under way, nil in a run that has none.
-func (r *run) audits(route *fieldmap.Route) *auditing {
+// What the last full run found is looked at again, whatever this one reads.
+func (r *run) audits(tx *state.Tx, route *fieldmap.Route) *auditing {
 	if !r.req.Full || r.opt.dry || r.req.Backfill {
 		return nil
 	}
 	if r.aud == nil || r.aud.r != route {
 		r.aud = r.newAuditing(route, audit.Tally{})
 		r.aud.running = r
+		r.aud.src.Rests = suspended(tx, route)
+		for _, hub := range auditMarks(tx, route.System)[route.Object].Hubs {
+			r.aud.suspect.set(uint64(hub))
+		}
 	}
 	return r.aud
 }
 
 // auditRead looks at a record that a push has just read and decided.
 func (p *pusher) auditRead(tx *state.Tx, rec *record.Record) error {
-	a := p.audits(p.r)
+	a := p.audits(tx, p.r)
 	if a == nil {
 		return nil
 	}
-	a.src.Rests = p.resting
 	remote := a.src.Convert(rec, nil)
 	return a.suspects(tx, &remote)
 }
 
 // auditSettled looks at a record that a pull has just read and settled.
 func (p *puller) auditSettled(tx *state.Tx, o *observation) error {
-	a := p.audits(p.r)
+	a := p.audits(tx, p.r)
 	if a == nil {
 		return nil
 	}
@@ -67,10 +71,7 @@ func (p *puller) auditSettled(tx *state.Tx, o *observation) error {
 // auditUnchanged looks at a few of the records that are what they were when
 // they were settled; other ones in each run.
 func (p *puller) auditUnchanged(tx *state.Tx, hub state.HubID, rec *record.Record) error {
-	if (uint64(hub)+p.rec.ID)%auditEvery != 0 {
-		return nil
-	}
-	if p.audits(p.r) == nil {
+	if (uint64(hub)+p.rec.ID)%auditEvery != 0 || p.audits(tx, p.r) == nil {
 		return nil
 	}
 	o := p.observe(rec, 0)
@@ -96,20 +97,27 @@ func (a *auditing) suspects(tx *state.Tx, remote *audit.Remote) error {
 // auditEnd reads again by id what seemed unexplained, and says what still is in
 // the run's counts. An error of the run comes first.
 func (r *run) auditEnd(ctx context.Context, route *fieldmap.Route, err error) error {
-	a := r.audits(route)
-	if a == nil || err != nil {
+	if err != nil {
 		return err
 	}
+	var a *auditing
+	if err := r.opt.Store.View(func(tx *state.Tx) error { a = r.audits(tx, route); return nil }); err != nil || a == nil {
+		return err
+	}
+	mark := AuditMark{Run: r.rec.ID, Began: r.rec.Started}
 	a.say = func(f AuditFinding) error {
-		if f.Standing == audit.Unexplained.String() && len(r.rec.Audit) < auditKept {
+		if f.Standing != audit.Unexplained.String() {
+			return nil
+		}
+		if len(mark.Hubs) < auditKept {
+			mark.Hubs = append(mark.Hubs, a.rec.ID)
+		}
+		if len(r.rec.Audit) < auditKept {
 			r.rec.Audit = append(r.rec.Audit, state.RunFinding{
 				Object: f.Object, HubObject: f.HubObject, Hub: f.Hub, Remote: f.Remote, Field: f.Field, Reason: f.Reason,
 			})
 		}
 		return nil
-	}
-	if err := r.opt.Store.View(func(tx *state.Tx) error { a.src.Rests = suspended(tx, route); return nil }); err != nil {
-		return err
 	}
 	links, err := a.linksSuspect()
 	if err != nil {
@@ -120,9 +128,13 @@ func (r *run) auditEnd(ctx context.Context, route *fieldmap.Route, err error) er
 			return fmt.Errorf("audit: %w", err)
 		}
 	}
-	r.count("audit_unexplained", a.tally.Count(audit.Unexplained))
+	mark.Unexplained = a.tally.Count(audit.Unexplained)
+	r.count("audit_unexplained", mark.Unexplained)
 	r.count("audit_unread", a.tally.Count(audit.Unread))
-	r.audited = append(r.audited, route)
+	if r.audited == nil {
+		r.audited = map[string]AuditMark{}
+	}
+	r.audited[route.Object] = mark
 	return nil
 }
 
@@ -144,14 +156,13 @@ func (a *auditing) linksSuspect() ([]state.Link, error) {
 
 // AuditMark is what the last full run of an object found.
 type AuditMark struct {
-	Run         uint64    `json:"run"`
-	Began       time.Time `json:"began"`
-	Unexplained int       `json:"unexplained,omitempty"`
+	Run         uint64        `json:"run"`
+	Began       time.Time     `json:"began"`
+	Unexplained int           `json:"unexplained,omitempty"`
+	Hubs        []state.HubID `json:"hubs,omitempty"` // whose records these are, the first of them
 }
 
 func markKey(system string) string { return "audit:" + system }
-
-func markName(r *fieldmap.Route) string { return r.Object }
 
 func auditMarks(tx *state.Tx, system string) map[string]AuditMark {
 	marks := map[string]AuditMark{}
@@ -168,10 +179,7 @@ func (r *run) keepAudit(tx *state.Tx) error {
 		return nil
 	}
 	marks := auditMarks(tx, r.req.System)
-	for _, route := range r.audited {
-		at := slices.IndexFunc(r.rec.Objects, func(o state.RunObject) bool { return o.Object == route.Object })
-		marks[markName(route)] = AuditMark{Run: r.rec.ID, Began: r.rec.Started, Unexplained: r.rec.Objects[at].Counts["audit_unexplained"]}
-	}
+	maps.Copy(marks, r.audited)
 	b, err := json.Marshal(marks)
 	if err != nil {
 		return fmt.Errorf("keep the audit: %w", err)

@@ -33,8 +33,8 @@ type run struct {
 	rec  state.Run
 	obj  *state.RunObject // of the object under way
 
-	aud     *auditing         // of the object under way, in a full run
-	audited []*fieldmap.Route // whose audit was finished
+	aud     *auditing            // of the object under way, in a full run
+	audited map[string]AuditMark // what it found, by object
 }
 
 // entryOf is what the journal says of a record of a route: by a person, where no
