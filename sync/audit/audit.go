@@ -42,8 +42,9 @@ func (s Standing) String() string {
 // Remote is one record of a system as it was just read.
 type Remote struct {
 	ID      string
+	ReadAt  time.Time      // when it was asked for, by our clock
 	Version time.Time      // when the system says that it changed; zero when it does not say
-	Raw     record.Digest  // of the fields as they were sent; 0 where that is not known
+	Raw     record.Digest  // of the fields as they were listed; 0 where that is not known
 	Values  []record.Value // in their own form, in the order of the route's ReadFields
 	Faults  []string       // beside Values: why one does not convert, empty where it does
 }

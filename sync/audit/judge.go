@@ -91,6 +91,7 @@ func (s *Statement) names(key record.Key, d *Difference) bool {
 const (
 	ReasonChanged  = "changed_there" // after we looked, by their stamp
 	ReasonSpelling = "spelling"      // what we sent, in their own spelling
+	ReasonMoving   = "moving"        // each time it was read, a run had settled something newer
 )
 
 // unread tells what the next run will read from what nobody can explain.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
@@ -20,6 +21,7 @@ type Source struct {
 	Getter    providers.Getter
 	Completer providers.Completer
 	Rests     map[int]bool // rules whose remote field is gone for now
+	Now       func() time.Time
 
 	buf    []byte
 	asked  []record.Field
@@ -48,12 +50,15 @@ func (s *Source) fields() []record.Field {
 // to keep.
 func (s *Source) List(ctx context.Context, fn func(page []Remote, total int) error) error {
 	q := providers.Query{Object: s.Route.Object, Fields: s.fields(), Full: true}
-	last := false
+	last, readAt := false, s.Now()
 	for page, err := range s.Reader.Read(ctx, q) {
 		if err != nil {
 			return fmt.Errorf("list %s: %w", s.Route.Object, err)
 		}
-		recs, err := s.convert(ctx, page.Records, page.Gone)
+		if !page.ReadAt.IsZero() {
+			readAt = page.ReadAt
+		}
+		recs, err := s.convert(ctx, page.Records, page.Gone, readAt)
 		if err == nil {
 			err = fn(recs, page.Total)
 		}
@@ -63,7 +68,7 @@ func (s *Source) List(ctx context.Context, fn func(page []Remote, total int) err
 		if err != nil {
 			return err
 		}
-		last = page.Last
+		last, readAt = page.Last, s.Now()
 	}
 	if !last {
 		return fmt.Errorf("list %s: %w", s.Route.Object, errNoLast)
@@ -74,6 +79,7 @@ func (s *Source) List(ctx context.Context, fn func(page []Remote, total int) err
 // ByID reads records by id. Those that the system does not have are left out;
 // refused says of which it would not tell.
 func (s *Source) ByID(ctx context.Context, ids []string) (found []Remote, refused map[string]*providers.Error, err error) {
+	readAt := s.Now()
 	recs, errs, err := s.Getter.Get(ctx, s.Route.Object, s.fields(), ids)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read %s by id: %w", s.Route.Object, err)
@@ -82,12 +88,12 @@ func (s *Source) ByID(ctx context.Context, ids []string) (found []Remote, refuse
 	for _, e := range errs {
 		refused[e.Ref.ID] = e
 	}
-	found, err = s.convert(ctx, recs, nil)
+	found, err = s.convert(ctx, recs, nil, readAt)
 	return found, refused, err
 }
 
 // convert turns records as they were sent into values.
-func (s *Source) convert(ctx context.Context, recs []record.Record, gone []string) ([]Remote, error) {
+func (s *Source) convert(ctx context.Context, recs []record.Record, gone []string, readAt time.Time) ([]Remote, error) {
 	if s.costly() && len(recs) > 0 {
 		if err := s.Completer.Complete(ctx, s.Route.Object, s.fields(), recs); err != nil {
 			return nil, fmt.Errorf("complete %s: %w", s.Route.Object, err)
@@ -96,6 +102,7 @@ func (s *Source) convert(ctx context.Context, recs []record.Record, gone []strin
 	out := make([]Remote, len(recs))
 	for i := range recs {
 		out[i] = s.Convert(&recs[i], gone)
+		out[i].ReadAt = readAt
 	}
 	return out, nil
 }
@@ -113,7 +120,7 @@ func (s *Source) costly() bool {
 func (s *Source) Convert(rec *record.Record, gone []string) Remote {
 	all := s.Route.ReadFields()
 	out := Remote{ID: rec.ID, Version: rec.Version, Values: make([]record.Value, len(all)), Faults: make([]string, len(all))}
-	if len(s.fields()) == len(all) {
+	if len(s.fields()) == len(all) && !s.costly() {
 		out.Raw, s.buf = s.Key.Raw(s.Route.Fingerprint, rec, s.buf)
 	}
 	for i, f := range all {

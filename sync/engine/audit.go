@@ -87,7 +87,14 @@ func (e *Engine) Audit(ctx context.Context, req AuditRequest, fn func(AuditFindi
 	}
 	tally := audit.Tally{}
 	records := 0
+	proved := ""
 	for _, r := range routes {
+		if r.System != proved {
+			if err := e.auditIdentity(ctx, r.System); err != nil {
+				return auditResult(tally, records), err
+			}
+			proved = r.System
+		}
 		a := e.newAuditing(r, tally)
 		a.say = fn
 		if req.OnProgress != nil {
@@ -100,6 +107,17 @@ func (e *Engine) Audit(ctx context.Context, req AuditRequest, fn func(AuditFindi
 		}
 	}
 	return auditResult(tally, records), nil
+}
+
+// auditIdentity proves that the credential opens the organization that the
+// links belong to. Before the first contact there is nothing to prove.
+func (e *Engine) auditIdentity(ctx context.Context, system string) error {
+	known := false
+	if err := e.opt.Store.View(func(tx *state.Tx) error { known = tx.Meta("org:"+system) != nil; return nil }); err != nil || !known {
+		return err
+	}
+	_, err := e.sameOrganization(ctx, e.opt.Systems[system])
+	return err
 }
 
 func (e *Engine) auditRoutes(req AuditRequest) ([]*fieldmap.Route, error) {
@@ -161,7 +179,7 @@ func (e *Engine) newAuditing(r *fieldmap.Route, tally audit.Tally) *auditing {
 		Engine: e, r: r, sys: sys, tally: tally, say: func(AuditFinding) error { return nil }, progress: func(Progress) {},
 		p: &pusher{run: &run{Engine: e, sys: sys, req: Request{System: r.System}, flow: "push"}, r: r, today: e.today()},
 	}
-	a.src = &audit.Source{Route: r, Key: e.key, Provider: sys.Provider, Reader: sys.Reader, Getter: sys.Getter, Completer: sys.Completer}
+	a.src = &audit.Source{Route: r, Key: e.key, Provider: sys.Provider, Reader: sys.Reader, Getter: sys.Getter, Completer: sys.Completer, Now: e.now}
 	return a
 }
 
@@ -229,7 +247,7 @@ func (a *auditing) page(ctx context.Context, page []audit.Remote) error {
 				return err
 			}
 			if more {
-				again = append(again, state.Link{Hub: a.link.Hub, Remote: page[i].ID})
+				again = append(again, state.Link{Hub: a.rec.ID, Remote: page[i].ID})
 			}
 		}
 		return nil
@@ -240,44 +258,79 @@ func (a *auditing) page(ctx context.Context, page []audit.Remote) error {
 	return a.byID(ctx, again)
 }
 
+// auditTries is how often a record is read that a run settles meanwhile.
+const auditTries = 3
+
 // byID reads linked records by id and says how they stand, each against the hub
-// as it is in one transaction.
+// as it is in one transaction. What a run settled since it was read is read
+// again.
 func (a *auditing) byID(ctx context.Context, links []state.Link) error {
 	if len(links) > 0 && a.sys.Getter == nil {
 		return providers.Errorf(providers.Broken, "audit "+a.r.Object, "%s can neither be listed nor read by id", a.r.System)
 	}
 	for chunk := range slices.Chunk(links, removeBatch) {
-		ids := make([]string, len(chunk))
-		for i, l := range chunk {
-			ids[i] = l.Remote
-		}
-		found, refused, err := a.src.ByID(ctx, ids)
-		if err != nil {
-			return err
-		}
-		there := map[string]bool{}
-		err = a.opt.Store.View(func(tx *state.Tx) error {
-			for i := range found {
-				there[found[i].ID] = true
-				if _, err := a.compare(tx, &found[i], true); err != nil {
-					return err
-				}
+		for try := 1; len(chunk) > 0; try++ {
+			moving, err := a.chunk(ctx, chunk, try == auditTries)
+			if err != nil {
+				return err
 			}
-			for _, l := range chunk {
-				if there[l.Remote] {
-					continue
-				}
-				if err := a.absent(tx, l, refused[l.Remote]); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
+			chunk = moving
 		}
 	}
 	return nil
+}
+
+// chunk reads some records by id once and returns those that must be read
+// again.
+func (a *auditing) chunk(ctx context.Context, chunk []state.Link, final bool) (moving []state.Link, err error) {
+	ids := make([]string, len(chunk))
+	for i, l := range chunk {
+		ids[i] = l.Remote
+	}
+	found, refused, err := a.src.ByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	there := map[string]bool{}
+	err = a.opt.Store.View(func(tx *state.Tx) error {
+		for i := range found {
+			there[found[i].ID] = true
+			stale, err := a.stale(tx, &found[i])
+			switch {
+			case err != nil:
+				return err
+			case stale && !final:
+				moving = append(moving, state.Link{Hub: a.rec.ID, Remote: found[i].ID})
+				continue
+			case stale:
+				a.tally.Add(a.r, audit.Unread, audit.ReasonMoving, 1)
+				continue
+			}
+			if _, err := a.compare(tx, &found[i], true); err != nil {
+				return err
+			}
+		}
+		for _, l := range chunk {
+			if there[l.Remote] {
+				continue
+			}
+			if err := a.absent(tx, l, refused[l.Remote]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return moving, err
+}
+
+// stale reports whether a run wrote to the record, or settled a newer version
+// of it, since it was asked for: then the reading says nothing (F4).
+func (a *auditing) stale(tx *state.Tx, remote *audit.Remote) (bool, error) {
+	linked, err := a.load(tx, remote.ID)
+	if err != nil || !linked {
+		return false, err
+	}
+	return a.link.Wrote > unixMilli(remote.ReadAt) || !remote.Version.IsZero() && a.link.Version > unixMilli(remote.Version), nil
 }
 
 // compare compares one record with its hub record and says how each field
@@ -289,6 +342,9 @@ func (a *auditing) compare(tx *state.Tx, remote *audit.Remote, final bool) (agai
 		return false, errors.Join(err, a.loose(tx, remote))
 	}
 	a.seen.set(uint64(a.link.Hub))
+	if stale, err := a.stale(tx, remote); err != nil || stale && !final {
+		return stale, err
+	}
 	a.look(tx, remote)
 	settled := func(s auditStanding) bool { return s.standing == audit.Tolerated || s.standing == audit.Suspended }
 	if !final && slices.ContainsFunc(a.stands, func(s auditStanding) bool { return !settled(s) }) {
@@ -401,8 +457,8 @@ func (a *auditing) absent(tx *state.Tx, l state.Link, refused *providers.Error) 
 	}
 	a.remember(tx)
 	switch {
-	case a.r.Hub.Name == fieldmap.User && len(a.link.Fields) == 0:
-		return a.tell(l.Remote, audit.Leaving, "placeholder") // nobody ever read it (R113)
+	case a.memory.placeholder():
+		return a.tell(l.Remote, audit.Leaving, "placeholder")
 	case a.memory.heldWhole() != "":
 		return a.tell(l.Remote, audit.Held, a.memory.heldWhole())
 	case refused != nil && refused.Kind != providers.Missing:

@@ -102,7 +102,7 @@ func TestAuditAgrees(t *testing.T) {
 // A value that changed behind our back by a door that leaves the stamp alone is
 // unexplained, whatever the link remembers; one with a later stamp is unread.
 func TestAuditFindsWhatChangedBehindOurBack(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, unaudited("it changes values behind our back"))
 	w.qb.AddCustomer(customer("Acme"))
 	bolt := w.qb.AddCustomer(customer("Bolt"))
 	w.sync()
@@ -131,7 +131,7 @@ func TestAuditFindsWhatChangedBehindOurBack(t *testing.T) {
 // Records tell too: one that carries our id without a link, our id twice, a
 // link whose record is gone, a hub record that is missing there.
 func TestAuditTellsOfRecords(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, unaudited("it takes links out of the state"))
 	for _, name := range []string{"Acme", "Bolt", "Cord", "Dent"} {
 		w.qb.AddCustomer(customer(name))
 	}
@@ -248,7 +248,7 @@ func (w *world) marks(system string) (out map[string]engine.AuditMark) {
 // A full pull looks at what it settled, and at a few of the records that did
 // not change: within auditEvery runs at each of them once.
 func TestAuditOfAFullPull(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, unaudited("it damages the hub"))
 	for i := range 70 {
 		w.qb.AddCustomer(customer(fmt.Sprintf("Lab %d", i)))
 	}

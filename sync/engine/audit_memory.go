@@ -161,12 +161,20 @@ func (m *auditMemory) Link(*audit.Remote) audit.Link {
 	switch {
 	case !out.Open:
 		out.Reason = "leaving"
+	case m.placeholder():
+		out.Open, out.Reason = false, "placeholder"
 	case rec.State != state.HubActive:
 		out.Open, out.Reason = false, hubStateName(rec.State)
 	case m.filtered:
 		out.Open, out.Reason = false, "filter"
 	}
 	return out
+}
+
+// placeholder reports whether the hub record stands in for a user whom records
+// name and whom no listing brought (R113).
+func (m *auditMemory) placeholder() bool {
+	return m.a.r.Direction == fieldmap.Pull && m.a.r.Hub.Name == fieldmap.User && len(m.a.link.Fields) == 0
 }
 
 // heldWhole is the reason for which the record under way is held as a whole,
