@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"slices"
+
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
 )
@@ -11,22 +13,33 @@ import (
 // never counts as blank.
 func Compare(dst []Difference, route *fieldmap.Route, hub Hub, remote *Remote, refs References) []Difference {
 	for i, rule := range route.Fields {
-		d := Difference{Rule: rule, Field: rule.Hub.Name, Remote: rule.Remote.Name, Ours: hub.Value(rule.Hub), Theirs: remote.Values[i]}
-		if d.Fault = remote.Faults[i]; d.Fault == "" && d.Theirs.Known() {
-			if d.agrees(route.Direction, refs) {
-				continue
-			}
+		ours, theirs := hub.Value(rule.Hub), remote.Values[i]
+		if ours == theirs && theirs.Known() && plain(rule, theirs) {
+			continue
+		}
+		d := Difference{Rule: rule, Field: rule.Hub.Name, Remote: rule.Remote.Name, Ours: ours, Theirs: theirs, Fault: remote.Faults[i]}
+		if d.Fault == "" && theirs.Known() && d.agrees(route.Direction, refs) {
+			continue
 		}
 		dst = append(dst, d)
 	}
 	return compareExternal(dst, route, hub, remote)
 }
 
+// plain reports whether a value means the same on both sides.
+func plain(rule *fieldmap.Rule, v record.Value) bool {
+	return !v.IsSet() || rule.Values == nil && rule.Hub.Type != record.Reference && rule.Hub.Holds(v)
+}
+
 // compareExternal compares our id, where the route puts it into their system
 // beside the mapped fields.
 func compareExternal(dst []Difference, route *fieldmap.Route, hub Hub, remote *Remote) []Difference {
-	at := route.ReadIndex(route.ExternalID)
-	if route.ExternalID == "" || at < len(route.Fields) || !hub.External.IsSet() || remote.Values[at] == hub.External {
+	if route.ExternalID == "" || !hub.External.IsSet() {
+		return dst
+	}
+	beside := route.ReadFields()[len(route.Fields):]
+	at := slices.IndexFunc(beside, func(f record.Field) bool { return f.Name == route.ExternalID }) + len(route.Fields)
+	if at < len(route.Fields) || remote.Values[at] == hub.External {
 		return dst
 	}
 	return append(dst, Difference{

@@ -159,7 +159,6 @@ type auditing struct {
 	compared int
 	running  *run // the run whose own reading it is; nil for the command
 
-	tx      *state.Tx // the transaction that memory is of
 	memory  auditMemory
 	suspect bitset // hub ids of a run's reading that must be looked at again
 	differs []audit.Difference
@@ -345,7 +344,7 @@ func (a *auditing) compare(tx *state.Tx, remote *audit.Remote, final bool) (agai
 	if stale, err := a.stale(tx, remote); err != nil || stale && !final {
 		return stale, err
 	}
-	a.look(tx, remote)
+	a.look(tx, remote, a.external(tx))
 	settled := func(s auditStanding) bool { return s.standing == audit.Tolerated || s.standing == audit.Suspended }
 	if !final && slices.ContainsFunc(a.stands, func(s auditStanding) bool { return !settled(s) }) {
 		return true, nil
@@ -365,19 +364,24 @@ func (a *auditing) compare(tx *state.Tx, remote *audit.Remote, final bool) (agai
 }
 
 // look compares the record under way and judges what differs.
-func (a *auditing) look(tx *state.Tx, remote *audit.Remote) {
+func (a *auditing) look(tx *state.Tx, remote *audit.Remote, external record.Value) {
 	a.remember(tx)
 	fields := a.names.fields[a.r.Hub]
-	hub := audit.Hub{Value: func(f *fieldmap.HubField) record.Value { return orNull(a.rec.Get(fields[f.Index])) }}
-	if a.r.Direction == fieldmap.Push && a.r.ExternalID != "" {
-		hub.External = a.p.externalOf(tx, &item{id: a.rec.ID, rec: a.rec, link: a.link})
-	}
+	hub := audit.Hub{External: external, Value: func(f *fieldmap.HubField) record.Value { return orNull(a.rec.Get(fields[f.Index])) }}
 	a.differs = audit.Compare(a.differs[:0], a.r, hub, remote, auditRefs{a.Engine, tx, a.r})
 	a.stands = a.stands[:0]
 	for i := range a.differs {
 		s, reason := audit.Judge(a.key, remote, &a.differs[i], &a.memory)
 		a.stands = append(a.stands, auditStanding{s, reason})
 	}
+}
+
+// external is our id of the hub record under way, on a push route.
+func (a *auditing) external(tx *state.Tx) record.Value {
+	if a.r.Direction != fieldmap.Push {
+		return record.Value{}
+	}
+	return a.p.externalOf(tx, &item{id: a.rec.ID, rec: a.rec})
 }
 
 // orNull is a value of the hub, which holds no blanks.
@@ -580,8 +584,8 @@ func (a *auditing) unlinked(tx *state.Tx, closed bool) (audit.Standing, string) 
 		return audit.Held, held
 	case closed:
 		return audit.Leaving, closeName(a.link.Close)
-	case a.rec.Number > a.memory.number:
-		return audit.Due, a.memory.waits
+	case a.rec.Number > a.memory.route().number:
+		return audit.Due, a.memory.route().waits
 	case a.r.MatchOnly || !a.p.mayCreate(tx, it.id):
 		return audit.Tolerated, "never_created"
 	}

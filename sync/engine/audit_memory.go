@@ -104,32 +104,29 @@ func (f auditRefs) real(rule *fieldmap.Rule, id state.HubID) state.HubID {
 // all that the audit hears of them, and is asked only after a difference was
 // found.
 type auditMemory struct {
-	a        *auditing
-	tx       *state.Tx
-	number   uint64 // up to which the route is settled
-	waits    string // why what is behind that number waits
-	behind   map[int]bool
-	read     time.Time // since when every linked record was read once
-	filtered bool
+	a      *auditing
+	tx     *state.Tx
+	loaded bool
+	number uint64 // up to which the route is settled
+	waits  string // why what is behind that number waits
+	behind map[int]bool
+	read   time.Time // since when every linked record was read once
 }
 
-// remember loads what the memory of a whole route is, once per transaction, and
-// what concerns the record under way.
+// remember makes the memory that of a transaction.
 func (a *auditing) remember(tx *state.Tx) {
-	if a.tx != tx {
-		a.tx = tx
-		a.memory = auditMemory{a: a, tx: tx, waits: "next_push"}
-		a.memory.load()
-	}
-	a.memory.filtered = false
-	if a.r.Direction == fieldmap.Push {
-		in, err := a.p.inScope(&item{rec: a.rec})
-		a.memory.filtered = err != nil || !in
+	if a.memory.tx != tx {
+		a.memory = auditMemory{a: a, tx: tx}
 	}
 }
 
-func (m *auditMemory) load() {
+// route loads what concerns the whole route, once per transaction.
+func (m *auditMemory) route() *auditMemory {
+	if m.loaded {
+		return m
+	}
 	a := m.a
+	m.loaded, m.waits = true, "next_push"
 	pos, ok, err := m.tx.Position(a.r.System, a.r.Object)
 	if ok && err == nil {
 		m.number = pos.Number
@@ -146,12 +143,22 @@ func (m *auditMemory) load() {
 	case slices.ContainsFunc(m.tx.Plans(), func(p state.Plan) bool { return p.System == a.r.System && p.Object == a.r.Object && !p.Accepted }):
 		m.waits = "guard"
 	}
+	return m
+}
+
+// filtered reports whether the filter of a push keeps the record under way out.
+func (m *auditMemory) filtered() bool {
+	if m.a.r.Direction != fieldmap.Push {
+		return false
+	}
+	in, err := m.a.p.inScope(&item{rec: m.a.rec})
+	return err != nil || !in
 }
 
 // Link tells of the link of the record under way.
 func (m *auditMemory) Link(*audit.Remote) audit.Link {
 	l, rec := &m.a.link, &m.a.rec
-	out := audit.Link{Open: l.State == state.LinkOpen, Read: m.read}
+	out := audit.Link{Open: l.State == state.LinkOpen, Read: m.route().read}
 	if l.Version != 0 && time.UnixMilli(l.Version).After(out.Read) {
 		out.Read = time.UnixMilli(l.Version)
 	}
@@ -165,7 +172,7 @@ func (m *auditMemory) Link(*audit.Remote) audit.Link {
 		out.Open, out.Reason = false, "placeholder"
 	case rec.State != state.HubActive:
 		out.Open, out.Reason = false, hubStateName(rec.State)
-	case m.filtered:
+	case m.filtered():
 		out.Open, out.Reason = false, "filter"
 	}
 	return out
@@ -215,10 +222,10 @@ func (m *auditMemory) Tolerated(_ *audit.Remote, d *audit.Difference) audit.Stat
 	ours, _ := d.Types()
 	want := m.a.key.Value(ours, d.Ours)
 	switch {
-	case d.Rule != nil && m.behind[d.Rule.Index]:
+	case d.Rule != nil && m.route().behind[d.Rule.Index]:
 		s.Standing, s.Reason = audit.Due, "back_fill"
-	case m.a.r.Direction == fieldmap.Push && m.a.rec.Number > m.number && (lf == nil || lf.Told != want):
-		s.Standing, s.Reason, s.Ours = audit.Due, m.waits, want
+	case m.a.r.Direction == fieldmap.Push && m.a.rec.Number > m.route().number && (lf == nil || lf.Told != want):
+		s.Standing, s.Reason, s.Ours = audit.Due, m.route().waits, want
 		if lf != nil && !lf.Assumed {
 			s.Theirs = lf.Seen
 		}

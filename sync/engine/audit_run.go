@@ -39,14 +39,23 @@ func (r *run) audits(tx *state.Tx, route *fieldmap.Route) *auditing {
 	return r.aud
 }
 
-// auditRead looks at a record that a push has just read and decided.
-func (p *pusher) auditRead(tx *state.Tx, rec *record.Record) error {
+// auditMet looks at a record that a push has just read by id and decided.
+func (p *pusher) auditMet(tx *state.Tx, it *item, rec *record.Record, h *hit, pending bool) error {
 	a := p.audits(tx, p.r)
 	if a == nil {
 		return nil
 	}
-	remote := a.src.Convert(rec, nil)
-	return a.suspects(tx, &remote)
+	remote := audit.Remote{ID: rec.ID, Version: rec.Version, Values: h.values, Faults: h.faults}
+	if len(p.resting) > 0 {
+		remote = a.src.Convert(rec, nil)
+	}
+	a.rec, a.link = it.rec, it.link
+	if pending {
+		a.rec.Number = tx.Counter() // what it was given just now
+	}
+	a.judge(tx, &remote, it.external)
+	a.rec, a.link = state.HubRecord{}, state.Link{} // they are the item's
+	return nil
 }
 
 // auditSettled looks at a record that a pull has just read and settled.
@@ -84,14 +93,18 @@ func (a *auditing) suspects(tx *state.Tx, remote *audit.Remote) error {
 	if err != nil || !linked {
 		return err
 	}
-	a.compared++
-	a.look(tx, remote)
+	a.judge(tx, remote, a.external(tx))
+	return nil
+}
+
+// judge looks at the record under way and notes it where it is not explained.
+func (a *auditing) judge(tx *state.Tx, remote *audit.Remote, external record.Value) {
+	a.look(tx, remote, external)
 	for _, s := range a.stands {
 		if s.standing == audit.Unexplained || s.standing == audit.Unread {
 			a.suspect.set(uint64(a.link.Hub))
 		}
 	}
-	return nil
 }
 
 // auditEnd reads again by id what seemed unexplained, and says what still is in

@@ -109,7 +109,7 @@ func (p *pusher) reconcileChunk(ctx context.Context, chunk []state.Link, only ma
 				continue
 			}
 			over, err := p.compare(tx, l, rec, fields, readAt, only)
-			if err = errors.Join(err, p.auditRead(tx, rec)); err != nil {
+			if err != nil {
 				return err
 			}
 			if over {
@@ -146,13 +146,13 @@ func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields 
 		return false, err
 	}
 	if !p.pending(it) {
-		return false, nil
+		return false, p.auditMet(tx, it, rec, &h, false)
 	}
 	if err := tx.Hub(p.r.Hub.Name).Touch(it.id); err != nil {
 		return false, err
 	}
 	p.sent = true // another pass writes it, in this run
-	return p.overwrites(tx, it), nil
+	return p.overwrites(tx, it), p.auditMet(tx, it, rec, &h, true)
 }
 
 // mask leaves out the fields that a back-fill is not about, unless the link
