@@ -214,6 +214,8 @@ type Run struct {
 	Error                 string
 	Objects               []RunObject
 	Plan                  string
+	// Audit has the first of what a full run found and nobody can explain.
+	Audit []RunFinding `json:",omitempty"`
 }
 
 // OldKnown says how the old value of a journal entry is known.
@@ -237,6 +239,10 @@ func (k OldKnown) String() string {
 	}
 	return "unknown"
 }
+
+// RunFinding names a field, or a record where Field is empty, in which the two
+// sides differ. It holds no value.
+type RunFinding struct{ Object, HubObject, Hub, Remote, Field, Reason string }
 
 // JournalEntry is one change that was made, with its reason.
 type JournalEntry struct {

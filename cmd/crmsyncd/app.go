@@ -70,7 +70,8 @@ func (a *app) root() *cobra.Command {
 		Long: "crmsyncd reads customers and contacts from the systems that own them, keeps an agreed copy,\n" +
 			"and pushes what changed to the others. Nothing is ever deleted in another system.\n\n" +
 			"Exit codes: 0 done, 1 failed, 2 wrong command line or configuration;\n" +
-			"one-shot commands also 3 done with held records, 4 stopped by a guard.",
+			"one-shot commands also 3 done with held records, 4 stopped by a guard, 5 something\n" +
+			"that nobody can explain was found by the audit.",
 		Example:       "  crmsyncd check --live\n  crmsyncd plan\n  crmsyncd run --once\n  crmsyncd run",
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
@@ -94,7 +95,7 @@ func (a *app) root() *cobra.Command {
 	f.StringVarP(&a.format, "output", "o", formatTable, "how to print: `table` or json")
 	f.StringVar(&a.level, "log-level", "", "`level`: debug, info, warn or error (default: info for the daemon, else none)")
 	root.AddCommand(
-		a.runCommand(), a.checkCommand(), a.planCommand(), a.acceptCommand(), a.statusCommand(), a.runsCommand(),
+		a.runCommand(), a.checkCommand(), a.planCommand(), a.acceptCommand(), a.auditCommand(), a.statusCommand(), a.runsCommand(),
 		a.heldCommand(), a.linkCommand(), a.unlinkCommand(), a.getCommand(), a.exportCommand(), a.stateCommand(),
 		a.reloadCommand(), a.resyncCommand(), a.versionCommand(),
 	)

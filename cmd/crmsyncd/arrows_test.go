@@ -19,6 +19,7 @@ const module = "crmsyncd"
 //
 //	cmd ─► configs ─► fieldmap ─► fieldmap/record
 //	 └───► sync/daemon ─► sync/engine ─► sync/plan ─► fieldmap
+//	                           ├───────► sync/audit ─► fieldmap, providers
 //	                           ├───────► providers ─► fieldmap/record
 //	                           └───────► state ─────► fieldmap/record
 func arrows() map[string][]string {
@@ -56,7 +57,8 @@ func arrows() map[string][]string {
 		"providers/salesforce/salesforcesim": {faults, simrules, "providers/fakedata"},
 		"state":                              {record},
 		"sync/plan":                          {"fieldmap", record},
-		"sync/engine":                        {"sync/plan", "fieldmap", record, "providers", "state"},
+		"sync/audit":                         {"fieldmap", record, "providers"},
+		"sync/engine":                        {"sync/audit", "sync/plan", "fieldmap", record, "providers", "state"},
 		"sync/daemon":                        {"sync/engine", "sync/plan", "fieldmap", record, "providers", "state"},
 		"systemd":                            {},
 	}
@@ -106,6 +108,12 @@ func impure() map[string][]string {
 		"fieldmap":        {"net/http", "os", "context", "log", "io/fs", "math/rand"},
 		"sync/plan":       {"net", "os", "context", "log", "io/fs", "math/rand", "sync"},
 	}
+}
+
+// comparing are the files of sync/audit that compare: they know the mapping and
+// nothing else, and never what links remember.
+func comparing() []string {
+	return []string{"sync/audit/audit.go", "sync/audit/compare.go", "sync/audit/judge.go", "sync/audit/spelling.go"}
 }
 
 // file is one Go file: its package's folder, and whether it is a test.
@@ -174,6 +182,9 @@ func judge(f file, imported string, allowed []string) (broken []string) {
 		if !free && !slices.Contains(allowed, own) {
 			broken = append(broken, f.pkg+" must not import "+own)
 		}
+		if slices.Contains(comparing(), f.name) && !under(own, "fieldmap") {
+			broken = append(broken, f.name+" compares and must not import "+own)
+		}
 	}
 	for dependency, home := range homes() {
 		if under(imported, dependency) && f.pkg != home {
@@ -197,6 +208,8 @@ func TestJudgeBreaks(t *testing.T) {
 	}{
 		{"sync/plan", "crmsyncd/state", false},
 		{"sync/plan", "context", false},
+		{"sync/audit", "crmsyncd/state", false},
+		{"sync/audit", "crmsyncd/sync/plan", true},
 		{"providers/qbench", "crmsyncd/fieldmap", false},
 		{"providers/qbench", "crmsyncd/providers/salesforce", true},
 		{"providers/qbench", "crmsyncd/providers/qbench/qbenchsim", false},
@@ -209,6 +222,14 @@ func TestJudgeBreaks(t *testing.T) {
 	} {
 		if len(judge(file{pkg: tt.pkg, test: tt.test}, tt.imported, arrows()[tt.pkg])) == 0 {
 			t.Errorf("%s may import %s", tt.pkg, tt.imported)
+		}
+	}
+	for _, name := range comparing() {
+		if len(judge(file{name: name, pkg: "sync/audit"}, "crmsyncd/providers", arrows()["sync/audit"])) == 0 {
+			t.Errorf("%s may import providers", name)
+		}
+		if _, err := os.Stat(root + "/" + name); err != nil {
+			t.Errorf("a file that compares: %v", err)
 		}
 	}
 }

@@ -8,13 +8,14 @@ import (
 	"crmsyncd/sync/engine"
 )
 
-// Exit codes. A one-shot command that did its work may still say 3 or 4.
+// Exit codes. A one-shot command that did its work may still say 3, 4 or 5.
 const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2 // the command line or the configuration is wrong
 	exitHeld   = 3 // done, and records are held
 	exitGuard  = 4 // stopped by a guard
+	exitAudit  = 5 // hub and systems differ, and nobody has said why
 )
 
 // coded is an error with an exit code. Its error may be nil where the code says

@@ -76,6 +76,8 @@ func (a *app) runOnce(ctx context.Context, f runFlags) error {
 // onceError turns what happened into an exit code.
 func onceError(res onceResult, err error) error {
 	switch {
+	case slices.ContainsFunc(res.Runs, func(r daemon.RunView) bool { return r.Counts["audit_unexplained"] > 0 }):
+		return &coded{exitAudit, err}
 	case errors.Is(err, engine.ErrGuard):
 		return &coded{exitGuard, err}
 	case err != nil:
@@ -281,6 +283,9 @@ func (a *app) printOnce(res onceResult) error {
 		return a.printJSON(res)
 	}
 	a.printRunTables(res.Runs)
+	for _, r := range res.Runs {
+		a.printRunAudit(r)
+	}
 	if res.Held > 0 {
 		a.gap()
 		a.say("%d held: crmsyncd held shows which, why and what ends it.", res.Held)

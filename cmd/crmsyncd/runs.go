@@ -132,6 +132,7 @@ func (a *app) printRun(r daemon.RunView) error {
 			a.say("%s: %s", o.Object, o.Note)
 		}
 	}
+	a.printRunAudit(r)
 	if len(r.Calls) > 0 {
 		a.gap()
 		a.say("calls: %s", countsText(r.Calls))

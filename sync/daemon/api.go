@@ -54,6 +54,7 @@ func ops() map[string]op {
 		"link":    opLink,
 		"unlink":  opUnlink,
 		"plan":    opPlan,
+		"audit":   opAudit,
 		"accept":  opAccept,
 		"verify":  opVerify,
 		"trust":   opTrust,

@@ -31,6 +31,18 @@ type RunView struct {
 	Counts  map[string]int  `json:"counts,omitempty"`
 	Calls   map[string]int  `json:"calls,omitempty"`
 	Objects []RunObjectView `json:"objects,omitempty"`
+	Audit   []RunFinding    `json:"unexplained,omitempty"` // the first of what a full run left so
+}
+
+// RunFinding names a field, or a record where Field is empty, that a full run
+// found to differ and that nobody can explain.
+type RunFinding struct {
+	Object    string `json:"object"`
+	HubObject string `json:"hub_object"`
+	Hub       string `json:"hub_id,omitempty"`
+	Remote    string `json:"remote_id,omitempty"`
+	Field     string `json:"field,omitempty"`
+	Reason    string `json:"reason,omitempty"`
 }
 
 // RunObjectView is the share of one object in a run.
@@ -50,6 +62,9 @@ func ViewRun(r state.Run) RunView {
 	if !r.Ended.IsZero() {
 		v.Ended = r.Ended.UTC()
 		v.Seconds = r.Ended.Sub(r.Started).Round(time.Millisecond).Seconds()
+	}
+	for _, f := range r.Audit {
+		v.Audit = append(v.Audit, RunFinding(f))
 	}
 	for _, o := range r.Objects {
 		v.Objects = append(v.Objects, RunObjectView{Object: o.Object, Status: o.Status, Note: o.Note, Counts: o.Counts})
@@ -217,6 +232,9 @@ type SystemStatus struct {
 	Standing  StandingView       `json:"standing"`
 	Listing   map[string]float64 `json:"listing_seconds,omitempty"` // what the last complete listing took
 	Behind    []BehindView       `json:"behind,omitempty"`
+	// Unexplained is how many differences the last full runs left that nobody can
+	// explain, by object.
+	Unexplained map[string]int `json:"audit_unexplained,omitempty"`
 }
 
 // StandingView says where the mapped fields of a system stand: what is in none of
@@ -336,7 +354,7 @@ func behind(e *engine.Engine, system string) ([]BehindView, error) {
 func systemStatus(tx *state.Tx, e *engine.Engine, sys System, runs []state.Run) (SystemStatus, error) {
 	s := SystemStatus{
 		Name: sys.Name, Pull: sys.Pull, Push: sys.Push, Held: tx.CountHolds(sys.Name),
-		WritesOff: e.WritesOff(sys.Name), Links: map[string]int{}, Listing: map[string]float64{},
+		WritesOff: e.WritesOff(sys.Name), Links: map[string]int{}, Listing: map[string]float64{}, Unexplained: map[string]int{},
 	}
 	for _, r := range e.Mapping().RoutesOf(sys.Name) {
 		s.Links[r.Object] = tx.Links(r.System, r.Object).Open()
@@ -349,6 +367,11 @@ func systemStatus(tx *state.Tx, e *engine.Engine, sys System, runs []state.Run) 
 		}
 		if ok && pos.Took > 0 {
 			s.Listing[r.Object] = pos.Took.Seconds()
+		}
+	}
+	for object, mark := range engine.AuditMarks(tx, sys.Name) {
+		if mark.Unexplained > 0 {
+			s.Unexplained[object] = mark.Unexplained
 		}
 	}
 	for _, flow := range []string{FlowPull, FlowPush} {
@@ -437,6 +460,10 @@ func (st *Status) judge() {
 		if n := len(s.Standing.Suspended); n > 0 {
 			st.Warnings = append(st.Warnings, fmt.Sprintf("%s: %s gone or hidden there, so nothing is taken from it or written to it: crmsyncd check --live says how to mend it",
 				s.Name, strings.Join(s.Standing.Suspended, ", ")))
+		}
+		for _, object := range slices.Sorted(maps.Keys(s.Unexplained)) {
+			st.Problems = append(st.Problems, fmt.Sprintf("%s/%s: the last full run left %d differences that nobody can explain: crmsyncd audit %s/%s",
+				s.Name, object, s.Unexplained[object], s.Name, object))
 		}
 		for _, r := range s.Last {
 			switch r.Status {

@@ -143,7 +143,7 @@ func (s *theater) waiting() (lines []string) {
 	if err := s.store.View(func(tx *state.Tx) error {
 		for _, system := range format1Systems() {
 			for _, r := range s.mapping.RoutesOf(system) {
-				if err := tx.Intents(system, r.Object, func(_ uint64, in []state.Intent) error {
+				if err := tx.Intents(system, r.Object, func(_ uint64, _ state.IntentBatch, in []state.Intent) error {
 					lines = append(lines, fmt.Sprintf("intents %s/%s: %d", system, r.Object, len(in)))
 					return nil
 				}); err != nil {

@@ -215,6 +215,9 @@ func (p *puller) unsettled(recs []record.Record) ([]freshRecord, error) {
 			}
 			same := settled == raw && st == state.LinkOpen && !askAll
 			if ok && same && (!p.req.Full || links.Sound(hub)) {
+				if err := p.auditUnchanged(tx, hub, &recs[i]); err != nil {
+					return err
+				}
 				continue
 			}
 			if !ok && !relook && p.stillExcluded(tx, recs[i].ID, raw) {
@@ -281,7 +284,7 @@ func (p *puller) keep(tx *state.Tx, obs []observation) error {
 		return p.spool.Append(tx, spoolEntries(obs))
 	}
 	for i := range obs {
-		if err := p.settle(tx, &obs[i]); err != nil {
+		if err := errors.Join(p.settle(tx, &obs[i]), p.auditSettled(tx, &obs[i])); err != nil {
 			return fmt.Errorf("settle %s/%s: %w", p.r.Key(), obs[i].remote, err)
 		}
 	}
@@ -308,7 +311,7 @@ func (p *puller) mergeSpool(ctx context.Context) error {
 			dropped++
 			return nil
 		}
-		return p.settle(tx, &o)
+		return errors.Join(p.settle(tx, &o), p.auditSettled(tx, &o))
 	})
 	lost := lostEntries(err)
 	if err != nil && !lost {

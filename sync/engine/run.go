@@ -32,6 +32,9 @@ type run struct {
 	flow string
 	rec  state.Run
 	obj  *state.RunObject // of the object under way
+
+	aud     *auditing            // of the object under way, in a full run
+	audited map[string]AuditMark // what it found, by object
 }
 
 // entryOf is what the journal says of a record of a route: by a person, where no
@@ -83,7 +86,7 @@ func (e *Engine) pass(ctx context.Context, flow string, req Request,
 		err = r.objects(ctx, one)
 	}
 	r.finish(mine(), err)
-	if perr := e.opt.Store.Update(func(tx *state.Tx) error { return tx.PutRun(r.rec) }); perr != nil {
+	if perr := e.opt.Store.Update(func(tx *state.Tx) error { return errors.Join(tx.PutRun(r.rec), r.keepAudit(tx)) }); perr != nil {
 		err = errors.Join(err, fmt.Errorf("record the run: %w", perr))
 	}
 	e.logRun(&r.rec, err)
@@ -103,7 +106,7 @@ func (r *run) objects(ctx context.Context, one func(context.Context, *run, *fiel
 		r.obj = &r.rec.Objects[len(r.rec.Objects)-1]
 		err := ctx.Err()
 		if err == nil {
-			err = one(ctx, r, route)
+			err = r.auditEnd(ctx, route, one(ctx, r, route))
 		}
 		if err == nil {
 			continue

@@ -158,7 +158,7 @@ func TestHubChangesWhileSending(t *testing.T) {
 // A sandbox swapped for production stops the system before anything is read or
 // written.
 func TestAnotherOrganization(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, unaudited("the credential stays that of another organization"))
 	w.qb.AddCustomer(customer("Acme"))
 	w.sync()
 	other, err := salesforcesim.New(salesforcesim.Options{OrgID: "00Dxx0000009zzzEAA", Clock: w.clock, BaseURL: "https://acme.my.salesforce.com"})
@@ -181,7 +181,7 @@ func TestAnotherOrganization(t *testing.T) {
 
 // F4: what was read before our own last write is not believed.
 func TestF4_ReadBeforeOurWrite(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, unaudited("every read by id stays old"))
 	acme := w.qb.AddCustomer(customer("Acme"))
 	w.sync()
 	// The get answers with the record as it was, while our write comes between
@@ -330,7 +330,7 @@ func (w *world) openLinks(object string) (n int) {
 
 // F6: a listing that is suddenly empty stops the route; nothing is removed.
 func TestF6_EmptyListing(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, unaudited("the listing stays empty"))
 	id := w.qb.AddCustomer(customer("Acme"))
 	w.sync()
 	w.qb.DeleteCustomer(id)

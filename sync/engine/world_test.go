@@ -46,6 +46,7 @@ type world struct {
 	more        []fieldmap.RouteSpec             // routes beside those of the files
 	extra       func() map[string]*engine.System // the systems that they name
 	wrap        func(*engine.System)             // a last look at a system before it is used
+	unaudited   string                           // why the audit is not its last step
 }
 
 type worldOption func(*world)
@@ -66,6 +67,7 @@ func newWorld(t testing.TB, opts ...worldOption) *world {
 	}
 	w.load()
 	w.open()
+	w.auditAtEnd()
 	return w
 }
 

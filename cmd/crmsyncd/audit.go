@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+
+	"crmsyncd/sync/daemon"
+	"crmsyncd/sync/engine"
+)
+
+// auditResult is an audit as JSON.
+type auditResult struct {
+	engine.AuditResult
+	Findings    []engine.AuditFinding `json:"findings"`
+	OlderConfig bool                  `json:"older_config,omitempty"` // the daemon answered by another configuration than the files hold
+}
+
+func (a *app) auditCommand() *cobra.Command {
+	sample := 0
+	c := &cobra.Command{
+		Use:   "audit [SYSTEM[/OBJECT]]",
+		Short: "Compare the hub with what the systems really hold, field by field",
+		Long: "audit reads the systems and compares each mapped field with the hub, through value maps, references\n" +
+			"and compare forms alone: not through what the links remember, for that may be wrong. Whatever differs\n" +
+			"is read again by id. It prints how many fields agree, are due, held or tolerated; then each that nobody\n" +
+			"can explain, and each that the next run has yet to read, with both values. It writes nothing.\n" +
+			"The exit code is 5 when anything is unexplained.",
+		Example: "  crmsyncd audit\n  crmsyncd audit salesforce/Account\n  crmsyncd audit hubspot --sample 500\n" +
+			"  crmsyncd audit -o json | jq '.findings[] | select(.standing == \"unexplained\")'",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, w []string) error {
+			if cmd.Flags().Changed("sample") && sample < 1 {
+				return usageError(fmt.Errorf("--sample %d: it must be 1 or more", sample))
+			}
+			in := daemon.AuditArgs{Sample: sample}
+			if len(w) > 0 {
+				in.System, in.Object, _ = strings.Cut(w[0], "/")
+			}
+			return a.audit(cmd.Context(), in)
+		},
+	}
+	c.Flags().IntVar(&sample, "sample", 0, "compare so `many` linked records of each object, chosen by chance, and list nothing")
+	return c
+}
+
+func (a *app) audit(ctx context.Context, in daemon.AuditArgs) error {
+	ctx, stop := stoppable(ctx)
+	defer stop()
+	s, err := a.open(ctx, false, nil)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if s.older {
+		a.note("%s", olderText)
+	}
+	b := a.bar()
+	res := auditResult{Findings: []engine.AuditFinding{}, OlderConfig: s.older}
+	res.AuditResult, err = daemon.Ask[engine.AuditResult](ctx, s.Client, "audit", in, daemon.Sink{
+		Item: func(raw json.RawMessage) error {
+			var f engine.AuditFinding
+			if err := json.Unmarshal(raw, &f); err != nil {
+				return fmt.Errorf("read the answer: %w", err)
+			}
+			res.Findings = append(res.Findings, f)
+			return nil
+		},
+		Progress: func(p daemon.Progress) { b.set(p.What, p.Done, p.Total) },
+	})
+	b.end()
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		err = a.printJSON(res)
+	} else {
+		a.printAudit(res)
+	}
+	if err == nil && res.Unexplained > 0 {
+		return &coded{exitAudit, nil}
+	}
+	return err
+}
+
+// printAudit prints the counts, then what is unexplained, then what is unread.
+func (a *app) printAudit(res auditResult) {
+	g := newGrid("system", "object", "fields", "reason", "count").numbers(4).color(2, a.standing)
+	for _, c := range res.Counts {
+		g.add(c.System, c.Object, c.Standing, c.Reason, strconv.Itoa(c.Count))
+	}
+	g.print(a.out, a.color())
+	slices.SortStableFunc(res.Findings, func(x, y engine.AuditFinding) int { return strings.Compare(x.Standing, y.Standing) })
+	for _, f := range res.Findings {
+		a.gap()
+		a.printAuditFinding(f)
+	}
+	a.gap()
+	switch {
+	case res.Unexplained > 0:
+		a.say("%s compared: %s nobody can explain, %d to be read.", plural(res.Records, "record"), countOf(res.Unexplained, "difference that", "differences that"), res.Unread)
+	case res.Unread > 0:
+		a.say("%s compared: all explained, %d to be read by the next run.", plural(res.Records, "record"), res.Unread)
+	default:
+		a.say("%s compared: all explained.", plural(res.Records, "record"))
+	}
+}
+
+func countOf(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
+func (a *app) standing(s string) string {
+	switch s {
+	case "unexplained":
+		return a.paint(text.FgRed, s)
+	case "unread":
+		return a.paint(text.FgYellow, s)
+	}
+	return s
+}
+
+// printAuditFinding prints one field or record: where, both values, and the
+// commands that help.
+func (a *app) printAuditFinding(f engine.AuditFinding) {
+	where := f.System + "/" + f.Object
+	for _, word := range []string{f.Remote, f.Record} {
+		if word != "" {
+			where += "  " + word
+		}
+	}
+	if f.Reason != "" {
+		where += "  (" + strings.ReplaceAll(f.Reason, "_", " ") + ")"
+	}
+	fmt.Fprintln(a.out, a.standing(f.Standing)+"  "+clean(where))
+	if f.Field != "" {
+		a.say("    %s: hub %s, there %s in %s", f.Field, sideText(f.Ours), sideText(f.Theirs), f.There)
+	}
+	if f.Hub != "" {
+		a.say("    crmsyncd get %s hub:%s", f.HubObject, f.Hub)
+	}
+	a.say("    %s", resyncOf(f))
+}
+
+// resyncOf is the command that has the record, or where that would not help its
+// object, looked at again.
+func resyncOf(f engine.AuditFinding) string {
+	command := "crmsyncd resync " + f.System + "/" + f.Object
+	if f.Field != "" {
+		command += "/" + f.Remote
+	}
+	return command
+}
+
+func sideText(s engine.AuditSide) string {
+	if !s.Known {
+		return "(cannot be read)"
+	}
+	out := shown(s.Value)
+	if s.Other != nil {
+		out += fmt.Sprintf(" (%q on the other side)", *s.Other)
+	}
+	return out
+}
+
+// printRunAudit prints what a full run found and nobody can explain.
+func (a *app) printRunAudit(r daemon.RunView) {
+	if len(r.Audit) == 0 {
+		return
+	}
+	a.gap()
+	g := newGrid("unexplained in", "record", "field", "reason", "look at it with")
+	for _, f := range r.Audit {
+		g.add(r.System+"/"+f.Object, f.Remote, f.Field, f.Reason, "crmsyncd get "+f.HubObject+" hub:"+f.Hub)
+	}
+	g.print(a.out, a.color())
+	a.say("Both values: crmsyncd audit %s", r.System)
+	if n := r.Counts["audit_unexplained"]; n > len(r.Audit) {
+		a.say("These are %d of %d.", len(r.Audit), n)
+	}
+}

@@ -1,0 +1,242 @@
+package engine
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/fieldmap/record"
+	"crmsyncd/state"
+	"crmsyncd/sync/audit"
+	"crmsyncd/sync/plan"
+)
+
+// auditRefs brings references over by the links of the same system.
+type auditRefs struct {
+	*Engine
+	tx *state.Tx
+	r  *fieldmap.Route
+}
+
+// ToHub returns the hub id that a reference of theirs names.
+func (f auditRefs) ToHub(rule *fieldmap.Rule, theirs record.Value) (record.Value, bool) {
+	elems := theirs.Elems()
+	if len(elems) != 1 {
+		return record.Value{}, false
+	}
+	if rule.RefKey != nil {
+		return f.byKey(rule, theirs)
+	}
+	links := f.links(rule)
+	if links == nil {
+		return record.Value{}, false
+	}
+	id, ok := links.ByRemote(elems[0])
+	return record.Of(f.real(rule, id).String()), ok
+}
+
+// byKey finds the one hub record that a key names.
+func (f auditRefs) byKey(rule *fieldmap.Rule, key record.Value) (record.Value, bool) {
+	o := f.opt.Mapping.Object(rule.Hub.RefTo)
+	ik, ok := f.indexKey(indexName{rule.RefKey, fieldmap.Exact}, key)
+	if !ok {
+		return record.Value{}, false
+	}
+	ids, err := f.tx.Hub(o.Name).Find(ik)
+	var rec state.HubRecord
+	var found []state.HubID
+	for _, id := range ids {
+		got, gerr := f.tx.Hub(o.Name).Get(id, &rec)
+		err = errors.Join(err, gerr)
+		if got && rec.State != state.HubAlias && rec.Get(f.names.fields[o][rule.RefKey.Index]) == key {
+			found = append(found, id)
+		}
+	}
+	if err != nil || len(found) != 1 {
+		return record.Value{}, false
+	}
+	return record.Of(found[0].String()), true
+}
+
+// ToRemote returns what names a hub record in their system.
+func (f auditRefs) ToRemote(rule *fieldmap.Rule, ours record.Value) (record.Value, bool) {
+	id, err := state.ParseHubID(ours.Text())
+	if err != nil {
+		return record.Value{}, false
+	}
+	id = f.real(rule, id)
+	if rule.RefKey != nil {
+		var rec state.HubRecord
+		o := f.opt.Mapping.Object(rule.Hub.RefTo)
+		ok, err := f.tx.Hub(o.Name).Get(id, &rec)
+		v := rec.Get(f.names.fields[o][rule.RefKey.Index])
+		return v, ok && err == nil && v.IsSet()
+	}
+	links := f.links(rule)
+	if links == nil {
+		return record.Value{}, false
+	}
+	var l state.Link
+	ok, err := links.Get(id, &l)
+	return record.Of(l.Remote), ok && err == nil && l.Remote != ""
+}
+
+// links are those by which the route's references are told, nil if none.
+func (f auditRefs) links(rule *fieldmap.Rule) *state.Links {
+	for _, r := range f.opt.Mapping.RoutesOf(f.r.System) {
+		if r.Hub.Name == rule.Hub.RefTo && r.Direction == f.r.Direction {
+			return f.tx.Links(r.System, r.Object)
+		}
+	}
+	return nil
+}
+
+// real is the hub record that an alias stands for.
+func (f auditRefs) real(rule *fieldmap.Rule, id state.HubID) state.HubID {
+	var rec state.HubRecord
+	if ok, err := f.tx.Hub(rule.Hub.RefTo).Get(id, &rec); ok && err == nil && rec.State == state.HubAlias {
+		return rec.AliasOf
+	}
+	return id
+}
+
+// auditMemory is what the rows of the state say about links and fields. It is
+// all that the audit hears of them, and is asked only after a difference was
+// found.
+type auditMemory struct {
+	a      *auditing
+	tx     *state.Tx
+	loaded bool
+	number uint64 // up to which the route is settled
+	waits  string // why what is behind that number waits
+	behind map[int]bool
+	read   time.Time // since when every linked record was read once
+}
+
+// remember makes the memory that of a transaction.
+func (a *auditing) remember(tx *state.Tx) {
+	if a.memory.tx != tx {
+		a.memory = auditMemory{a: a, tx: tx}
+	}
+}
+
+// route loads what concerns the whole route, once per transaction.
+func (m *auditMemory) route() *auditMemory {
+	if m.loaded {
+		return m
+	}
+	a := m.a
+	m.loaded, m.waits = true, "next_push"
+	pos, ok, err := positionOf(m.tx, a.r)
+	if ok && err == nil {
+		m.number = pos.Number
+	}
+	if a.running == nil { // else the run has just read what was behind
+		m.behind = behindRules(a.r, pos, a.src.Rests)
+		m.read = auditMarks(m.tx, a.r.System)[a.r.Object].Began
+	} else {
+		m.read = a.running.rec.Started
+	}
+	switch {
+	case a.sys.WritesOff:
+		m.waits = "writes_off"
+	case slices.ContainsFunc(m.tx.Plans(), func(p state.Plan) bool { return p.System == a.r.System && p.Object == a.r.Object && !p.Accepted }):
+		m.waits = "guard"
+	}
+	return m
+}
+
+// filtered reports whether the filter of a push keeps the record under way out.
+func (m *auditMemory) filtered() bool {
+	if m.a.r.Direction != fieldmap.Push {
+		return false
+	}
+	in, err := m.a.p.inScope(&item{rec: m.a.rec})
+	return err != nil || !in
+}
+
+// Link tells of the link of the record under way.
+func (m *auditMemory) Link(*audit.Remote) audit.Link {
+	l, rec := &m.a.link, &m.a.rec
+	out := audit.Link{Open: l.State == state.LinkOpen, Read: m.route().read}
+	if l.Version != 0 && time.UnixMilli(l.Version).After(out.Read) {
+		out.Read = time.UnixMilli(l.Version)
+	}
+	if l.Wrote != 0 {
+		out.Wrote = time.UnixMilli(l.Wrote)
+	}
+	switch {
+	case !out.Open:
+		out.Reason = "leaving"
+	case m.placeholder():
+		out.Open, out.Reason = false, "placeholder"
+	case rec.State != state.HubActive:
+		out.Open, out.Reason = false, hubStateName(rec.State)
+	case m.filtered():
+		out.Open, out.Reason = false, "filter"
+	}
+	return out
+}
+
+// placeholder reports whether the hub record stands in for a user whom records
+// name and whom no listing brought (R113).
+func (m *auditMemory) placeholder() bool {
+	return m.a.r.Direction == fieldmap.Pull && m.a.r.Hub.Name == fieldmap.User && len(m.a.link.Fields) == 0
+}
+
+// heldWhole is the reason for which the record under way is held as a whole,
+// empty if it is not.
+func (m *auditMemory) heldWhole() string {
+	for _, h := range holdsOf(m.tx, m.a.r, m.a.rec.ID, m.a.link.Remote) {
+		if h.Field == "" {
+			return h.Reason
+		}
+	}
+	return ""
+}
+
+// Held tells of a hold on the field or on its record. One that a pull made is
+// of the record as it looked then.
+func (m *auditMemory) Held(remote *audit.Remote, d *audit.Difference) audit.Statement {
+	for _, h := range holdsOf(m.tx, m.a.r, m.a.rec.ID, remote.ID) {
+		stale := h.Remote != "" && h.Digest != 0 && remote.Raw != 0 && h.Digest != remote.Raw
+		if stale || h.Field != "" && h.Field != d.Field {
+			continue
+		}
+		s := audit.Statement{Standing: audit.Held, Reason: h.Reason, Ours: h.Ours, Theirs: h.Theirs}
+		if d.Fault != "" {
+			s.Theirs = 0 // it has no value that could be named
+		}
+		return s
+	}
+	return audit.Statement{}
+}
+
+// Tolerated tells what the link says of the field: what stands there, and of
+// which two values it is settled that they may differ.
+func (m *auditMemory) Tolerated(_ *audit.Remote, d *audit.Difference) audit.Statement {
+	num := m.a.names.external
+	var stands record.There
+	if d.Rule != nil {
+		num = m.a.names.rules[m.a.r][d.Rule.Index]
+		stands = m.a.link.Stands(m.a.names.remotes[m.a.r][d.Rule.Index])
+	}
+	s := audit.Statement{There: audit.There{Digest: stands.Last(), Sent: stands.Known == record.Sent}}
+	lf := m.a.link.Field(num)
+	ours, _ := d.Types()
+	want := m.a.key.Value(ours, d.Ours)
+	switch {
+	case d.Rule != nil && m.route().behind[d.Rule.Index]:
+		s.Standing, s.Reason = audit.Due, "back_fill"
+	case m.a.r.Direction == fieldmap.Push && m.a.rec.Number > m.route().number && (lf == nil || lf.Told != want):
+		s.Standing, s.Reason, s.Ours = audit.Due, m.route().waits, want
+		if stands.Known == record.Read {
+			s.Theirs = stands.Last()
+		}
+	case lf != nil && lf.Note != 0 && lf.Told != 0:
+		s.Standing, s.Reason = audit.Tolerated, plan.Reason(lf.Note).String()
+		s.Ours, s.Theirs = lf.Told, lf.Seen
+	}
+	return s
+}
