@@ -465,6 +465,8 @@ func (a *auditing) absent(tx *state.Tx, l state.Link, refused *providers.Error) 
 		return a.tell(l.Remote, audit.Leaving, "placeholder")
 	case a.memory.heldWhole() != "":
 		return a.tell(l.Remote, audit.Held, a.memory.heldWhole())
+	case a.memory.guarded(l.Hub):
+		return a.tell(l.Remote, audit.Due, WaitGuard)
 	case refused != nil && refused.Kind != providers.Missing:
 		return a.tell(l.Remote, audit.Unexplained, AuditInvisible)
 	}

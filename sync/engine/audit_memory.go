@@ -196,6 +196,14 @@ func (m *auditMemory) heldWhole() string {
 	return ""
 }
 
+// guarded reports whether a plan that waits for a person has the record.
+func (m *auditMemory) guarded(hub state.HubID) bool {
+	return slices.ContainsFunc(m.tx.Plans(), func(p state.Plan) bool {
+		_, has := m.tx.PlanRow(p.ID, hub)
+		return has && p.System == m.a.r.System && p.Object == m.a.r.Object
+	})
+}
+
 // Held tells of a hold on the field or on its record. One that a pull made is
 // of the record as it looked then.
 func (m *auditMemory) Held(remote *audit.Remote, d *audit.Difference) audit.Statement {

@@ -63,7 +63,7 @@ func (p *pusher) decide(tx *state.Tx, it *item) (moves bool) {
 		case p.resting[i]:
 		case lf == nil || lf.Seen == 0 && lf.Told == 0:
 			v = p.decideUnmet(tx, it, i, rule)
-		case p.keepsHold(it, rule, ours):
+		case len(it.standing) > 0 && p.keepsHold(it, rule, lf.Told == p.key.Value(rule.Hub.Type, ours), ours):
 			if lf.Told != p.key.Value(rule.Hub.Type, ours) {
 				v = plan.Verdict{Kind: plan.Hold, Seen: lf.Seen, Told: lf.Told}
 			}
@@ -99,19 +99,23 @@ func (p *pusher) decideUnmet(tx *state.Tx, it *item, i int, rule *fieldmap.Rule)
 	return v
 }
 
-// keepsHold reports whether a field is held for the value that the hub has, by
-// something that no walk of ours can change: it stays held, and what it was
-// refused is left out of every call.
-func (p *pusher) keepsHold(it *item, rule *fieldmap.Rule, ours record.Value) bool {
+// keepsHold reports whether a field is held for the value that the hub has, and a
+// walk cannot change that: a reading held it, or the system refused it. It stays
+// held, and what was refused is left out of every call.
+func (p *pusher) keepsHold(it *item, rule *fieldmap.Rule, told bool, ours record.Value) bool {
 	for _, h := range it.standing {
 		if h.Field != rule.Hub.Name || h.Ours == 0 || h.Ours != p.key.Value(rule.Hub.Type, ours) {
 			continue
 		}
 		switch h.Reason {
 		case HoldBadValue, HoldRejected, HoldWriteIgnored, HoldOscillating:
-			it.kept = append(it.kept, h.Field)
-			return true
+		default:
+			if !told {
+				continue
+			}
 		}
+		it.kept = append(it.kept, h.Field)
+		return true
 	}
 	return false
 }
@@ -244,7 +248,10 @@ func (p *pusher) decideCreate(tx *state.Tx, it *item) {
 			it.verdicts = append(it.verdicts, plan.Verdict{Kind: plan.Hold, Seen: p.key.Value(rule.Remote.Type, record.NullValue()), Sent: true})
 			continue
 		case f != nil:
-			remote = record.NullValue()
+			it.verdicts = append(it.verdicts, plan.Verdict{
+				Kind: plan.Tolerate, Reason: plan.Skipped, Seen: p.key.Value(rule.Remote.Type, record.NullValue()), Told: p.key.Value(rule.Hub.Type, ours), Sent: true,
+			})
+			continue
 		}
 		it.verdicts = append(it.verdicts, plan.Decide(p.key, plan.Field{
 			Rule: rule, Direction: fieldmap.Push, OnLink: p.r.OnLink, Ours: ours, OursRemote: remote, Creating: true,

@@ -543,11 +543,14 @@ func (p *pusher) meetRead(tx *state.Tx, it *item, i int, theirs record.Value, ba
 	v, f := p.meetField(tx, it, i, rule, theirs, how)
 	lf := it.link.Field(p.names.rules[p.r][i])
 	switch {
-	case f != nil && !p.behind[i] && lf != nil && lf.Seen == field.theirs && lf.Told == field.ours:
-		// Settled as it stands: what cannot be carried over is not to be.
-		return plan.Verdict{}, nil
+	case f != nil && rule.Hub.Type == record.Reference && lf != nil && lf.Seen == field.theirs && lf.Told == field.ours:
+		return plan.Verdict{}, nil // they still name the record that is gone or waits
 	case f != nil && f.reason != "":
 		p.show(it, i, theirs)
+		if lf != nil && rule.Hub.Type == record.Reference {
+			// It is due until the record that it names is there again.
+			it.link.Set(state.LinkField{Field: lf.Field, Seen: lf.Seen})
+		}
 		return plan.Verdict{}, p.holdMet(tx, it, field, f.reason, f.detail, f.event)
 	case f != nil:
 		v = plan.Verdict{Kind: plan.Tolerate, Reason: plan.Skipped, Seen: field.theirs, Told: field.ours}
