@@ -48,14 +48,22 @@ func plainField(field, value string) string { return fmt.Sprintf(`{%q:%q}`, fiel
 func vendorDoors(r *rehearsal) []vendorDoor {
 	property := func(field, value string) string { return `{"properties":` + plainField(field, value) + `}` }
 	return []vendorDoor{
-		{name: "qbench", url: r.env["CRMSYNCD_QBENCH_URL"], object: "customer", field: "phone", path: "customers", key: "customer_name",
-			read: "/qbench/api/v1/customer/%s", put: "PUT", wrap: plainField},
-		{name: "salesforce", url: r.env["CRMSYNCD_SALESFORCE_URL"], object: "Account", field: "Phone", path: "Account", key: "Name",
-			read: "/services/data/v64.0/sobjects/Account/%s", put: "PATCH", wrap: plainField},
-		{name: "hubspot", url: r.env["CRMSYNCD_HUBSPOT_URL"], object: "companies", field: "phone", path: "companies", key: "name",
-			read: "/crm/objects/2026-09/companies/%s?properties=phone", put: "PATCH", wrap: property},
-		{name: "close", url: r.env["CRMSYNCD_CLOSE_URL"], object: "lead", field: "description", path: "lead", key: "name",
-			read: "/api/v1/lead/%s/", put: "PUT", wrap: plainField},
+		{
+			name: "qbench", url: r.env["CRMSYNCD_QBENCH_URL"], object: "customer", field: "phone", path: "customers", key: "customer_name",
+			read: "/qbench/api/v1/customer/%s", put: "PUT", wrap: plainField,
+		},
+		{
+			name: "salesforce", url: r.env["CRMSYNCD_SALESFORCE_URL"], object: "Account", field: "Phone", path: "Account", key: "Name",
+			read: "/services/data/v64.0/sobjects/Account/%s", put: "PATCH", wrap: plainField,
+		},
+		{
+			name: "hubspot", url: r.env["CRMSYNCD_HUBSPOT_URL"], object: "companies", field: "phone", path: "companies", key: "name",
+			read: "/crm/objects/2026-09/companies/%s?properties=phone", put: "PATCH", wrap: property,
+		},
+		{
+			name: "close", url: r.env["CRMSYNCD_CLOSE_URL"], object: "lead", field: "description", path: "lead", key: "name",
+			read: "/api/v1/lead/%s/", put: "PUT", wrap: plainField,
+		},
 	}
 }
 
@@ -91,7 +99,7 @@ func TestC16_1_RulesWhileServing(t *testing.T) {
 				return made.ID.String()
 			}
 			for _, bad := range []string{
-				`{"object":"nothing"}`, `{"object":` + fmt.Sprintf("%q", d.object) + `,"match":{"id":"404"}}`, `{"object":"x","colour":"red"}`,
+				`{"object":"nothing"}`, `{"object":` + fmt.Sprintf("%q", d.object) + `,"match":{"id":"404"}}`, `{"object":"x","paint":"red"}`,
 				fmt.Sprintf(`{"object":%q,"fields":["no_such_field"]}`, d.object), fmt.Sprintf(`{"object":%q,"effect":"melt"}`, d.object), `{`,
 			} {
 				if status, body := speak(t, "POST", rules, "", bad); status != http.StatusBadRequest || body == "" {
