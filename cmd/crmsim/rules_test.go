@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -230,4 +231,30 @@ func TestC16_1_RuleFlag(t *testing.T) {
 			t.Errorf("--help does not tell of %s", word)
 		}
 	}
+}
+
+// C16.1: rules come and go while the API is read; run it under the race detector.
+func TestC16_1_RulesTurnWhileTheAPIIsRead(t *testing.T) {
+	r := start(t, "--token", "t", "--accounts", "2", "--qbench-rate-limit", "-1")
+	var all sync.WaitGroup
+	for _, d := range vendorDoors(r) {
+		record := d.url + fmt.Sprintf(d.read, d.made(t, "Busy Street 1"))
+		rule := fmt.Sprintf(`{"object":%q,"effect":"hide"}`, d.object)
+		all.Go(func() {
+			for range 10 {
+				if status, body := speak(t, "GET", record, "t", ""); status != http.StatusOK && status != http.StatusNotFound {
+					t.Errorf("%s: %d %s", d.name, status, body)
+				}
+			}
+		})
+		all.Go(func() {
+			for range 10 {
+				if status, body := speak(t, "POST", d.url+"/_sim/rules", "", rule); status != http.StatusCreated {
+					t.Errorf("%s: %d %s", d.name, status, body)
+				}
+				speak(t, "DELETE", d.url+"/_sim/rules", "", "")
+			}
+		})
+	}
+	all.Wait()
 }
