@@ -22,7 +22,7 @@ func (s *stage) armRuleOf(text string) error {
 		"qbench": s.qbench.ArmRule, "salesforce": s.salesforce.ArmRule, "hubspot": s.hubspot.ArmRule, "close": s.closeio.ArmRule,
 	}[strings.TrimSpace(system)]
 	if !named || arm == nil {
-		return fmt.Errorf("%q: must begin with qbench:, salesforce:, hubspot: or close:", text)
+		return fmt.Errorf("%q: must begin with the system, such as salesforce:{…}; there are qbench, salesforce, hubspot and close", text)
 	}
 	if _, err := arm([]byte(raw)); err != nil {
 		return fmt.Errorf("%q: %w", text, err)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -48,14 +49,22 @@ func plainField(field, value string) string { return fmt.Sprintf(`{%q:%q}`, fiel
 func vendorDoors(r *rehearsal) []vendorDoor {
 	property := func(field, value string) string { return `{"properties":` + plainField(field, value) + `}` }
 	return []vendorDoor{
-		{name: "qbench", url: r.env["CRMSYNCD_QBENCH_URL"], object: "customer", field: "phone", path: "customers", key: "customer_name",
-			read: "/qbench/api/v1/customer/%s", put: "PUT", wrap: plainField},
-		{name: "salesforce", url: r.env["CRMSYNCD_SALESFORCE_URL"], object: "Account", field: "Phone", path: "Account", key: "Name",
-			read: "/services/data/v64.0/sobjects/Account/%s", put: "PATCH", wrap: plainField},
-		{name: "hubspot", url: r.env["CRMSYNCD_HUBSPOT_URL"], object: "companies", field: "phone", path: "companies", key: "name",
-			read: "/crm/objects/2026-09/companies/%s?properties=phone", put: "PATCH", wrap: property},
-		{name: "close", url: r.env["CRMSYNCD_CLOSE_URL"], object: "lead", field: "description", path: "lead", key: "name",
-			read: "/api/v1/lead/%s/", put: "PUT", wrap: plainField},
+		{
+			name: "qbench", url: r.env["CRMSYNCD_QBENCH_URL"], object: "customer", field: "phone", path: "customers", key: "customer_name",
+			read: "/qbench/api/v1/customer/%s", put: "PUT", wrap: plainField,
+		},
+		{
+			name: "salesforce", url: r.env["CRMSYNCD_SALESFORCE_URL"], object: "Account", field: "Phone", path: "Account", key: "Name",
+			read: "/services/data/v64.0/sobjects/Account/%s", put: "PATCH", wrap: plainField,
+		},
+		{
+			name: "hubspot", url: r.env["CRMSYNCD_HUBSPOT_URL"], object: "companies", field: "phone", path: "companies", key: "name",
+			read: "/crm/objects/2026-09/companies/%s?properties=phone", put: "PATCH", wrap: property,
+		},
+		{
+			name: "close", url: r.env["CRMSYNCD_CLOSE_URL"], object: "lead", field: "description", path: "lead", key: "name",
+			read: "/api/v1/lead/%s/", put: "PUT", wrap: plainField,
+		},
 	}
 }
 
@@ -91,7 +100,7 @@ func TestC16_1_RulesWhileServing(t *testing.T) {
 				return made.ID.String()
 			}
 			for _, bad := range []string{
-				`{"object":"nothing"}`, `{"object":` + fmt.Sprintf("%q", d.object) + `,"match":{"id":"404"}}`, `{"object":"x","colour":"red"}`,
+				`{"object":"nothing"}`, `{"object":` + fmt.Sprintf("%q", d.object) + `,"match":{"id":"404"}}`, `{"object":"x","paint":"red"}`,
 				fmt.Sprintf(`{"object":%q,"fields":["no_such_field"]}`, d.object), fmt.Sprintf(`{"object":%q,"effect":"melt"}`, d.object), `{`,
 			} {
 				if status, body := speak(t, "POST", rules, "", bad); status != http.StatusBadRequest || body == "" {
@@ -222,4 +231,30 @@ func TestC16_1_RuleFlag(t *testing.T) {
 			t.Errorf("--help does not tell of %s", word)
 		}
 	}
+}
+
+// C16.1: rules come and go while the API is read; run it under the race detector.
+func TestC16_1_RulesTurnWhileTheAPIIsRead(t *testing.T) {
+	r := start(t, "--token", "t", "--accounts", "2", "--qbench-rate-limit", "-1")
+	var all sync.WaitGroup
+	for _, d := range vendorDoors(r) {
+		record := d.url + fmt.Sprintf(d.read, d.made(t, "Busy Street 1"))
+		rule := fmt.Sprintf(`{"object":%q,"effect":"hide"}`, d.object)
+		all.Go(func() {
+			for range 10 {
+				if status, body := speak(t, "GET", record, "t", ""); status != http.StatusOK && status != http.StatusNotFound {
+					t.Errorf("%s: %d %s", d.name, status, body)
+				}
+			}
+		})
+		all.Go(func() {
+			for range 10 {
+				if status, body := speak(t, "POST", d.url+"/_sim/rules", "", rule); status != http.StatusCreated {
+					t.Errorf("%s: %d %s", d.name, status, body)
+				}
+				speak(t, "DELETE", d.url+"/_sim/rules", "", "")
+			}
+		})
+	}
+	all.Wait()
 }

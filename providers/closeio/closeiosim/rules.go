@@ -201,9 +201,25 @@ func (s *store) ruled(d *draft) simrules.Write {
 	return out
 }
 
+// take checks a write and lets the rules have their say; r is nil for a new
+// record.
+func (s *store) take(k kind, r *record, given input, a *actor) (*draft, error) {
+	var before *version
+	when := onCreate
+	if r != nil {
+		before, when = r.live, onUpdate
+	}
+	changes, owner, err := s.check(k, given, before, when, a)
+	if err != nil {
+		return nil, err
+	}
+	d := &draft{kind: k, r: r, given: given, changes: changes, owner: owner, who: a}
+	return d, s.bend(d)
+}
+
 // bend lets the rules refuse a write, or make something else of it.
 func (s *store) bend(d *draft) error {
-	if d.who.human {
+	if d.who.human || !s.rules.Writing() {
 		return nil
 	}
 	if no := s.rules.Refusal(s.ruled(d)); no != nil {

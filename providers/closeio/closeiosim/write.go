@@ -132,17 +132,14 @@ func (s *store) create(k kind, given input, a *actor) (*record, error) {
 		}
 		delete(given, "contacts")
 	}
-	changes, owner, err := s.check(k, given, nil, onCreate, a)
+	d, err := s.take(k, nil, given, a)
 	if err != nil {
 		return nil, err
 	}
+	changes, owner := d.changes, d.owner
 	ownerless := k == lead || k == task && s.switches.human
 	if owner == nil && !ownerless {
 		return nil, fieldErrors{"lead_id": "This field is required."}
-	}
-	d := &draft{kind: k, given: given, changes: changes, owner: owner, who: a}
-	if err := s.bend(d); err != nil {
-		return nil, err
 	}
 	if err := s.defaults(k, given, changes, a); err != nil {
 		return nil, err
@@ -233,15 +230,12 @@ func (s *store) defaults(k kind, given input, changes map[uint16]string, a *acto
 // stored changes nothing, not even date_updated.
 func (s *store) update(r *record, given input, a *actor) error {
 	old := r.live
-	changes, owner, err := s.check(r.kind, given, old, onUpdate, a)
+	d, err := s.take(r.kind, r, given, a)
 	if err != nil {
 		return err
 	}
-	d := &draft{kind: r.kind, r: r, given: given, changes: changes, owner: owner, who: a}
-	if err := s.bend(d); err != nil {
-		return err
-	}
-	if owner = d.owner; owner == nil || r.kind == lead {
+	changes, owner := d.changes, d.owner
+	if owner == nil || r.kind == lead {
 		owner = old.lead
 	}
 	if r.kind == opportunity {

@@ -138,6 +138,9 @@ func (w *writer) ruled(d *draft) simrules.Write {
 
 // refuse answers with the first rule that refuses the draft.
 func (w *writer) refuse(d *draft) *Error {
+	if !w.rules.Writing() {
+		return nil
+	}
 	no := w.rules.Refusal(w.ruled(d))
 	if no == nil {
 		return nil
@@ -175,7 +178,7 @@ func statusOf(category string) int {
 // the time and the author of the value before, or of the record.
 func (w *writer) put(d *draft) {
 	var changes simrules.Changes
-	if !w.human {
+	if !w.human && w.rules.Writing() {
 		changes = w.rules.Changes(w.ruled(d))
 	}
 	for _, c := range d.set {

@@ -137,14 +137,8 @@ func (s *store) value(o *objectType, n uint32, r *row, p *property) string {
 		return formatTime(r.modified)
 	case sysMerged:
 		return o.mergedIDs(r)
-	case sysSource:
-		return s.sources[r.source].kind
-	case sysSourceID:
-		return s.sources[r.source].id
-	case sysCreator:
-		return s.sources[r.source].userID()
-	case sysModifier:
-		return s.sources[r.modifier].userID()
+	case sysSource, sysSourceID, sysCreator, sysModifier:
+		return s.author(r, p.sys)
 	case sysCompany:
 		if l := r.primary(s); l != nil {
 			return s.objects[l.obj].id(l.n)
@@ -159,6 +153,19 @@ func (s *store) value(o *objectType, n uint32, r *row, p *property) string {
 		}
 	}
 	return ""
+}
+
+// author tells who made a record, or changed it last.
+func (s *store) author(r *row, what system) string {
+	switch what {
+	case sysSource:
+		return s.sources[r.source].kind
+	case sysSourceID:
+		return s.sources[r.source].id
+	case sysCreator:
+		return s.sources[r.source].userID()
+	}
+	return s.sources[r.modifier].userID()
 }
 
 func (t *table) mergedIDs(r *row) string {

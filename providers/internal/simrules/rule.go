@@ -135,18 +135,8 @@ func (r *Rule) check() error {
 	case r.On != "" && r.On != Create && r.On != Update:
 		return fmt.Errorf("on is %q: must be create, update or left out for both", r.On)
 	}
-	var allowed []string // of what not every effect takes
-	switch r.Effect {
-	case Refuse:
-		allowed = []string{"on", "code", "text", "fields", "when", "unnamed", "times"}
-	case Ignore:
-		allowed = []string{"on", "fields", "times"}
-	case Rewrite:
-		allowed = []string{"on", "text", "fields", "form", "times"}
-	case Hide:
-	case Malform:
-		allowed = []string{"fields", "form", "times"}
-	default:
+	allowed, known := takes()[r.Effect]
+	if !known {
 		return fmt.Errorf("effect is %q: must be refuse, ignore, rewrite, hide or malform", r.Effect)
 	}
 	for name, given := range r.given() {
@@ -155,6 +145,17 @@ func (r *Rule) check() error {
 		}
 	}
 	return r.checkWords()
+}
+
+// takes lists the keys that not every effect takes.
+func takes() map[Effect][]string {
+	return map[Effect][]string{
+		Refuse:  {"on", "code", "text", "fields", "when", "unnamed", "times"},
+		Ignore:  {"on", "fields", "times"},
+		Rewrite: {"on", "text", "fields", "form", "times"},
+		Hide:    {},
+		Malform: {"fields", "form", "times"},
+	}
 }
 
 func (r *Rule) given() map[string]bool {

@@ -106,6 +106,9 @@ func (s *Set) Clear() {
 // simulator may skip to ask for each record.
 func (s *Set) Reading() bool { return s.reads.Load() > 0 }
 
+// Writing tells whether any rule may bear on what is written.
+func (s *Set) Writing() bool { return s.all.Load() > 0 }
+
 // spent tells whether the rule has fired as often as it may.
 func (a *Armed) spent() bool { return a.Times > 0 && a.Fired >= a.Times }
 
@@ -143,7 +146,7 @@ type Refusal struct {
 
 // Refusal returns the refusal of the first rule that meets the write, if any.
 func (s *Set) Refusal(w Write) *Refusal {
-	if s.all.Load() == 0 {
+	if !s.Writing() {
 		return nil
 	}
 	s.mu.Lock()
@@ -211,7 +214,7 @@ type Changes []Rule
 
 // Changes returns what becomes of the fields of a write that is taken.
 func (s *Set) Changes(w Write) Changes {
-	if s.all.Load() == 0 {
+	if !s.Writing() {
 		return nil
 	}
 	s.mu.Lock()

@@ -151,7 +151,7 @@ func (w *writer) ruled(d *draft, n uint32, exists bool) simrules.Write {
 }
 
 func (w *writer) checkRefusals(d *draft, n uint32, exists bool) *Error {
-	if w.human {
+	if w.human || !w.rules.Writing() {
 		return nil
 	}
 	no := w.rules.Refusal(w.ruled(d, n, exists))
@@ -178,7 +178,7 @@ func statusOf(code string) int {
 
 // changes are what the rules make of a write that is taken.
 func (w *writer) changes(d *draft, n uint32, exists bool) simrules.Changes {
-	if w.human {
+	if w.human || !w.rules.Writing() {
 		return nil
 	}
 	return w.rules.Changes(w.ruled(d, n, exists))
