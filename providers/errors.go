@@ -29,6 +29,20 @@ func (k Kind) String() string {
 	return [...]string{"broken", "transient", "rejected", "missing", "exists", "unknown", "denied", "budget"}[k]
 }
 
+// Gone says how it is known that a record is gone.
+type Gone uint8
+
+// The grades of proof. A claim of the system that it repeats for records which
+// the user may not see is no proof, however it is worded.
+const (
+	NotVisible Gone = iota // nothing but its absence: it may be there, out of our sight
+	Answered               // the system answered for this very id that there is no such record
+	Told                   // the system told that it was deleted: bin, event, archive, or a merge
+)
+
+// String returns the grade's name for logs.
+func (g Gone) String() string { return [...]string{"not visible", "answered", "told"}[g] }
+
 // Error is a failure of a provider. Its text is for operators and holds no
 // customer's data.
 type Error struct {
@@ -39,6 +53,7 @@ type Error struct {
 	Message    string   // the vendor's own words, shortened, one line
 	Fields     []string // the fields that the vendor names
 	RetryAfter time.Duration
+	Gone       Gone   // for Missing: how that is known
 	Successor  string // for Missing: the id that the record was merged into
 	Hint       string // what the operator can do
 	Err        error

@@ -64,15 +64,19 @@ type Reader interface {
 	Incremental(object string) bool
 }
 
-// Getter reads records by id. Ids that the system no longer has are left out.
-// A record that was merged comes back under the id it was asked for as an
-// Error of kind Missing in errs, with Successor set.
+// Getter reads records by id. Version and By of a record are set as in a
+// listing. An id without a record comes back in errs, with Ref.ID in the form
+// that the system gives: of kind Missing with its Gone, and with Successor where
+// the record was merged into another; of kind Rejected where it can be no id of
+// the system, or where the system refuses to say. An id that is in neither is
+// one of a kind that is never taken, or not visible.
 type Getter interface {
 	Get(ctx context.Context, object string, fields []record.Field, ids []string) (found []record.Record, errs []*Error, err error)
 }
 
 // Finder looks records up by one field. Every hit is compared again by the
-// caller, for systems fold case. The fields asked for come with each hit.
+// caller, for systems fold case. The fields asked for come with each hit, and
+// its Version and By as in a listing.
 type Finder interface {
 	Find(ctx context.Context, object string, fields []record.Field, key record.Field, values []record.Value) ([]record.Record, error)
 }
@@ -111,7 +115,22 @@ type Writer interface {
 type Result struct {
 	ID  string // the record's id in the system
 	Err *Error // nil when it was written
+
+	// Version is when the answer of the write says that the record changed: at
+	// this write, or later. Zero where it does not tell.
+	Version time.Time
+	// Shown holds what the answer of the write showed, in the order of the
+	// patch's fields and as Convert gives it. A field that the answer left out,
+	// or in a form that cannot be read, is Missing there; so is one that the
+	// answer of this write cannot know, such as an association. It is nil where
+	// the answer showed none. Where it differs from what was sent, the system
+	// keeps another value. A system may repeat what was sent and store something
+	// else later, so that an equal value is what the answer says and no more.
+	Shown []record.Value
 }
+
+// Open reports whether nothing became of the patch yet.
+func (r *Result) Open() bool { return r.ID == "" && r.Err == nil }
 
 // Describer tells what a system's object looks like now.
 type Describer interface {

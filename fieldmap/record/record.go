@@ -28,8 +28,23 @@ type Field struct {
 type Record struct {
 	ID      string
 	Version time.Time // when the system says it changed; zero when it does not say
+	By      Author    // who changed it last, as far as the system tells
 	Raw     [][]byte
 }
+
+// Author says who changed a record last, seen from our credential.
+type Author uint8
+
+// The authors. A credential may be shared with other tools: ByOurs is the user
+// or app behind it, and no proof that it was this daemon.
+const (
+	ByUnknown Author = iota // the system does not tell, or not who we are; the zero Author
+	ByOurs                  // the user or app that our credential is
+	ByOther                 // a person or another tool
+)
+
+// String returns the author's name for logs.
+func (a Author) String() string { return [...]string{"unknown", "ours", "other"}[a] }
 
 // Page is one durable step of a listing.
 type Page struct {

@@ -137,6 +137,16 @@ func (c *Client) me(ctx context.Context) (*self, error) {
 	return c.self, nil
 }
 
+// user returns our own user, empty where Identify was not asked yet.
+func (c *Client) user() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.self == nil {
+		return ""
+	}
+	return c.self.user
+}
+
 func (c *Client) whoami(ctx context.Context, op string) (*self, error) {
 	resp, err := c.get(ctx, call{op: op, kind: kindRead}, "/me/")
 	if err != nil {

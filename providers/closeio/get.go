@@ -16,14 +16,16 @@ import (
 	"crmsyncd/providers/internal/rest"
 )
 
-// Get reads records by id. Ids that are gone are left out; of a lead that was
-// merged into another, which is gone as well, the event log may know where to.
+// Get reads records by id. A refusal that names an id is the answer that there is
+// no such record; of a lead, which may also have been merged into another, the
+// event log is asked what became of it. A user that no membership names is not
+// visible.
 func (c *Client) Get(ctx context.Context, object string, fields []record.Field, ids []string) ([]record.Record, []*providers.Error, error) {
 	g, err := c.newGetter(ctx, object, fields)
 	if err != nil {
 		return nil, nil, err
 	}
-	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !validID(id) })
+	ids = g.goodIDs(ids)
 	switch object {
 	case User:
 		err = g.users(ctx, ids)
@@ -68,7 +70,21 @@ func (c *Client) newGetter(ctx context.Context, object string, fields []record.F
 	if err != nil {
 		return nil, err
 	}
+	q.me = c.user()
 	return &getter{reader: reader{c: c, op: op, q: q}, call: call{op: op, kind: kindGet, verb: looking}}, nil
+}
+
+// goodIDs parts what can be an id from what would lead elsewhere.
+func (g *getter) goodIDs(ids []string) []string {
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+		if validID(id) {
+			return false
+		}
+		e := providers.Errorf(providers.Rejected, g.op, "not an id of Close's")
+		e.Ref = ref(g.q.object, short(id))
+		g.errs = append(g.errs, e)
+		return true
+	})
 }
 
 // keep reads an answer into a sheet of its own and takes the rows that are
@@ -98,11 +114,11 @@ func (g *getter) each(ctx context.Context, ids []string) error {
 			if err := g.keep(resp, asked, []string{id}); err != nil {
 				return err
 			}
-			if len(g.pending[len(g.pending)-1].records) != 1 {
+			if s := g.pending[len(g.pending)-1]; len(s.records)+s.ignored != 1 {
 				return providers.Errorf(providers.Broken, g.op, "the answer is about another record")
 			}
 		case e.Kind == providers.Missing:
-			if err := g.successor(ctx, id, e); err != nil {
+			if err := g.gone(ctx, id, e); err != nil {
 				return err
 			}
 		case e.Kind == providers.Rejected:
@@ -115,21 +131,23 @@ func (g *getter) each(ctx context.Context, ids []string) error {
 	return nil
 }
 
-// successor looks whether a lead that is gone was merged, where the log may be
-// seen.
-func (g *getter) successor(ctx context.Context, id string, gone *providers.Error) error {
+// gone notes that the answer for this very id was that there is no such record,
+// and what the log tells of a lead, where it may be seen.
+func (g *getter) gone(ctx context.Context, id string, e *providers.Error) error {
+	e.Ref, e.Gone = ref(g.q.object, id), providers.Answered
+	g.errs = append(g.errs, e)
 	if g.q.object != Lead {
 		return nil
 	}
-	into, err := g.c.mergedInto(ctx, g.op, id)
-	if providers.KindOf(err) == providers.Denied {
+	into, deleted, err := g.c.endOf(ctx, g.op, id)
+	switch {
+	case providers.KindOf(err) == providers.Denied:
 		return nil // the role of the key's user may not see the log; the lead is gone all the same
-	}
-	if err != nil || into == "" {
+	case err != nil:
 		return err
+	case into != "" || deleted:
+		e.Successor, e.Gone = into, providers.Told
 	}
-	gone.Ref, gone.Successor = ref(Lead, id), into
-	g.errs = append(g.errs, gone)
 	return nil
 }
 
@@ -147,20 +165,44 @@ func (g *getter) tasks(ctx context.Context, ids []string) error {
 		if err := g.keep(resp, asked, batch); err != nil {
 			return err
 		}
+		// The listing leaves out what is gone and says nothing of it.
+		if err := g.each(ctx, g.pending[len(g.pending)-1].without(batch)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
+// without returns those of ids that no row of the page has.
+func (s *sheet) without(ids []string) []string {
+	have := make(map[string]struct{}, s.doc.Len())
+	for i := range s.doc.Len() {
+		have[s.id(i)] = struct{}{}
+	}
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return has(have, id) })
+}
+
 func (g *getter) users(ctx context.Context, ids []string) error {
 	list := &userList{c: g.c, call: call{op: g.op, kind: kindGet}, q: g.q}
+	shown := make(map[string]struct{}, len(ids))
 	for last := len(ids) == 0; !last; {
 		s := newSheet(g.q)
 		if err := list.next(ctx, s); err != nil {
 			return err
 		}
 		s.records = slices.DeleteFunc(s.records, func(r record.Record) bool { return !slices.Contains(ids, r.ID) })
+		for i := range s.records {
+			shown[s.records[i].ID] = struct{}{}
+		}
 		g.pending = append(g.pending, s)
 		last = s.last
+	}
+	for _, id := range ids {
+		if !has(shown, id) {
+			g.errs = append(g.errs, &providers.Error{
+				Op: g.op, Ref: ref(User, id), Kind: providers.Missing, Gone: providers.NotVisible, Message: "no member, nor one who has departed",
+			})
+		}
 	}
 	return nil
 }
@@ -236,18 +278,19 @@ func has(set map[string]struct{}, id string) bool {
 	return ok
 }
 
-// mergedInto asks the event log which lead took in one that is gone; empty when
-// it was deleted, or merged longer ago than the log reaches.
-func (c *Client) mergedInto(ctx context.Context, op, id string) (string, error) {
+// endOf asks the event log what became of a lead that is gone: which one took it
+// in, or that it was deleted; neither when that was longer ago than the log
+// reaches.
+func (c *Client) endOf(ctx context.Context, op, id string) (into string, deleted bool, err error) {
 	v := url.Values{"object_type": {Lead}, "object_id": {id}, "_limit": {strconv.Itoa(eventPage)}, "_fields": {eventFields}}
 	resp, err := c.get(ctx, call{op: op, kind: kindEvents}, "/event/?"+v.Encode())
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	defer resp.Release()
 	p, werr := newEventWalker().Walk(resp.Body)
 	if werr != nil || !p.Found {
-		return "", providers.Errorf(providers.Broken, op, "the answer holds no events, not even none")
+		return "", false, providers.Errorf(providers.Broken, op, "the answer holds no events, not even none")
 	}
 	for i := range p.Len() {
 		row := p.Row(i)
@@ -257,8 +300,11 @@ func (c *Client) mergedInto(ctx context.Context, op, id string) (string, error) 
 		source, _ := jsonwalk.Text(row[evSource])
 		into, ok := jsonwalk.Text(row[evInto])
 		if ok && source == id && validID(into) {
-			return into, nil
+			return into, true, nil
 		}
+		action, _ := jsonwalk.Text(row[evAction])
+		about, _ := jsonwalk.Text(row[evObject])
+		deleted = deleted || action == "deleted" && about == id
 	}
-	return "", nil
+	return "", deleted, nil
 }

@@ -38,7 +38,7 @@ func always() []apiField {
 		{byUpdate, "datetime", instant, ofClose},
 		{"created_by", "user", references(), ofClose},
 		{"created_by_name", "text", textual(), ofClose},
-		{"updated_by", "user", references(), ofClose},
+		{updatedBy, "user", references(), ofClose},
 		{"updated_by_name", "text", textual(), ofClose},
 	}
 }

@@ -371,8 +371,11 @@ func TestGet(t *testing.T) {
 			all.whole(t, nil)
 			ids := append([]string{"lead_gone"}, keys(all.rows)...)[:min(8, len(all.rows))]
 			found, errs, err := l.Get(t.Context(), object, q.Fields, ids)
-			if err != nil || len(errs) != 0 || len(found) != len(ids)-1 {
+			if err != nil || len(errs) != 1 || len(found) != len(ids)-1 {
 				t.Fatalf("%s: %d of %d, %v, %v", object, len(found), len(ids)-1, errs, err)
+			}
+			if e := errs[0]; e.Kind != providers.Missing || e.Ref.ID != "lead_gone" || e.Gone != providers.Answered {
+				t.Errorf("%s: got %+v", object, e)
 			}
 			for i := range found {
 				if diff := cmp.Diff(all.rows[found[i].ID], texts(t, l.Client, q, &found[i])); diff != "" {
@@ -384,9 +387,9 @@ func TestGet(t *testing.T) {
 			}
 		}
 		call := l.sim.AddTask("", closeiosim.Fields{"_type": "missed_call"})
-		found, _, err := l.Get(t.Context(), closeio.Task, nil, []string{call})
-		if err != nil || len(found) != 0 {
-			t.Errorf("%d tasks of a system's kind, %v", len(found), err)
+		found, errs, err := l.Get(t.Context(), closeio.Task, nil, []string{call})
+		if err != nil || len(found) != 0 || len(errs) != 0 {
+			t.Errorf("%d tasks of a system's kind, %v, %v", len(found), errs, err)
 		}
 	})
 }
@@ -420,10 +423,13 @@ func TestF11_GetMerged(t *testing.T) {
 		}
 		l.sim.DeleteLead(ids[2])
 		found, errs, err := l.Get(t.Context(), closeio.Lead, leadFields(), ids)
-		if err != nil || len(found) != 1 || len(errs) != 1 {
+		if err != nil || len(found) != 1 || len(errs) != 2 {
 			t.Fatalf("%d records, %v, %v", len(found), errs, err)
 		}
-		if e := errs[0]; e.Kind != providers.Missing || e.Ref.ID != ids[0] || e.Successor != ids[1] {
+		if e := errs[0]; e.Kind != providers.Missing || e.Ref.ID != ids[0] || e.Successor != ids[1] || e.Gone != providers.Told {
+			t.Errorf("got %+v", e)
+		}
+		if e := errs[1]; e.Kind != providers.Missing || e.Ref.ID != ids[2] || e.Successor != "" || e.Gone != providers.Told {
 			t.Errorf("got %+v", e)
 		}
 	})

@@ -18,8 +18,12 @@ const (
 	cellUpdated
 	cellCreated
 	cellType
+	cellBy
 	cellFields
 )
+
+// updatedBy names the user who changed a record last.
+const updatedBy = "updated_by"
 
 // never is a name that no member of an answer has.
 const never = "\x00"
@@ -28,6 +32,7 @@ const never = "\x00"
 // custom fields by their ids, and fields that are made of other members.
 type question struct {
 	object  string
+	me      string // our own user; empty where it is not known
 	fields  []record.Field
 	names   []string // what Close is asked for, each once
 	cells   []string // what is read of each record
@@ -48,8 +53,8 @@ type customCell struct {
 // newQuestion resolves the fields. Where schema is nil, no custom field is among
 // them.
 func newQuestion(op, object string, fields []record.Field, schema *customSchema) (*question, error) {
-	q := &question{object: object, fields: fields, width: len(fields), cells: []string{"id", byUpdate, byCreation, "_type"}}
-	q.names = []string{"id", byUpdate, byCreation}
+	q := &question{object: object, fields: fields, width: len(fields), cells: []string{"id", byUpdate, byCreation, "_type", updatedBy}}
+	q.names = []string{"id", byUpdate, byCreation, updatedBy}
 	if object == Task {
 		q.names = append(q.names, "_type")
 	}
@@ -260,7 +265,20 @@ func (s *sheet) take(i int) {
 		}
 	}
 	s.derive(row, raw)
-	s.records = append(s.records, record.Record{ID: s.id(i), Version: s.stamps[i], Raw: raw})
+	s.records = append(s.records, record.Record{ID: s.id(i), Version: s.stamps[i], By: s.author(row[cellBy]), Raw: raw})
+}
+
+// author reads who changed a record last. Close names nobody for a change of its
+// own.
+func (s *sheet) author(raw []byte) record.Author {
+	user, ok := jsonwalk.Text(raw)
+	switch {
+	case s.q.me == "", !ok, user == "":
+		return record.ByUnknown
+	case user == s.q.me:
+		return record.ByOurs
+	}
+	return record.ByOther
 }
 
 // settle takes in what one more look at the schema told: fields that it has no

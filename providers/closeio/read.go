@@ -81,6 +81,7 @@ func (c *Client) newReader(ctx context.Context, op, object string, fields []reco
 	if err != nil {
 		return nil, err
 	}
+	q.me = c.user()
 	return &reader{c: c, op: op, q: q, hold: 1}, nil
 }
 

@@ -85,7 +85,7 @@ func (c *Client) updateOne(ctx context.Context, op, object string, schema *custo
 	if !validID(p.ID) {
 		return providers.Result{Err: providers.Errorf(providers.Rejected, op, "the record's id is no id of Close's")}, nil
 	}
-	body, e := encode(op, object, schema, p)
+	body, names, e := encode(op, object, schema, p)
 	switch {
 	case e != nil && e.Kind != providers.Rejected:
 		return providers.Result{}, e
@@ -106,41 +106,60 @@ func (c *Client) updateOne(ctx context.Context, op, object string, schema *custo
 		return providers.Result{Err: outcome.AsError(err)}, nil
 	}
 	defer resp.Release()
-	if !answersFor(resp.Body, p.ID) {
+	res, ok := c.readAnswer(object, p, names, resp.Body)
+	if !ok {
 		return providers.Result{}, providers.Errorf(providers.Broken, op, "the answer is not about the record that was written")
 	}
-	return providers.Result{ID: p.ID}, nil
+	return res, nil
 }
 
-// answersFor reports whether an answer is the record with this id.
-func answersFor(body []byte, id string) bool {
-	p, err := jsonwalk.New(jsonwalk.Shape{Array: "\x00", Head: []string{"id"}}).Walk(body)
+// readAnswer reads the answer of a write, which is the whole record as it is now,
+// and reports whether it is the one of the patch. An unset custom field is left
+// out of a record, so that a blank that was sent is shown by its absence.
+//
+// https://developer.close.com/api/overview/fields, last checked 2026-11-22.
+func (c *Client) readAnswer(object string, p *record.Patch, names []string, body []byte) (providers.Result, bool) {
+	doc, err := jsonwalk.New(jsonwalk.Shape{Array: never, Head: append([]string{"id", byUpdate}, names...)}).Walk(body)
 	if err != nil {
-		return false
+		return providers.Result{}, false
 	}
-	got, _ := jsonwalk.Text(p.Head[0])
-	return got == id
+	if got, _ := jsonwalk.Text(doc.Head[0]); got != p.ID {
+		return providers.Result{}, false
+	}
+	res := providers.Result{ID: p.ID, Version: parseStamp(doc.Head[1]), Shown: make([]record.Value, len(p.Fields))}
+	for i := range p.Fields {
+		f, raw := &p.Fields[i], doc.Head[2+i]
+		if raw == nil && isCustom(object, f.Name) && !f.Value.IsSet() {
+			raw = null()
+		}
+		if v, err := convert(f.Type, raw, c.cfg.Zone); err == nil {
+			res.Shown[i] = v
+		}
+	}
+	return res, true
 }
 
-// encode writes the fields of a patch as a JSON object, nil for none.
-func encode(op, object string, schema *customSchema, p *record.Patch) ([]byte, *providers.Error) {
+// encode writes the fields of a patch as a JSON object, nil for none, and
+// returns the names under which they are written.
+func encode(op, object string, schema *customSchema, p *record.Patch) (body []byte, names []string, e *providers.Error) {
 	if len(p.Fields) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
-	body := []byte{'{'}
+	body = []byte{'{'}
 	for i := range p.Fields {
 		f := &p.Fields[i]
 		name, number, e := target(op, object, schema, f)
 		if e != nil {
-			return nil, e
+			return nil, nil, e
 		}
+		names = append(names, name)
 		if i > 0 {
 			body = append(body, ',')
 		}
 		body = append(quote(body, name), ':')
 		body = appendValue(body, f, number)
 	}
-	return append(body, '}'), nil
+	return append(body, '}'), names, nil
 }
 
 // target returns the name under which a field is written, and whether it takes

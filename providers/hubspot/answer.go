@@ -16,18 +16,21 @@ import (
 const (
 	ansID = iota
 	ansTrace
+	ansUpdated
 	ansKey
+	ansShown
 )
 
 // note reads a batch's answer and reconciles it with what was sent: results and
 // errors come in any order, and nothing that neither names counts as written.
 func (w *write) note(ctx context.Context, idx []int, body []byte) *providers.Error {
-	p, faults, e := w.readAnswer(idx, body)
+	names := w.properties(idx)
+	p, faults, e := w.readAnswer(idx, names, body)
 	if e != nil {
 		return w.unreadable(idx, e)
 	}
 	said := p.Len() + len(faults)
-	w.noteResults(idx, p, w.keyField(idx))
+	w.noteResults(idx, p, w.keyField(idx), names)
 	loose := w.noteFaults(idx, faults)
 	left := w.silent(idx)
 	switch {
@@ -39,13 +42,15 @@ func (w *write) note(ctx context.Context, idx []int, body []byte) *providers.Err
 	return w.doubt(ctx, idx, left, loose, said)
 }
 
-// readAnswer reads a batch's answer: the results, and the errors of single
-// records.
-func (w *write) readAnswer(idx []int, body []byte) (*jsonwalk.Page, []fault, *providers.Error) {
-	p, err := jsonwalk.New(jsonwalk.Shape{
-		Array: "results", Head: []string{"errors"},
-		Fields: []string{"id", "objectWriteTraceId", "properties." + w.keyField(idx)},
-	}).Walk(body)
+// readAnswer reads a batch's answer: the results with these properties, and the
+// errors of single records.
+func (w *write) readAnswer(idx []int, names []string, body []byte) (*jsonwalk.Page, []fault, *providers.Error) {
+	cells := make([]string, 0, ansShown+len(names))
+	cells = append(cells, "id", "objectWriteTraceId", "updatedAt", "properties."+w.keyField(idx))
+	for _, name := range names {
+		cells = append(cells, "properties."+name)
+	}
+	p, err := jsonwalk.New(jsonwalk.Shape{Array: "results", Head: []string{"errors"}, Fields: cells}).Walk(body)
 	if err != nil {
 		return nil, nil, providers.Errorf(providers.Broken, w.call.op, "read the answer: %w", err)
 	}
@@ -68,7 +73,7 @@ func (w *write) keyField(idx []int) string {
 }
 
 // noteResults takes in what was written.
-func (w *write) noteResults(idx []int, p *jsonwalk.Page, key string) {
+func (w *write) noteResults(idx []int, p *jsonwalk.Page, key string, names []string) {
 	for at := range p.Len() {
 		row := p.Row(at)
 		if row == nil {
@@ -82,8 +87,10 @@ func (w *write) noteResults(idx []int, p *jsonwalk.Page, key string) {
 			w.fail(i, providers.Errorf(providers.Broken, w.call.op, "the answer is about another record"))
 		default:
 			w.answered, w.written[i] = true, true
+			w.results[i].Version = stamp(row[ansUpdated])
+			w.results[i].Shown = w.shown(&w.patches[i], names, row[ansShown:])
 			if w.call.verb == creating || !hasAssociation(&w.patches[i]) {
-				w.results[i] = providers.Result{ID: id}
+				w.results[i].ID = id
 			}
 		}
 	}
@@ -151,7 +158,7 @@ func (w *write) faulted(idx []int, f fault) []int {
 func (w *write) silent(idx []int) []int {
 	var out []int
 	for _, i := range idx {
-		if w.results[i] == (providers.Result{}) && !w.written[i] {
+		if w.results[i].Open() && !w.written[i] {
 			out = append(out, i)
 		}
 	}

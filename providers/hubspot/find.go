@@ -10,8 +10,13 @@ import (
 	"crmsyncd/providers"
 )
 
-// Get reads records by id. Those that are gone cost a call each, which tells
-// whether they were merged into another record.
+// Get reads records by id. Those that are absent cost a call each, which tells
+// whether they were merged into another record, and one more for all together,
+// which tells those in the recycle bin; it keeps a record for 90 days. Of the
+// others the call for each one has answered that there is no such record.
+//
+// https://knowledge.hubspot.com/records/restore-deleted-records, last checked
+// 2026-11-30.
 func (c *Client) Get(ctx context.Context, object string, fields []record.Field, ids []string) (found []record.Record, errs []*providers.Error, err error) {
 	k := call{op: "get " + object, kind: kindGet}
 	ask, err := newQuestion(k.op, object, fields)
@@ -24,7 +29,7 @@ func (c *Client) Get(ctx context.Context, object string, fields []record.Field, 
 		if err != nil {
 			return nil, nil, err
 		}
-		gone, err := c.successors(ctx, k, ask, unread(batch, recs))
+		gone, err := c.absent(ctx, k, ask, unread(batch, recs))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -67,55 +72,6 @@ func unread(ids []string, recs []record.Record) []string {
 		}
 	}
 	return out
-}
-
-// successors asks for each of these ids alone. The id of a record that was
-// merged into another leads to that one there, and nowhere in a batch. What a
-// batch leaves out in silence is never taken for gone.
-//
-// https://developers.hubspot.com/docs/api/crm/understanding-the-crm, last
-// checked 2026-11-22.
-func (c *Client) successors(ctx context.Context, k call, ask question, ids []string) ([]*providers.Error, error) {
-	var errs []*providers.Error
-	for _, id := range ids {
-		now, err := c.idNow(ctx, k, ask.typ, id)
-		if err != nil {
-			return nil, err
-		}
-		switch now {
-		case "":
-		case id:
-			return nil, providers.Errorf(providers.Transient, k.op, "record %s is there and was left out of the answer", id)
-		default:
-			errs = append(errs, &providers.Error{
-				Op: k.op, Ref: ref(ask.object, id), Kind: providers.Missing, Code: "OBJECT_NOT_FOUND",
-				Message: "merged into another record", Successor: now,
-			})
-		}
-	}
-	return errs, nil
-}
-
-// idNow returns the id under which a record is found today, empty for none.
-func (c *Client) idNow(ctx context.Context, k call, typ, id string) (string, error) {
-	k.verb = looking
-	resp, err := c.get(ctx, k, c.paths.objects(typ, "/"+id+"?archived=false&properties="+idProperty))
-	if err != nil {
-		if providers.KindOf(err) == providers.Missing {
-			return "", nil
-		}
-		return "", err
-	}
-	defer resp.Release()
-	var answer struct {
-		ID json.RawMessage `json:"id"`
-	}
-	if err := json.Unmarshal(resp.Body, &answer); err == nil {
-		if now, ok := idOf(answer.ID); ok {
-			return now, nil
-		}
-	}
-	return "", providers.Errorf(providers.Broken, k.op, "the answer is no record")
 }
 
 // Find looks records up by a property with unique values, by hs_object_id, or

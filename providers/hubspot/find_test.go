@@ -152,10 +152,13 @@ func TestGetMissing(t *testing.T) {
 	by := map[string]string{"1": "1", "2": "2", "3": "3"}
 	s := register(t, by, map[string]string{"8": "1"})
 	got, errs, err := client(t, s).Get(t.Context(), "companies", fields("name", record.Text), []string{"1", "8", "9", "3", "1", "../x"})
-	if err != nil || !slices.Equal(ids(got), []string{"1", "3"}) || len(errs) != 2 {
+	if err != nil || !slices.Equal(ids(got), []string{"1", "3"}) || len(errs) != 3 {
 		t.Fatal(ids(got), errs, err)
 	}
 	if e := errs[1]; e.Kind != providers.Missing || e.Ref.ID != "8" || e.Successor != "1" {
+		t.Errorf("got %+v", e)
+	}
+	if e := errs[2]; e.Kind != providers.Missing || e.Ref.ID != "9" || e.Gone != providers.Answered || e.Successor != "" {
 		t.Errorf("got %+v", e)
 	}
 	if errs[0].Kind != providers.Rejected {

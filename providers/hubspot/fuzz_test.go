@@ -87,11 +87,12 @@ func FuzzNote(f *testing.F) {
 
 // noteAll is note without the calls that follow a silent answer.
 func (w *write) noteAll(idx []int, body []byte) bool {
-	p, faults, e := w.readAnswer(idx, body)
+	names := w.properties(idx)
+	p, faults, e := w.readAnswer(idx, names, body)
 	if e != nil {
 		return false
 	}
-	w.noteResults(idx, p, w.keyField(idx))
+	w.noteResults(idx, p, w.keyField(idx), names)
 	w.noteFaults(idx, faults)
 	return true
 }

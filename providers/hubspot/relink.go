@@ -256,6 +256,6 @@ func (w *write) failLink(i int, name string, e *providers.Error) {
 }
 
 func (w *write) done(i int) {
-	w.results[i] = providers.Result{ID: w.patches[i].ID}
+	w.results[i].ID = w.patches[i].ID
 	w.answered = true
 }

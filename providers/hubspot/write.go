@@ -152,7 +152,7 @@ func (w *write) checkTargets() {
 func (w *write) open() []int {
 	idx := make([]int, 0, len(w.patches))
 	for i := range w.results {
-		if w.results[i] == (providers.Result{}) && (w.call.verb == creating || hasProperty(&w.patches[i])) {
+		if w.results[i].Open() && (w.call.verb == creating || hasProperty(&w.patches[i])) {
 			idx = append(idx, i)
 		}
 	}

@@ -91,13 +91,20 @@ func testGet(t *testing.T, s Setup) {
 	}
 	slices.Sort(ids)
 	ids = ids[:3]
-	found, _, err := g.Get(t.Context(), s.Object, s.Fields, []string{ids[0], s.AbsentID, ids[1], ids[2]})
+	found, errs, err := g.Get(t.Context(), s.Object, s.Fields, []string{ids[0], s.AbsentID, ids[1], ids[2]})
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(errs) != 1 || errs[0].Kind != providers.Missing || errs[0].Ref.ID != s.AbsentID || errs[0].Gone == providers.Told {
+		t.Errorf("the absent one: got %+v, want missing, and nobody told that it was deleted", errs)
+	}
 	got, want := listing{rows: map[string][]record.Value{}}, listing{rows: map[string][]record.Value{}}
 	for i := range found {
-		got.rows[found[i].ID] = s.values(t, &found[i])
+		r := &found[i]
+		got.rows[r.ID] = s.values(t, r)
+		if at := all.stamps[r.ID]; !r.Version.Equal(at.version) || r.By != at.by {
+			t.Errorf("record %s: version %v by %v, in the listing %v by %v", r.ID, r.Version, r.By, at.version, at.by)
+		}
 	}
 	for _, id := range ids {
 		want.rows[id] = all.rows[id]

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -80,17 +81,24 @@ func Run(t *testing.T, h Harness) {
 
 // listing is everything that a Read yielded, copied.
 type listing struct {
-	rows  map[string][]record.Value
-	seen  map[string]int // how often each id came
-	pages int
-	last  bool
-	err   error
+	rows   map[string][]record.Value
+	stamps map[string]stamp
+	seen   map[string]int // how often each id came
+	pages  int
+	last   bool
+	err    error
+}
+
+// stamp is when a record changed last, and who did it.
+type stamp struct {
+	version time.Time
+	by      record.Author
 }
 
 // list reads the whole object. stop, if set, is asked after each page.
 func (s *Setup) list(ctx context.Context, t *testing.T, stop func(page int) bool) listing {
 	t.Helper()
-	l := listing{rows: map[string][]record.Value{}, seen: map[string]int{}}
+	l := listing{rows: map[string][]record.Value{}, stamps: map[string]stamp{}, seen: map[string]int{}}
 	for page, err := range s.pages(ctx, t) {
 		if l.last {
 			t.Error("a page came after the last")
@@ -106,6 +114,7 @@ func (s *Setup) list(ctx context.Context, t *testing.T, stop func(page int) bool
 			r := &page.Records[i]
 			l.seen[r.ID]++
 			l.rows[r.ID] = s.values(t, r)
+			l.stamps[r.ID] = stamp{r.Version, r.By}
 		}
 		if stop != nil && stop(l.pages) {
 			break

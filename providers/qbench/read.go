@@ -2,6 +2,7 @@ package qbench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -262,26 +263,37 @@ func (c *Client) version(raw []byte) time.Time {
 	return w.instant(c.cfg.Zone)
 }
 
-// Get reads records by id, one call each. Ids that are gone are left out.
+// Get reads records by id, one call each, so that a refusal is the answer for
+// this very id.
 func (c *Client) Get(ctx context.Context, object string, fields []record.Field, ids []string) ([]record.Record, []*providers.Error, error) {
 	op := "get QBench " + object
 	if err := checkObject(op, object); err != nil {
 		return nil, nil, err
 	}
 	var found []record.Record
+	var errs []*providers.Error
 	for _, id := range ids {
 		if !plainID(id) {
+			e := providers.Errorf(providers.Rejected, op, "not an id of QBench's")
+			e.Ref = ref(object, rest.Short(id, 80))
+			errs = append(errs, e)
 			continue
 		}
-		rec, ok, err := c.getOne(ctx, op, object, fields, id)
-		if err != nil {
+		rec, gone, err := c.getOne(ctx, op, object, fields, id)
+		switch {
+		case err != nil:
 			return nil, nil, err
-		}
-		if ok {
+		case gone != nil:
+			errs = append(errs, gone)
+		default:
 			found = append(found, rec)
 		}
 	}
-	return found, nil, nil
+	return found, errs, nil
+}
+
+func ref(object, id string) record.Ref {
+	return record.Ref{System: "qbench", Object: object, ID: id}
 }
 
 // plainID reports whether id can be an id of QBench's at all. Any other would
@@ -291,14 +303,15 @@ func plainID(id string) bool {
 	return err == nil
 }
 
-func (c *Client) getOne(ctx context.Context, op, object string, fields []record.Field, id string) (record.Record, bool, error) {
-	ref := record.Ref{Object: object, ID: id}
+// getOne reads one record, or returns that there is none.
+func (c *Client) getOne(ctx context.Context, op, object string, fields []record.Field, id string) (rec record.Record, gone *providers.Error, err error) {
 	resp, err := c.rest.Do(ctx, rest.Request{Kind: "get", Path: c.objectPath(object) + "/" + id})
 	if err := failure(op, resp, err); err != nil {
-		if providers.KindOf(err) == providers.Missing {
-			return record.Record{}, false, nil
+		if errors.As(err, &gone) && gone.Kind == providers.Missing {
+			gone.Ref, gone.Gone = ref(object, id), providers.Answered
+			return record.Record{}, gone, nil
 		}
-		return record.Record{}, false, err
+		return record.Record{}, nil, err
 	}
 	defer resp.Release()
 	l := newListing(fields, object, c)
@@ -314,7 +327,7 @@ func (c *Client) getOne(ctx context.Context, op, object string, fields []record.
 		err = fmt.Errorf("the answer is about another record")
 	}
 	if err != nil {
-		return record.Record{}, false, fmt.Errorf("%s: %w", ref, unreadable(op, resp, err))
+		return record.Record{}, nil, fmt.Errorf("%s: %w", ref(object, id), unreadable(op, resp, err))
 	}
-	return l.records[0], true, nil
+	return l.records[0], nil, nil
 }

@@ -163,6 +163,7 @@ func (c *Client) accept(body []byte) (rest.Token, error) {
 		AccessToken  string `json:"access_token"`
 		InstanceURL  string `json:"instance_url"`
 		RefreshToken string `json:"refresh_token"`
+		Identity     string `json:"id"`
 	}
 	if err := json.Unmarshal(body, &t); err != nil || !oauth.Usable(t.AccessToken) {
 		return rest.Token{}, oauth.NoToken()
@@ -172,6 +173,7 @@ func (c *Client) accept(body []byte) (rest.Token, error) {
 			return rest.Token{}, err
 		}
 	}
+	c.self.Store(selfOf(t.Identity))
 	return rest.Token{Value: t.AccessToken, Base: strings.TrimRight(t.InstanceURL, "/")}, nil
 }
 

@@ -13,8 +13,13 @@ import (
 	"crmsyncd/providers/internal/rest"
 )
 
-// Get reads records by id. Of those that are gone, the ones that were merged
-// are named with their successor; one more call per batch asks for that.
+// Get reads records by id. An answer without a record says nothing: it is the
+// same for one that is gone and for one that the user may not see. So the bin is
+// asked about those ids, by one more call per batch; it tells what was deleted,
+// for about 15 days, and what was merged into which other record.
+//
+// https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_sobjects_collections_retrieve.htm,
+// last checked 2026-11-30.
 func (c *Client) Get(ctx context.Context, object string, fields []record.Field, ids []string) (found []record.Record, errs []*providers.Error, err error) {
 	op := "get " + object
 	if err := checkNames(op, object, fields); err != nil {
@@ -26,11 +31,11 @@ func (c *Client) Get(ctx context.Context, object string, fields []record.Field, 
 		if err != nil {
 			return nil, nil, err
 		}
-		merged, err := c.merged(ctx, op, object, gone)
+		absent, err := c.absent(ctx, op, object, gone)
 		if err != nil {
 			return nil, nil, err
 		}
-		found, errs = append(found, recs...), append(errs, merged...)
+		found, errs = append(found, recs...), append(errs, absent...)
 	}
 	return found, errs, nil
 }
@@ -76,11 +81,11 @@ func (c *Client) getBatch(ctx context.Context, op, object string, fields []recor
 	if p.Len() != len(ids) {
 		return nil, nil, providers.Errorf(providers.Broken, op, "%d answers for %d ids", p.Len(), len(ids))
 	}
-	return pickFound(op, ids, p)
+	return pickFound(op, c.user(), ids, p)
 }
 
 // pickFound parts the records from the ids that were answered by null.
-func pickFound(op string, ids []string, p *jsonwalk.Page) (found []record.Record, gone []string, err error) {
+func pickFound(op, me string, ids []string, p *jsonwalk.Page) (found []record.Record, gone []string, err error) {
 	found = make([]record.Record, 0, p.Len())
 	for i := range p.Len() {
 		row := p.Row(i)
@@ -88,7 +93,7 @@ func pickFound(op string, ids []string, p *jsonwalk.Page) (found []record.Record
 			gone = append(gone, ids[i])
 			continue
 		}
-		rec, err := oneRecord(op, row)
+		rec, err := oneRecord(op, me, row)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -129,36 +134,6 @@ func idValues(ids []string) []record.Value {
 
 func followsRelationship(fields []record.Field) bool {
 	return slices.ContainsFunc(fields, func(f record.Field) bool { return strings.Contains(f.Name, ".") })
-}
-
-// merged looks which of these ids were merged into another record: the loser
-// of a merge stays in the recycle bin and names the winner.
-func (c *Client) merged(ctx context.Context, op, object string, gone []string) ([]*providers.Error, error) {
-	if len(gone) == 0 || !mergeable(object) {
-		return nil, nil
-	}
-	master := []record.Field{{Name: "MasterRecordId", Type: record.Reference}}
-	head := "SELECT Id, " + stampField + ", MasterRecordId FROM " + object
-	soql, err := conditions(op, head, record.Field{Name: "Id", Type: record.Reference}, idValues(gone))
-	if err != nil {
-		return nil, err
-	}
-	var errs []*providers.Error
-	for _, q := range soql {
-		recs, err := c.all(ctx, call{op: op, kind: kindGet}, "queryAll", q, master)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range recs {
-			if winner, ok := idOf(r.Raw[0]); ok && winner != r.ID {
-				errs = append(errs, &providers.Error{
-					Op: op, Ref: ref(object, r.ID), Kind: providers.Missing, Code: "ENTITY_IS_DELETED",
-					Message: "merged into another record", Successor: winner,
-				})
-			}
-		}
-	}
-	return errs, nil
 }
 
 // Find looks records up by one field. The service folds case in most fields
@@ -221,7 +196,7 @@ func (c *Client) allPages(ctx context.Context, k call, endpoint, soql string, fi
 			return nil, err
 		}
 		before := len(out)
-		if out, err = p.records(k.op, fields, out); err != nil {
+		if out, err = p.records(k.op, c.user(), fields, out); err != nil {
 			return nil, err
 		}
 		if p.done {

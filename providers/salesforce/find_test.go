@@ -16,16 +16,19 @@ func getReply(rows ...string) reply { return reply{body: "[" + strings.Join(rows
 func TestGet(t *testing.T) {
 	s := answers(
 		getReply(row{1, "09:00:00", "a"}.json(), "null", "null"),
-		reply{body: `{"totalSize":2,"done":true,"records":[{"Id":"` + id(2) + `","SystemModstamp":null,"MasterRecordId":"` + id(1) + `"},{"Id":"` + id(3) + `","SystemModstamp":null,"MasterRecordId":null}]}`})
+		reply{body: `{"totalSize":2,"done":true,"records":[{"Id":"` + id(2) + `","SystemModstamp":null,"IsDeleted":true,"MasterRecordId":"` + id(1) + `"},{"Id":"` + id(3) + `","SystemModstamp":null,"IsDeleted":true,"MasterRecordId":null}]}`})
 	found, errs, err := client(t, s).Get(t.Context(), "Account", fields("Name", record.Text), []string{id(1)[:15], id(2), id(3), "nonsense"})
 	if err != nil || len(found) != 1 || found[0].ID != id(1) || string(found[0].Raw[0]) != `"a"` || found[0].Version.Hour() != 9 {
 		t.Fatal(found, err)
 	}
-	// A merged record names its successor; a deleted one is left out.
-	if len(errs) != 2 || errs[0].Kind != providers.Rejected || errs[1].Kind != providers.Missing || errs[1].Ref.ID != id(2) || errs[1].Successor != id(1) {
+	// A merged record names its successor; a deleted one has none.
+	if len(errs) != 3 || errs[0].Kind != providers.Rejected || errs[1].Kind != providers.Missing || errs[1].Ref.ID != id(2) || errs[1].Successor != id(1) {
 		t.Error(errs)
 	}
-	if body := s.bodies()[0]; body != `{"ids":["`+id(1)+`","`+id(2)+`","`+id(3)+`"],"fields":["Id","SystemModstamp","Name"]}` {
+	if e := errs[2]; e.Kind != providers.Missing || e.Ref.ID != id(3) || e.Successor != "" || e.Gone != providers.Told {
+		t.Errorf("got %+v", e)
+	}
+	if body := s.bodies()[0]; body != `{"ids":["`+id(1)+`","`+id(2)+`","`+id(3)+`"],"fields":["Id","SystemModstamp","LastModifiedById","Name"]}` {
 		t.Error(body)
 	}
 	if q := s.calls()[1]; !strings.Contains(q, "/queryAll ") || !strings.Contains(q, "MasterRecordId FROM Account WHERE Id IN ('"+id(2)+"','"+id(3)+"')") {
@@ -35,6 +38,9 @@ func TestGet(t *testing.T) {
 
 func TestGetOfManyAndOfRelatedFields(t *testing.T) {
 	s := &script{answer: func(r *http.Request, body string) reply {
+		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/queryAll") {
+			return page(0, "")
+		}
 		if r.Method == http.MethodGet {
 			return reply{body: `{"totalSize":1,"done":true,"records":[{"Id":"` + id(1) + `","SystemModstamp":null,"Owner":{"Email":"a@b.test"}},{"Id":"` + id(2) + `","SystemModstamp":null,"Owner":null}]}`}
 		}
@@ -45,7 +51,7 @@ func TestGetOfManyAndOfRelatedFields(t *testing.T) {
 		ids[i] = id(i)
 	}
 	c := client(t, s)
-	if found, _, err := c.Get(t.Context(), "Task__c", fields("Name", record.Text), ids); err != nil || len(found) != 0 || len(s.calls()) != 3 {
+	if found, _, err := c.Get(t.Context(), "Task__c", fields("Name", record.Text), ids); err != nil || len(found) != 0 || len(s.calls()) != 3+3 {
 		t.Error(found, err, len(s.calls()))
 	}
 	found, _, err := c.Get(t.Context(), "Task__c", fields("Owner.Email", record.Text), ids[:3])
@@ -92,7 +98,7 @@ func TestFindEscapes(t *testing.T) {
 		if _, err := c.Find(t.Context(), "Account", fields("Name", record.Text), record.Field{Name: "Key__c", Type: tt.typ}, tt.values); err != nil {
 			t.Fatal(err)
 		}
-		if q := s.calls()[i]; !strings.HasSuffix(q, " SELECT Id, SystemModstamp, Name FROM Account WHERE Key__c "+tt.want) {
+		if q := s.calls()[i]; !strings.HasSuffix(q, " SELECT Id, SystemModstamp, LastModifiedById, Name FROM Account WHERE Key__c "+tt.want) {
 			t.Error(q)
 		}
 	}

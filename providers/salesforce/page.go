@@ -13,6 +13,7 @@ import (
 const (
 	cellID = iota
 	cellStamp
+	cellBy
 	cellFields
 )
 
@@ -28,11 +29,11 @@ func newQueryWalker(fields []record.Field) *jsonwalk.Walker {
 	})
 }
 
-// cells returns the members to keep of each record: the id, the stamp, and the
-// fields in their order.
+// cells returns the members to keep of each record: the id, the stamp, who it
+// is by, and the fields in their order.
 func cells(fields []record.Field) []string {
 	out := make([]string, 0, len(fields)+cellFields)
-	out = append(out, "Id", stampField)
+	out = append(out, "Id", stampField, authorField)
 	for _, f := range fields {
 		out = append(out, f.Name)
 	}
@@ -62,10 +63,11 @@ func walkQuery(op string, w *jsonwalk.Walker, body []byte) (queryPage, error) {
 	return out, nil
 }
 
-// records returns the page's records, which point into its body.
-func (p queryPage) records(op string, fields []record.Field, out []record.Record) ([]record.Record, error) {
+// records returns the page's records, which point into its body. me is our own
+// user, empty where it is not known.
+func (p queryPage) records(op, me string, fields []record.Field, out []record.Record) ([]record.Record, error) {
 	for i := range p.Len() {
-		rec, err := oneRecord(op, p.Row(i))
+		rec, err := oneRecord(op, me, p.Row(i))
 		if err == nil {
 			err = answered(op, fields, rec)
 		}
@@ -77,7 +79,7 @@ func (p queryPage) records(op string, fields []record.Field, out []record.Record
 	return out, nil
 }
 
-func oneRecord(op string, row [][]byte) (record.Record, error) {
+func oneRecord(op, me string, row [][]byte) (record.Record, error) {
 	if row == nil {
 		return record.Record{}, providers.Errorf(providers.Broken, op, "a record of the answer is null")
 	}
@@ -85,7 +87,24 @@ func oneRecord(op string, row [][]byte) (record.Record, error) {
 	if !ok {
 		return record.Record{}, providers.Errorf(providers.Broken, op, "a record of the answer has no id")
 	}
-	return record.Record{ID: id, Version: stamp(row[cellStamp]), Raw: row[cellFields:]}, nil
+	return record.Record{ID: id, Version: stamp(row[cellStamp]), By: author(row[cellBy], me), Raw: row[cellFields:]}, nil
+}
+
+// author reads who changed a record last.
+func author(raw []byte, me string) record.Author {
+	if me == "" {
+		return record.ByUnknown
+	}
+	if len(raw) == len(me)+2 && string(raw[1:len(raw)-1]) == me {
+		return record.ByOurs
+	}
+	switch id, ok := idOf(raw); {
+	case !ok:
+		return record.ByUnknown
+	case id == me:
+		return record.ByOurs
+	}
+	return record.ByOther
 }
 
 // answered refuses a record of a query that lacks a field. A query answers
@@ -138,15 +157,15 @@ func parseOrganization(body []byte) (providers.Identity, bool) {
 	return providers.Identity{Org: id, Name: oneLine(r.Name), Sandbox: r.IsSandbox}, ok
 }
 
-func parseUserInfo(body []byte) (providers.Identity, bool) {
+func parseUserInfo(body []byte) *self {
 	var answer struct {
 		OrganizationID string `json:"organization_id"`
+		UserID         string `json:"user_id"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return providers.Identity{}, false
+		return nil
 	}
-	id, ok := ID18(answer.OrganizationID)
-	return providers.Identity{Org: id, Name: id}, ok
+	return newSelf(answer.OrganizationID, answer.UserID)
 }
 
 // stamp reads a date-time of the service; the zero time when it is none.

@@ -171,7 +171,7 @@ func (l *listing) parse() (record.Page, error) {
 	if err != nil {
 		return record.Page{}, err
 	}
-	if l.recs, err = p.records(l.call.op, l.q.Fields, l.recs[:0]); err != nil {
+	if l.recs, err = p.records(l.call.op, l.c.user(), l.q.Fields, l.recs[:0]); err != nil {
 		return record.Page{}, err
 	}
 	if err := l.step(p); err != nil {

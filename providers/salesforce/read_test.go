@@ -83,7 +83,7 @@ func TestReadSinceACursor(t *testing.T) {
 	if got.err == nil {
 		t.Error("an absent field passed")
 	}
-	want := "GET acme.my.salesforce.com/services/data/v64.0/query SELECT Id, SystemModstamp, Name, Account.Name FROM Account" +
+	want := "GET acme.my.salesforce.com/services/data/v64.0/query SELECT Id, SystemModstamp, LastModifiedById, Name, Account.Name FROM Account" +
 		" WHERE SystemModstamp >= 2026-05-01T09:45:00Z AND SystemModstamp < 2026-05-01T12:00:00Z ORDER BY SystemModstamp, Id"
 	if diff := cmp.Diff(want, s.calls()[1]); diff != "" {
 		t.Error(diff)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/oauth"
@@ -55,6 +56,7 @@ type Client struct {
 	version string
 	clock   rest.Clock
 	refresh oauth.Rotation
+	self    atomic.Pointer[self] // nil where nothing told it yet
 }
 
 // New returns a client. It makes no call: Identify is what proves the address,
@@ -123,13 +125,17 @@ func (c *Client) Identify(ctx context.Context) (providers.Identity, error) {
 	}
 	defer resp.Release()
 	id, ok := parseOrganization(resp.Body)
-	if !ok {
-		return c.identifyByUser(ctx)
+	if !ok || c.user() == "" {
+		byUser, err := c.identifyByUser(ctx)
+		if !ok {
+			return byUser, err
+		}
 	}
 	return id, nil
 }
 
-// identifyByUser serves integration users that may not read the organization.
+// identifyByUser serves integration users that may not read the organization,
+// and tells who we are where the token did not.
 func (c *Client) identifyByUser(ctx context.Context) (providers.Identity, error) {
 	const op = "read the user's organization"
 	resp, err := c.get(ctx, call{op: op, kind: kindRead}, "/services/oauth2/userinfo")
@@ -137,11 +143,12 @@ func (c *Client) identifyByUser(ctx context.Context) (providers.Identity, error)
 		return providers.Identity{}, err
 	}
 	defer resp.Release()
-	id, ok := parseUserInfo(resp.Body)
-	if !ok {
-		return id, providers.Errorf(providers.Broken, op, "the answer names no organization")
+	who := parseUserInfo(resp.Body)
+	if who == nil {
+		return providers.Identity{}, providers.Errorf(providers.Broken, op, "the answer names no organization")
 	}
-	return id, nil
+	c.self.Store(who)
+	return providers.Identity{Org: who.org, Name: who.org}, nil
 }
 
 func (c *Client) checkServed(ctx context.Context) error {

@@ -161,8 +161,11 @@ func TestGetMergedAndDeleted(t *testing.T) {
 			t.Fatal(err)
 		}
 		found, errs, err := o.Get(t.Context(), "Account", fields("Name", record.Text), ids)
-		if err != nil || len(found) != 2 || len(errs) != 1 || errs[0].Ref.ID != ids[2] || errs[0].Successor != ids[1] {
+		if err != nil || len(found) != 2 || len(errs) != 2 || errs[0].Ref.ID != ids[2] || errs[0].Successor != ids[1] || errs[0].Gone != providers.Told {
 			t.Error(found, errs, err)
+		}
+		if e := errs[1]; e.Ref.ID != ids[3] || e.Gone != providers.Told || e.Successor != "" {
+			t.Errorf("got %+v", e)
 		}
 		// F10: an update never makes what is gone.
 		before := o.sim.Count("Account")

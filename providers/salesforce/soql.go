@@ -12,6 +12,10 @@ import (
 // stampField moves on every change of a record, also on those of the system.
 const stampField = "SystemModstamp"
 
+// authorField names the user who changed a record last. A change of the
+// system's own, which moves the stamp, leaves it.
+const authorField = "LastModifiedById"
+
 // validName reports whether name may stand in a query or a path: a name of an
 // object or field, with dots where a relationship is followed.
 func validName(name string) bool {
@@ -49,11 +53,11 @@ func checkNames(op, object string, fields []record.Field) error {
 	return nil
 }
 
-// columns returns the fields that a query asks for: the id and the stamp that
-// every record needs, then each other field once, whatever its case.
+// columns returns the fields that a query asks for: the id, the stamp and the
+// author that every record needs, then each other field once, whatever its case.
 func columns(fields []record.Field) []string {
-	out := make([]string, 0, len(fields)+2)
-	out = append(out, "Id", stampField)
+	out := make([]string, 0, len(fields)+cellFields)
+	out = append(out, "Id", stampField, authorField)
 next:
 	for _, f := range fields {
 		for _, have := range out {

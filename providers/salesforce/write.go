@@ -137,7 +137,7 @@ func (w *write) checkFields() error {
 func (w *write) open() []int {
 	idx := make([]int, 0, len(w.patches))
 	for i := range w.results {
-		if w.results[i] == (providers.Result{}) {
+		if w.results[i].Open() {
 			idx = append(idx, i)
 		}
 	}

@@ -46,7 +46,7 @@ func Stopped(results []providers.Result, refs func(i int) record.Ref, err *provi
 		left.Kind = providers.Transient
 	}
 	for i := range results {
-		if results[i] == (providers.Result{}) {
+		if results[i].Open() {
 			results[i].Err = About(refs(i), &left)
 		}
 	}
