@@ -43,7 +43,7 @@ func arrows() map[string][]string {
 		"providers/hubspot":                  {record, "providers", rest, walk, outcome, oauth, scrub},
 		"providers/qbench":                   {record, "providers", rest, walk},
 		"providers/salesforce":               {record, "providers", rest, walk, outcome, oauth, scrub},
-		rest:                                 {},
+		rest:                                 {scrub},
 		outcome:                              {record, "providers", rest},
 		oauth:                                {"providers", rest, outcome, scrub},
 		scrub:                                {record, "providers"},

@@ -77,7 +77,7 @@ func (c *Client) token(ctx context.Context) (rest.Token, error) {
 		if err != nil {
 			return rest.Token{}, err
 		}
-		// The value is kept as it goes over the wire, so that errors hide that form.
+		c.rest.Words().Learn(k)
 		return rest.Token{Value: base64.StdEncoding.EncodeToString([]byte(k + ":")), Expires: time.Now().Add(keyLasts)}, nil
 	}
 	form, err := c.refresh.Form(a.ClientID, a.Secret)
@@ -85,7 +85,7 @@ func (c *Client) token(ctx context.Context) (rest.Token, error) {
 		return rest.Token{}, oauth.Denied(err)
 	}
 	return oauth.Endpoint{
-		Kind: kindToken, Group: groupToken, Path: tokenPath, Refused: tokenError, Shorten: shortWords,
+		Kind: kindToken, Group: groupToken, Path: tokenPath, Refused: tokenError,
 	}.Exchange(ctx, c.rest, form, c.refresh.Accept)
 }
 

@@ -169,7 +169,8 @@ func (c *Client) whoami(ctx context.Context, op string) (*self, error) {
 	s := &self{user: user}
 	if row := p.Row(0); row != nil {
 		s.org.Org, _ = jsonwalk.Text(row[0])
-		s.org.Name, _ = jsonwalk.Text(row[1])
+		name, _ := jsonwalk.Text(row[1])
+		s.org.Name = c.rest.Words().Line(name, 80)
 	}
 	if !validID(s.org.Org) {
 		return nil, providers.Errorf(providers.Broken, op, "the answer names no organization")

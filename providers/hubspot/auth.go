@@ -63,7 +63,7 @@ func (c *Client) token(ctx context.Context) (rest.Token, error) {
 		return rest.Token{}, oauth.Denied(err)
 	}
 	return oauth.Endpoint{
-		Kind: kindToken, Group: c.group(), Path: c.paths.token(), Refused: tokenError, Shorten: oneLine,
+		Kind: kindToken, Group: c.group(), Path: c.paths.token(), Refused: tokenError,
 	}.Exchange(ctx, c.rest, form, c.refresh.Accept)
 }
 

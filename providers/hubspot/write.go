@@ -261,7 +261,7 @@ func (w *write) halves(ctx context.Context, idx []int) *providers.Error {
 
 // fail notes what is wrong with one record.
 func (w *write) fail(i int, e *providers.Error) {
-	w.results[i] = providers.Result{Err: scrub.Values(w.about(i, e), &w.patches[i])}
+	w.results[i] = providers.Result{Err: w.c.said(scrub.Values(w.about(i, e), &w.patches[i]))}
 	if e.Kind == providers.Exists {
 		w.results[i].ID = holderOf(e.Message)
 	}

@@ -105,13 +105,13 @@ func newListing(fields []record.Field, object string, c *Client) *listing {
 func (l *listing) all(ctx context.Context, op string, yield func(record.Page, error) bool) bool {
 	for l.number = 1; ; l.number++ {
 		resp, err := l.c.rest.Do(ctx, rest.Request{Kind: "read", Path: l.c.listPath(l.object, l.number, l.c.cfg.PageSize)})
-		if err := failure(op, resp, err); err != nil {
+		if err := l.c.failure(op, resp, err); err != nil {
 			yield(record.Page{}, err)
 			return false
 		}
 		page, last, err := l.take(resp.Body)
 		if err != nil {
-			yield(record.Page{}, unreadable(fmt.Sprintf("%s, page %d", op, l.number), resp, err))
+			yield(record.Page{}, l.c.unreadable(fmt.Sprintf("%s, page %d", op, l.number), resp, err))
 			return false
 		}
 		more := yield(page, nil)
@@ -133,13 +133,13 @@ func (l *listing) all(ctx context.Context, op string, yield func(record.Page, er
 // one behind us, would not be noticed.
 func (l *listing) peekTotal(ctx context.Context, op string) error {
 	resp, err := l.c.rest.Do(ctx, rest.Request{Kind: "read", Path: l.c.listPath(l.object, l.pages, l.c.cfg.PageSize)})
-	if err := failure(op, resp, err); err != nil {
+	if err := l.c.failure(op, resp, err); err != nil {
 		return err
 	}
 	defer resp.Release()
 	doc, err := l.walk.Walk(resp.Body)
 	if err != nil {
-		return unreadable(fmt.Sprintf("%s, page %d", op, l.pages), resp, err)
+		return l.c.unreadable(fmt.Sprintf("%s, page %d", op, l.pages), resp, err)
 	}
 	l.highest = max(l.highest, (l.pages-1)*l.size+doc.Len())
 	return nil
@@ -306,7 +306,7 @@ func plainID(id string) bool {
 // getOne reads one record, or returns that there is none.
 func (c *Client) getOne(ctx context.Context, op, object string, fields []record.Field, id string) (rec record.Record, gone *providers.Error, err error) {
 	resp, err := c.rest.Do(ctx, rest.Request{Kind: "get", Path: c.objectPath(object) + "/" + id})
-	if err := failure(op, resp, err); err != nil {
+	if err := c.failure(op, resp, err); err != nil {
 		if errors.As(err, &gone) && gone.Kind == providers.Missing {
 			gone.Ref, gone.Gone = ref(object, id), providers.Answered
 			return record.Record{}, gone, nil
@@ -327,7 +327,7 @@ func (c *Client) getOne(ctx context.Context, op, object string, fields []record.
 		err = fmt.Errorf("the answer is about another record")
 	}
 	if err != nil {
-		return record.Record{}, nil, fmt.Errorf("%s: %w", ref(object, id), unreadable(op, resp, err))
+		return record.Record{}, nil, fmt.Errorf("%s: %w", ref(object, id), c.unreadable(op, resp, err))
 	}
 	return l.records[0], nil, nil
 }

@@ -90,7 +90,7 @@ func (w *write) failed(i int, row [][]byte) *providers.Error {
 			worst = e
 		}
 	}
-	return scrub.Values(worst, &w.patches[i])
+	return w.c.said(scrub.Values(worst, &w.patches[i]))
 }
 
 func recordFaults(row [][]byte) []fault {

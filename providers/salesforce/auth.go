@@ -111,7 +111,7 @@ func (c *Client) token(ctx context.Context) (rest.Token, error) {
 		return rest.Token{}, oauth.Denied(err)
 	}
 	return oauth.Endpoint{
-		Kind: kindToken, Path: "/services/oauth2/token", Refused: tokenError, Shorten: oneLine,
+		Kind: kindToken, Path: "/services/oauth2/token", Refused: tokenError,
 	}.Exchange(ctx, c.rest, form, c.accept)
 }
 

@@ -33,13 +33,10 @@ type fault struct {
 // in the organization: there is no Retry-After.
 const concurrencyPause = 2 * time.Minute
 
-// maxMessage is how much of the vendor's words an error keeps.
-const maxMessage = 240
-
 // recordError returns what a fault of one record means.
 func recordError(op string, v verb, ref record.Ref, f fault) *providers.Error {
 	e := &providers.Error{
-		Op: op, Ref: ref, Code: f.Code, Message: oneLine(f.Message), Fields: f.Fields,
+		Op: op, Ref: ref, Code: f.Code, Message: unquoted(f.Message), Fields: f.Fields,
 	}
 	kind, ok := codeKind(v, f)
 	if !ok {
@@ -52,7 +49,7 @@ func recordError(op string, v verb, ref record.Ref, f fault) *providers.Error {
 // callError returns what the failure of a whole call means: by its code, and
 // by its status where the code says nothing.
 func callError(op string, v verb, status int, f fault) *providers.Error {
-	e := &providers.Error{Op: op, Code: f.Code, Message: oneLine(f.Message), Fields: f.Fields, Hint: hint(f)}
+	e := &providers.Error{Op: op, Code: f.Code, Message: unquoted(f.Message), Fields: f.Fields, Hint: hint(f)}
 	kind, ok := codeKind(v, f)
 	switch {
 	case strings.HasPrefix(f.Code, "INSUFFICIENT_ACCESS"):
@@ -209,12 +206,9 @@ func namedFields(f fault) fault {
 	return f
 }
 
-// oneLine shortens the vendor's words to one printable line and takes out what
-// it quotes of the record: values are the customer's, errors are for logs.
-func oneLine(msg string) string {
-	msg = quotedValues(scrub.Printable(msg))
-	return scrub.Cut(strings.Join(strings.Fields(msg), " "), maxMessage)
-}
+// unquoted takes out of the vendor's words what they quote of the record: values
+// are the customer's, errors are for logs.
+func unquoted(msg string) string { return quotedValues(scrub.Printable(msg)) }
 
 // quotedValues replaces the values that Salesforce repeats in its messages.
 func quotedValues(msg string) string {
@@ -237,5 +231,5 @@ func quotedValues(msg string) string {
 		}
 		msg = msg[:len(msg)-len(rest)] + scrub.Hidden + tail
 	}
-	return scrub.Mail(msg)
+	return msg
 }

@@ -138,7 +138,7 @@ func parseVersions(body []byte, want string) (served bool, newest string, ok boo
 	for _, v := range list {
 		served = served || v.Version == want
 	}
-	return served, oneLine(list[len(list)-1].Version), true
+	return served, list[len(list)-1].Version, true
 }
 
 func parseOrganization(body []byte) (providers.Identity, bool) {
@@ -154,7 +154,7 @@ func parseOrganization(body []byte) (providers.Identity, bool) {
 	}
 	r := answer.Records[0]
 	id, ok := ID18(r.ID)
-	return providers.Identity{Org: id, Name: oneLine(r.Name), Sandbox: r.IsSandbox}, ok
+	return providers.Identity{Org: id, Name: r.Name, Sandbox: r.IsSandbox}, ok
 }
 
 func parseUserInfo(body []byte) *self {

@@ -109,6 +109,9 @@ func (c *Client) Usage() providers.Usage {
 	return providers.Usage{Calls: u.Calls, QuotaUsed: u.QuotaUsed, QuotaLimit: u.QuotaLimit}
 }
 
+// maxName is how much of an organization's name is shown.
+const maxName = 80
+
 // Identify asks which organization the credential opens. It also checks that
 // the organization still serves the API version asked for.
 func (c *Client) Identify(ctx context.Context) (providers.Identity, error) {
@@ -131,6 +134,7 @@ func (c *Client) Identify(ctx context.Context) (providers.Identity, error) {
 			return byUser, err
 		}
 	}
+	id.Name = c.rest.Words().Line(id.Name, maxName)
 	return id, nil
 }
 
@@ -165,7 +169,7 @@ func (c *Client) checkServed(ctx context.Context) error {
 	case !served:
 		e := providers.Errorf(providers.Broken, op, "version %s is not served here", c.version)
 		e.Hint = "set api_version to at most " + newest
-		return e
+		return c.said(e)
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"crmsyncd/providers/internal/scrub"
 )
 
 // read takes the body in, decompressed, up to the limit.
@@ -32,23 +34,22 @@ func (c *Client) read(resp *http.Response) (*Response, error) {
 	return out, nil
 }
 
-// Excerpt returns the beginning of an answer as one short line that is fit for
-// an error. Of an HTML page it is the title: such a page comes from an edge or
+// excerpt is how much of an answer is looked at for an error.
+const excerpt = 4096
+
+// Excerpt returns the beginning of an answer as one line, for Words to clean and
+// to shorten. Of an HTML page it is the title: such a page comes from an edge or
 // a maintenance window, not from the API.
 func Excerpt(resp *Response) string {
-	body := resp.Body
-	if len(body) > 4096 {
-		body = body[:4096]
-	}
-	text := string(body)
+	text := scrub.Head(string(resp.Body[:min(len(resp.Body), excerpt+1)]), excerpt)
 	if low := strings.ToLower(strings.TrimSpace(text)); strings.HasPrefix(low, "<") {
 		title := between(text, "<title>", "</title>")
 		if title == "" {
 			return "a page of HTML or XML instead of JSON"
 		}
-		return "a page titled " + `"` + Short(title, 80) + `" instead of JSON`
+		return "a page titled " + `"` + Short(title, excerpt) + `" instead of JSON`
 	}
-	return Short(text, 200)
+	return Short(text, excerpt)
 }
 
 func between(s, from, to string) string {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"crmsyncd/providers/internal/scrub"
 )
 
 // The failures that callers tell apart. Errors of the context come through as
@@ -88,6 +90,7 @@ type Client struct {
 	tokens *tokens
 	groups groups
 	budget budget
+	words  scrub.Words
 	bodies sync.Pool
 
 	mu    sync.Mutex
@@ -165,6 +168,10 @@ func parseBase(s string) (*url.URL, error) {
 
 // Host returns the host of the configured base, without its port, in lower case.
 func (c *Client) Host() string { return strings.ToLower(c.base.Hostname()) }
+
+// Words is the one place through which everything passes that the system says:
+// it knows all that this client ever sent as a credential.
+func (c *Client) Words() *scrub.Words { return &c.words }
 
 // Close lets idle connections go.
 func (c *Client) Close() { c.http.CloseIdleConnections() }

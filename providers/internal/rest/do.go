@@ -143,6 +143,7 @@ func (k *call) headers(h http.Header) {
 	if k.tok.Value != "" {
 		k.c.cfg.Authorize(h, k.tok)
 	}
+	k.c.learnSecrets(k.r, h)
 }
 
 // base is where the token says that the system lives, if it may say so.
