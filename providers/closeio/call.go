@@ -61,7 +61,7 @@ func (c *Client) send(ctx context.Context, k call, r rest.Request) (*rest.Respon
 		return resp, nil
 	}
 	defer resp.Release()
-	return nil, c.said(callError(k.op, k.verb, resp))
+	return nil, outcome.Refused(c.rest, resp, callError(k.op, k.verb, resp))
 }
 
 // said cleans what the vendor said in an error.

@@ -158,6 +158,7 @@ func hostile() map[string]func(*testing.T, Setup) {
 	}
 	return map[string]func(*testing.T, Setup){
 		"429 is waited out":          testRetryAfter,
+		"429 for longer than a run":  testLongWait,
 		"429 in a storm":             testStorm,
 		"503 passes":                 passing(faults.Rule{Status: http.StatusServiceUnavailable}),
 		"502 as HTML passes":         passing(faults.Rule{Status: http.StatusBadGateway, Answer: faults.HTML}),
@@ -186,6 +187,30 @@ func testRetryAfter(t *testing.T, s Setup) {
 	if took := time.Since(start); took < 45*time.Second || took > 3*time.Minute {
 		t.Errorf("it took %v, want a little over the 45 s asked for", took)
 	}
+}
+
+// testLongWait: a wait of ten minutes is kept and ends the run at once, with
+// the word when to go on; nothing of the kind is asked for meanwhile (C13.4).
+func testLongWait(t *testing.T, s Setup) {
+	s.Faults.Add(faults.Rule{Path: s.ReadPath, From: 2, Status: http.StatusTooManyRequests, Header: map[string]string{"Retry-After": "600"}})
+	start := time.Now()
+	for range 3 {
+		l := s.list(t.Context(), t, nil)
+		s.fails(t, l, providers.Transient)
+		var e *providers.Error
+		if left := 10*time.Minute - time.Since(start); !errors.As(l.err, &e) || (e.RetryAfter-left).Abs() > 2*time.Second {
+			t.Errorf("%v left, the error tells %+v", left, e)
+		}
+		time.Sleep(150 * time.Second)
+	}
+	if took := time.Since(start); took > 8*time.Minute {
+		t.Errorf("it waited itself: %v", took)
+	}
+	if n := s.Wire.Count(s.ReadPath); n > 2 {
+		t.Errorf("it was asked %d times", n)
+	}
+	time.Sleep(time.Until(start.Add(605 * time.Second)))
+	s.whole(t, s.list(t.Context(), t, nil))
 }
 
 func testStorm(t *testing.T, s Setup) {

@@ -92,7 +92,7 @@ func (c *Client) refusedExchange(op string, resp *rest.Response) error {
 	said := readError(resp.Body)
 	e := &providers.Error{
 		Op: op, Kind: kindOfStatus(resp.Status, said),
-		Message: fmt.Sprintf("status %d, %s %s", resp.Status, said.Error, said.Description),
+		Message: fmt.Sprintf("status %d, %s %s", resp.Status, said.Error, said.Description), RetryAfter: resp.Signal.RetryAfter,
 	}
 	if resp.Status == http.StatusBadRequest {
 		e.Kind = providers.Denied

@@ -97,7 +97,16 @@ func learn(resp *rest.Response) rest.Signal {
 // far it reaches.
 func (c *Client) failure(op string, resp *rest.Response, err error) error {
 	if err != nil {
-		return &providers.Error{Op: op, Kind: kindOf(err), Err: err}
+		e := &providers.Error{Op: op, Kind: kindOf(err), Err: err}
+		var known *providers.Error
+		var wait *rest.WaitError
+		switch {
+		case errors.As(err, &known):
+			e.RetryAfter = known.RetryAfter
+		case errors.As(err, &wait):
+			e.RetryAfter = wait.Left
+		}
+		return e
 	}
 	if resp.Status == http.StatusOK {
 		return nil

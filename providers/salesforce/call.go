@@ -66,7 +66,7 @@ func (c *Client) checked(ctx context.Context, k call, resp *rest.Response, err e
 		return resp, nil
 	}
 	defer resp.Release()
-	return nil, c.said(callError(k.op, k.verb, resp.Status, parseFault(resp)))
+	return nil, outcome.Refused(c.rest, resp, callError(k.op, k.verb, resp.Status, parseFault(resp)))
 }
 
 // said cleans what the vendor said in an error.

@@ -46,7 +46,7 @@ func (e Endpoint) Exchange(
 	}
 	defer resp.Release()
 	if resp.Status != http.StatusOK {
-		return rest.Token{}, c.Words().Error(e.Refused(resp))
+		return rest.Token{}, outcome.Refused(c, resp, e.Refused(resp))
 	}
 	return read(resp.Body)
 }

@@ -6,6 +6,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
+	"time"
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
@@ -16,10 +18,13 @@ import (
 func NoAnswer(ctx context.Context, op string, err error) *providers.Error {
 	var known *providers.Error
 	var badCert *tls.CertificateVerificationError
+	var wait *rest.WaitError
 	e := &providers.Error{Op: op, Err: err}
 	switch {
 	case errors.As(err, &known):
 		return known
+	case errors.As(err, &wait):
+		e.Kind, e.RetryAfter = providers.Transient, wait.Left
 	case errors.Is(err, rest.ErrUnknownOutcome):
 		e.Kind = providers.Unknown
 	case errors.Is(err, rest.ErrBudget):
@@ -33,6 +38,15 @@ func NoAnswer(ctx context.Context, op string, err error) *providers.Error {
 		e.Kind, e.Err = providers.Transient, ctx.Err()
 	}
 	return e
+}
+
+// Refused completes the error of a refusal by what its answer says of when to
+// come again, and cleans what the vendor said in it.
+func Refused(c *rest.Client, resp *rest.Response, e *providers.Error) *providers.Error {
+	if e.RetryAfter = max(e.RetryAfter, resp.Signal.RetryAfter); e.RetryAfter > 0 && e.Hint == "" {
+		e.Hint = fmt.Sprintf("the system asks to be left alone for %v", e.RetryAfter.Round(time.Second))
+	}
+	return c.Words().Error(e)
 }
 
 // Stopped ends a write of several calls on the failure of a whole one. Where

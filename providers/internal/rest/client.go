@@ -28,9 +28,26 @@ var (
 	ErrTooLarge = errors.New("the answer is too large")
 	// ErrForeignHost says that an address led away from the system's own host.
 	ErrForeignHost = errors.New("the address leads to another host")
+	// ErrWait says that the server asked for a longer wait than a request lasts,
+	// and that it is not over. The error is a *WaitError.
+	ErrWait = errors.New("the server asked to be left alone")
 	// ErrToken says that no token could be had.
 	ErrToken = errors.New("no access token")
 )
+
+// WaitError is a request that was not sent, for the server asked for a wait
+// that is not over.
+type WaitError struct {
+	Left time.Duration
+}
+
+// Error says how long it is.
+func (e *WaitError) Error() string {
+	return fmt.Sprintf("%v for %v more", ErrWait, e.Left.Round(time.Second))
+}
+
+// Is makes it an ErrWait.
+func (e *WaitError) Is(target error) bool { return target == ErrWait }
 
 // Config sets a Client up. Zero values mean the defaults named here.
 type Config struct {
@@ -49,7 +66,7 @@ type Config struct {
 	Recheck time.Duration    // how often a spent budget is looked at again; 30 minutes
 
 	MaxBody  int64         // after decompression; 32 MiB
-	MaxWait  time.Duration // the longest wait that a server may ask for; 2 minutes
+	MaxWait  time.Duration // the longest wait within a request; a server that asks for more ends it; 2 minutes
 	Attempts int           // of one request; 8
 	Attempt  time.Duration // the longest that one attempt may take; 2 minutes
 	Total    time.Duration // the longest that a request may take with its repeats; 15 minutes

@@ -204,12 +204,13 @@ func (k *call) judge() bool {
 	if verdict == Standard {
 		verdict = standard(k.r, k.resp)
 	}
+	late := k.tooLong()
 	switch verdict {
 	case Unapplied:
-		return true
+		return !late
 	case Passing:
 		k.unknown = !k.r.repeatable()
-		return !k.unknown
+		return !k.unknown && !late
 	case Reauth:
 		k.reauth = !k.r.NoAuth
 	}

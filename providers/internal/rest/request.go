@@ -52,7 +52,7 @@ type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte
-	Signal Signal // what it told about limits, RetryAfter clamped
+	Signal Signal // what it told about limits; RetryAfter is a day at most
 
 	buf  *bytes.Buffer
 	pool *sync.Pool
