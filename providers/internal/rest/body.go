@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,8 +14,12 @@ import (
 	"crmsyncd/providers/internal/scrub"
 )
 
+// smallBody is how much of an answer is read into a pooled buffer, whatever else
+// is held; few answers are longer.
+const smallBody = 1 << 20
+
 // read takes the body in, decompressed, up to the limit.
-func (c *Client) read(resp *http.Response) (*Response, error) {
+func (c *Client) read(ctx context.Context, resp *http.Response) (*Response, error) {
 	defer func() { _ = resp.Body.Close() }()
 	buf, ok := c.bodies.Get().(*bytes.Buffer)
 	if !ok {
@@ -22,16 +27,23 @@ func (c *Client) read(resp *http.Response) (*Response, error) {
 	}
 	buf.Reset()
 	out := &Response{Status: resp.StatusCode, Header: resp.Header, buf: buf, pool: &c.bodies}
-	n, err := buf.ReadFrom(io.LimitReader(resp.Body, c.cfg.MaxBody+1))
+	n, err := buf.ReadFrom(io.LimitReader(resp.Body, min(smallBody, c.cfg.MaxBody+1)))
 	if err == nil && n > c.cfg.MaxBody {
-		err = fmt.Errorf("%w: more than %d bytes", ErrTooLarge, c.cfg.MaxBody)
+		err = c.tooLarge()
+	}
+	out.Body = buf.Bytes()
+	if err == nil && n == smallBody {
+		err = c.readLarge(ctx, resp, out)
 	}
 	if err != nil {
 		out.Release()
 		return out, fmt.Errorf("read the answer: %w", err)
 	}
-	out.Body = buf.Bytes()
 	return out, nil
+}
+
+func (c *Client) tooLarge() error {
+	return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, c.cfg.MaxBody)
 }
 
 // excerpt is how much of an answer is looked at for an error.

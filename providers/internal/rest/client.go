@@ -65,7 +65,8 @@ type Config struct {
 	Reserve float64          // share of the daily quota that is left to others, 0 to 1
 	Recheck time.Duration    // how often a spent budget is looked at again; 30 minutes
 
-	MaxBody  int64         // after decompression; 32 MiB
+	MaxBody  int64         // of one answer, after decompression; 32 MiB
+	MaxHeld  int64         // of all answers longer than 1 MiB that are held at once; others wait; 64 MiB
 	MaxWait  time.Duration // the longest wait within a request; a server that asks for more ends it; 2 minutes
 	Attempts int           // of one request; 8
 	Attempt  time.Duration // the longest that one attempt may take; 2 minutes
@@ -109,6 +110,7 @@ type Client struct {
 	budget budget
 	words  scrub.Words
 	bodies sync.Pool
+	room   *room
 
 	mu    sync.Mutex
 	calls map[string]int
@@ -129,6 +131,7 @@ func New(cfg Config) (*Client, error) {
 		calls:  map[string]int{},
 		groups: newGroups(cfg.Limits, cfg.MaxWait),
 		budget: budget{reserve: cfg.Reserve, recheck: cfg.Recheck},
+		room:   newRoom(cfg.MaxHeld),
 		bodies: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}
 	c.http = &http.Client{Transport: cfg.Transport, Timeout: cfg.Attempt, CheckRedirect: checkRedirect}
@@ -139,6 +142,7 @@ func (cfg *Config) defaults() {
 	setDefault(&cfg.UserAgent, "crmsyncd")
 	setDefault(&cfg.Recheck, 30*time.Minute)
 	setDefault(&cfg.MaxBody, 32<<20)
+	setDefault(&cfg.MaxHeld, 64<<20)
 	setDefault(&cfg.MaxWait, 2*time.Minute)
 	setDefault(&cfg.Attempts, 8)
 	setDefault(&cfg.Attempt, 2*time.Minute)

@@ -184,7 +184,7 @@ func (k *call) check(ctx context.Context, resp *http.Response, err error) (bool,
 		k.err = err
 		return k.failed(ctx), nil //nolint:nilerr // the error stands in k
 	}
-	if k.resp, k.err = k.c.read(resp); k.err != nil {
+	if k.resp, k.err = k.c.read(ctx, resp); k.err != nil {
 		// A body that breaks off does not say what the server did.
 		k.unknown = !k.r.repeatable()
 		return !k.unknown && ctx.Err() == nil && !errors.Is(k.err, ErrTooLarge), nil
