@@ -1,12 +1,16 @@
 package providertest
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
+	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/faults"
 	"crmsyncd/providers/internal/rest"
@@ -160,6 +164,7 @@ func hostile() map[string]func(*testing.T, Setup) {
 		"429 is waited out":          testRetryAfter,
 		"429 for longer than a run":  testLongWait,
 		"429 in a storm":             testStorm,
+		"one value that is no JSON":  testBadValues,
 		"503 passes":                 passing(faults.Rule{Status: http.StatusServiceUnavailable}),
 		"502 as HTML passes":         passing(faults.Rule{Status: http.StatusBadGateway, Answer: faults.HTML}),
 		"a lost connection passes":   passing(faults.Rule{Drop: true}),
@@ -224,6 +229,90 @@ func testStorm(t *testing.T, s Setup) {
 	if n := s.Wire.Count(s.ReadPath) - plain - s.Faults.Fired(); n > 3*plain {
 		t.Errorf("%d calls beside the refused ones, %d are needed", n, 3*plain)
 	}
+}
+
+// testBadValues: one value that is no JSON is an error of its own field, in its
+// own record; everything else of the page comes (C5.2).
+func testBadValues(t *testing.T, s Setup) {
+	clean := s.list(t.Context(), t, nil)
+	s.whole(t, clean)
+	bad := [][]byte{[]byte(`"a\ud83d b"`), []byte("NaN"), []byte("\"a\nb\"")}
+	at, ids := s.unique(t, clean, len(bad))
+	s.Wire.Twist = func(req *http.Request, status int, body []byte) (int, []byte) {
+		for i, id := range ids {
+			body = bytes.ReplaceAll(body, []byte(`"`+clean.rows[id][at].Text()+`"`), bad[i])
+		}
+		return status, body
+	}
+	seen, refused := 0, 0
+	check := func(r *record.Record) {
+		for i, f := range s.Fields {
+			v, err := s.Provider.Convert(s.Object, f, r.Raw[i])
+			if err == nil && v == clean.rows[r.ID][i] {
+				continue
+			}
+			var e *providers.Error
+			if !slices.Contains(ids, r.ID) || !errors.As(err, &e) || e.Kind != providers.Rejected || !slices.Contains(e.Fields, f.Name) {
+				t.Errorf("record %s, %s: %v, %v", r.ID, f.Name, v, err)
+			}
+			refused++
+		}
+	}
+	for page, err := range s.pages(t.Context(), t) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range page.Records {
+			seen++
+			check(&page.Records[i])
+		}
+	}
+	if seen != s.Records || refused < len(ids) {
+		t.Errorf("%d of %d records came, %d fields of %d were refused", seen, s.Records, refused, len(ids))
+	}
+	g, ok := s.Provider.(providers.Getter)
+	if !ok {
+		return
+	}
+	found, _, err := g.Get(t.Context(), s.Object, s.Fields, ids)
+	if err != nil || len(found) != len(ids) {
+		t.Fatalf("%d records by id, %v", len(found), err)
+	}
+	for i := range found {
+		check(&found[i])
+	}
+}
+
+// unique returns a text field and records whose text in it no other value has.
+func (s *Setup) unique(t *testing.T, l listing, n int) (at int, ids []string) {
+	t.Helper()
+	for at, f := range s.Fields {
+		if f.Type != record.Text {
+			continue
+		}
+		ids = ids[:0]
+		for _, id := range slices.Sorted(maps.Keys(l.rows)) {
+			if v := l.rows[id][at]; v.IsSet() && s.times(l, v) == 1 {
+				ids = append(ids, id)
+			}
+			if len(ids) == n {
+				return at, ids
+			}
+		}
+	}
+	t.Skip("it has no text of its own")
+	return 0, nil
+}
+
+func (s *Setup) times(l listing, v record.Value) (n int) {
+	for _, vals := range l.rows {
+		for _, one := range vals {
+			if one == v {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 func testHuge(t *testing.T, s Setup) {

@@ -62,6 +62,8 @@ type listing struct {
 	streets []int
 	costly  []int
 	records []record.Record
+	lost    int // records of the page whose id cannot be read
+	allLost int // and of the whole walk
 	idAt    int
 	dateAt  int // -1 without an updated field
 	addrAt  int // -1 unless part of an address is wanted
@@ -163,11 +165,11 @@ func (l *listing) take(body []byte) (record.Page, bool, error) {
 	}
 	// A page that brings nothing new ends the walk: a server that answers so for
 	// ever would hold us for ever. Whether it was the end, the counts tell.
-	last := l.number >= l.pages || l.ids.n == before
+	last := l.number >= l.pages || l.ids.n == before && l.lost == 0
 	if last {
 		l.complete = l.proven()
 	}
-	return record.Page{Records: l.records, Last: l.complete, Total: max(l.total, 0)}, last, nil
+	return record.Page{Records: l.records, Last: l.complete, Total: max(l.total, 0), Unreadable: l.lost}, last, nil
 }
 
 // counts reads the totals again on every page, for records come and go.
@@ -198,15 +200,20 @@ func (l *listing) counts(doc *jsonwalk.Page) error {
 // total never shrank (a record that goes pulls the next page's first one behind
 // us), and as many different records came as there are.
 func (l *listing) proven() bool {
-	return l.number >= l.pages && l.total == l.highest && l.ids.n == l.total
+	return l.number >= l.pages && l.total == l.highest && l.ids.n+l.allLost == l.total
 }
 
 func (l *listing) rows(doc *jsonwalk.Page) error {
-	l.records = l.records[:0]
+	l.records, l.lost = l.records[:0], 0
 	for i := range doc.Len() {
 		row := doc.Row(i)
 		if row == nil {
 			return fmt.Errorf("record %d of the page is null", i)
+		}
+		if lostID(row[l.idAt]) {
+			l.lost++
+			l.allLost++
+			continue
 		}
 		id, err := recordID(row[l.idAt])
 		if err != nil {
@@ -236,6 +243,12 @@ func (l *listing) record(id string, row [][]byte) record.Record {
 		rec.Version = l.c.version(row[l.dateAt])
 	}
 	return rec
+}
+
+// lostID reports whether a record has an id that is no text, nor anything else.
+func lostID(raw []byte) bool {
+	_, ok := jsonwalk.Text(raw)
+	return jsonwalk.Unreadable(raw) || len(raw) > 0 && raw[0] == '"' && !ok
 }
 
 // recordID is the text of a record's id, exactly as it was sent: an id such as
@@ -323,7 +336,7 @@ func (c *Client) getOne(ctx context.Context, op, object string, fields []record.
 	if err == nil {
 		err = l.rows(doc)
 	}
-	if err == nil && l.records[0].ID != id {
+	if err == nil && (len(l.records) != 1 || l.records[0].ID != id) {
 		err = fmt.Errorf("the answer is about another record")
 	}
 	if err != nil {
