@@ -113,8 +113,11 @@ type Writer interface {
 
 // Result is what became of one patch.
 type Result struct {
-	ID  string // the record's id in the system
-	Err *Error // nil when it was written
+	ID string // the record's id in the system
+	// Err is nil when it was written. Missing is what the system claims and may
+	// be about a record that the patch refers to: a read by id tells. The Fields of
+	// a refusal have the names of the patch where they are of it.
+	Err *Error
 
 	// Version is when the answer of the write says that the record changed: at
 	// this write, or later. Zero where it does not tell.

@@ -103,7 +103,12 @@ func codeKind(v verb, f fault) (providers.Kind, bool) {
 		return providers.Budget, true
 	case "LIMIT_EXCEEDED", "STORAGE_LIMIT_EXCEEDED":
 		return providers.Budget, true
-	case "INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE", "INVALID_TYPE":
+	case "INVALID_FIELD_FOR_INSERT_UPDATE":
+		// Of some records fields are refused that others take, such as the Name of
+		// a person account: https://help.salesforce.com/s/articleView?id=000386207,
+		// last checked 2026-11-30. Whether all are refused, the schema tells.
+		return providers.Rejected, true
+	case "INVALID_FIELD", "INVALID_TYPE":
 		if strings.Contains(f.Message, "Foreign key external ID") {
 			return providers.Rejected, true
 		}
@@ -186,6 +191,24 @@ func hint(f fault) string {
 	return ""
 }
 
+// refusedFields returns the fields that the message of an
+// INVALID_FIELD_FOR_INSERT_UPDATE lists.
+func refusedFields(msg string) []string {
+	var list string
+	for _, mark := range []string{"bad field names on insert/update call: ", "Unable to create/update fields: "} {
+		if _, tail, ok := strings.Cut(msg, mark); ok {
+			list, _, _ = strings.Cut(tail, ".")
+		}
+	}
+	var out []string
+	for name := range strings.SplitSeq(list, ",") {
+		if name = strings.TrimSpace(name); validName(name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 // vanishedField returns the field that an INVALID_FIELD message names. Only
 // its text tells.
 func vanishedField(msg string) (string, bool) {
@@ -202,6 +225,9 @@ func namedFields(f fault) fault {
 		if name, ok := vanishedField(f.Message); ok {
 			f.Fields = []string{name}
 		}
+	}
+	if len(f.Fields) == 0 && f.Code == "INVALID_FIELD_FOR_INSERT_UPDATE" {
+		f.Fields = refusedFields(f.Message)
 	}
 	return f
 }

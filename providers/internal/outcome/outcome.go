@@ -7,6 +7,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"crmsyncd/fieldmap/record"
@@ -62,6 +64,58 @@ func Stopped(results []providers.Result, refs func(i int) record.Ref, err *provi
 	for i := range results {
 		if results[i].Open() {
 			results[i].Err = About(refs(i), &left)
+		}
+	}
+}
+
+// Carriers parts the patches of a call that was refused for fields, into those
+// that carry one of them and the rest. Where none is named that any carries, or
+// every patch carries one, nobody stands apart and both are empty.
+func Carriers(patches []record.Patch, idx []int, fields []string) (with, without []int) {
+	for _, i := range idx {
+		carries := slices.ContainsFunc(patches[i].Fields, func(f record.FieldValue) bool {
+			return slices.ContainsFunc(fields, func(name string) bool { return strings.EqualFold(name, f.Name) })
+		})
+		if carries {
+			with = append(with, i)
+		} else {
+			without = append(without, i)
+		}
+	}
+	if len(with) == 0 || len(without) == 0 {
+		return nil, nil
+	}
+	return with, without
+}
+
+// Single turns the faults of single records that would stop a whole route into
+// refusals of these records, where others of the same call met another end: a
+// schema that had changed would have struck them all.
+func Single(results []providers.Result, idx []int) {
+	broken := func(i int) bool {
+		e := results[i].Err
+		return e != nil && e.Kind == providers.Broken && e.Code != ""
+	}
+	if !slices.ContainsFunc(idx, func(i int) bool { return !results[i].Open() && !broken(i) }) {
+		return
+	}
+	for _, i := range idx {
+		if broken(i) {
+			e := *results[i].Err
+			e.Kind = providers.Rejected
+			results[i].Err = &e
+		}
+	}
+}
+
+// Own gives the fields that a refusal names the spelling of the patch.
+func Own(e *providers.Error, p *record.Patch) {
+	e.Fields = slices.Clone(e.Fields)
+	for i, name := range e.Fields {
+		for j := range p.Fields {
+			if strings.EqualFold(p.Fields[j].Name, name) {
+				e.Fields[i] = p.Fields[j].Name
+			}
 		}
 	}
 }
