@@ -19,6 +19,9 @@ import (
 func reading() map[string]func(*testing.T, Setup) {
 	return map[string]func(*testing.T, Setup){
 		"names its organization":   testIdentify,
+		"proves it by one call":    testProofCost,
+		"stays with it":            testPinned,
+		"never leaves it":          testPinnedElsewhere,
 		"everything once, paged":   testReadsAll,
 		"the same twice":           testReadsSame,
 		"stops when told":          testStops,
@@ -39,6 +42,84 @@ func testIdentify(t *testing.T, s Setup) {
 	two, err := s.Provider.Identify(t.Context())
 	if err != nil || one != two {
 		t.Errorf("got %+v and %+v, %v", one, two, err)
+	}
+}
+
+// testProofCost: the proof of the organization costs one call at most, and none
+// where the token's answer carries it (C3).
+func testProofCost(t *testing.T, s Setup) {
+	calls := func() int {
+		if s.TokenPath == "" {
+			return s.Wire.Count("")
+		}
+		return s.Wire.Count("") - s.Wire.Count(s.TokenPath)
+	}
+	var told string
+	if o, ok := s.Provider.(providers.Organizer); ok {
+		var err error
+		if told, err = o.Organization(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := calls(); n != 0 {
+			t.Errorf("what the token tells cost %d calls", n)
+		}
+	}
+	id, err := s.Provider.Identify(t.Context())
+	if err != nil || told != "" && told != id.Org {
+		t.Errorf("the token told %q, got %+v, %v", told, id, err)
+	}
+	if n := calls(); n > 1 {
+		t.Errorf("the proof cost %d calls", n)
+	}
+}
+
+func (s *Setup) pinner(t *testing.T) providers.Pinner {
+	t.Helper()
+	p, ok := s.Provider.(providers.Pinner)
+	if !ok {
+		t.Skip("its address is its organization")
+	}
+	return p
+}
+
+// testPinned: nothing changes for a provider that is held to its organization,
+// and a token that is renewed costs no further proof.
+func testPinned(t *testing.T, s Setup) {
+	p := s.pinner(t)
+	id, err := s.Provider.Identify(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Pin(id.Org)
+	before := s.Wire.Count("")
+	s.whole(t, s.list(t.Context(), t, nil))
+	plain := s.Wire.Count("") - before
+	renewed := 0
+	if s.ExpireTokens != nil {
+		s.ExpireTokens()
+		renewed = 2 // the call that was refused, and the token
+	}
+	before = s.Wire.Count("")
+	s.whole(t, s.list(t.Context(), t, nil))
+	if n := s.Wire.Count("") - before; n > plain+renewed {
+		t.Errorf("%d calls with a new token, want at most %d", n, plain+renewed)
+	}
+}
+
+// testPinnedElsewhere: a credential of another organization is used for nothing
+// but to learn that (C3.1).
+func testPinnedElsewhere(t *testing.T, s Setup) {
+	s.pinner(t).Pin("another organization")
+	for range 2 {
+		l := s.list(t.Context(), t, nil)
+		s.fails(t, l, providers.Denied)
+		var e *providers.Error
+		if !errors.As(l.err, &e) || e.Hint == "" {
+			t.Errorf("got %+v", l.err)
+		}
+	}
+	if n := s.Wire.Count(s.ReadPath); n != 0 {
+		t.Errorf("%d pages were read of another organization", n)
 	}
 }
 

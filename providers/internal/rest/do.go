@@ -47,6 +47,23 @@ func (c *Client) Follow(ctx context.Context, r Request, next string) (*Response,
 	return c.Do(ctx, r)
 }
 
+// Admit makes sure that there is a token, and fetches one where there is none.
+func (c *Client) Admit(ctx context.Context) error {
+	r := Request{Kind: "token"}
+	if _, err := c.token(ctx, &r); err != nil {
+		return c.tidy(&r, err)
+	}
+	return nil
+}
+
+// With returns a request that carries a token which is not in use yet.
+func (c *Client) With(t Token, r Request) Request {
+	h := http.Header{}
+	c.cfg.Authorize(h, t)
+	r.NoAuth, r.Header = true, h
+	return r
+}
+
 func (c *Client) token(ctx context.Context, r *Request) (Token, error) {
 	if r.NoAuth {
 		return Token{}, nil
