@@ -22,7 +22,7 @@ type Identity struct {
 // Provider is what every system offers.
 type Provider interface {
 	// Identify asks which organization the credential opens, and so proves the
-	// credential.
+	// credential. It costs one call at most, beside that for a token.
 	Identify(ctx context.Context) (Identity, error)
 	// Convert turns a field as it was sent into its canonical value: what the
 	// system would store, trimmed, and null where it holds blanks. raw == nil
@@ -32,6 +32,26 @@ type Provider interface {
 	Convert(object string, f record.Field, raw []byte) (record.Value, error)
 	// Usage says what was called since the start, and what is left of the quota.
 	Usage() Usage
+}
+
+// Organizer is a Provider whose credential tells by itself which organization it
+// opens: the answer of a token carries it, so that proving it costs no call.
+type Organizer interface {
+	// Organization returns the Org of Identify, fetching a token where there is
+	// none yet; empty where this credential does not tell, and Identify must be
+	// asked. It is the one of the token that the next call will carry.
+	Organization(ctx context.Context) (org string, err error)
+}
+
+// Pinner is a Provider that leaves the organization it was proved for to nobody
+// else, while the process lives.
+type Pinner interface {
+	// Pin names the organization that Identify or Organization proved. From then
+	// on a credential that is read anew and is another one is proved before it is
+	// used, by one call where its token does not tell. Where it opens another
+	// organization, every call fails with kind Denied and a Hint, and nothing is
+	// read or written there. An empty name ends that.
+	Pin(org string)
 }
 
 // Usage is what a system was asked for, and what is left.
@@ -113,8 +133,11 @@ type Writer interface {
 
 // Result is what became of one patch.
 type Result struct {
-	ID  string // the record's id in the system
-	Err *Error // nil when it was written
+	ID string // the record's id in the system
+	// Err is nil when it was written. Missing is what the system claims and may
+	// be about a record that the patch refers to: a read by id tells. The Fields of
+	// a refusal have the names of the patch where they are of it.
+	Err *Error
 
 	// Version is when the answer of the write says that the record changed: at
 	// this write, or later. Zero where it does not tell.

@@ -44,7 +44,7 @@ func arrows() map[string][]string {
 		"providers/hubspot":                  {record, "providers", rest, walk, outcome, oauth, scrub},
 		"providers/qbench":                   {record, "providers", rest, walk},
 		"providers/salesforce":               {record, "providers", rest, walk, outcome, oauth, scrub},
-		rest:                                 {},
+		rest:                                 {scrub},
 		outcome:                              {record, "providers", rest},
 		oauth:                                {"providers", rest, outcome, scrub},
 		scrub:                                {record, "providers"},
@@ -70,7 +70,7 @@ func inTests(pkg string) []string {
 	helpers := []string{"providers/providertest", "providers/internal/faults", "providers/internal/rest", "providers/fakedata"}
 	sims := []string{"providers/closeio/closeiosim", "providers/hubspot/hubspotsim", "providers/qbench/qbenchsim", "providers/salesforce/salesforcesim"}
 	switch pkg {
-	case "configs":
+	case "configs", "providers/internal/jsonwalk":
 		return []string{"fieldmap/record"}
 	case "providers/closeio", "providers/hubspot", "providers/qbench", "providers/salesforce":
 		return append(helpers, pkg+"/"+path.Base(pkg)+"sim")

@@ -58,6 +58,9 @@ type Page struct {
 	// Ignored counts records of kinds that are never taken, such as e-mails
 	// among tasks.
 	Ignored int
+	// Unreadable counts records that cannot be told apart, for their id is no text
+	// that can be read. They are left out, and the rest of the page is as it is.
+	Unreadable int
 	// Gone names the fields asked for that the system no longer has. Their Raw is
 	// nil in every record: unreadable, never blank.
 	Gone []string

@@ -77,16 +77,21 @@ func (c *Client) token(ctx context.Context) (rest.Token, error) {
 		if err != nil {
 			return rest.Token{}, err
 		}
-		// The value is kept as it goes over the wire, so that errors hide that form.
-		return rest.Token{Value: base64.StdEncoding.EncodeToString([]byte(k + ":")), Expires: time.Now().Add(keyLasts)}, nil
+		c.rest.Words().Learn(k)
+		t := rest.Token{Value: base64.StdEncoding.EncodeToString([]byte(k + ":")), Expires: time.Now().Add(keyLasts)}
+		return c.pin.Token(ctx, k, t, c.orgOf)
 	}
 	form, err := c.refresh.Form(a.ClientID, a.Secret)
 	if err != nil {
 		return rest.Token{}, oauth.Denied(err)
 	}
-	return oauth.Endpoint{
-		Kind: kindToken, Group: groupToken, Path: tokenPath, Refused: tokenError, Shorten: shortWords,
+	t, err := oauth.Endpoint{
+		Kind: kindToken, Group: groupToken, Path: tokenPath, Refused: tokenError,
 	}.Exchange(ctx, c.rest, form, c.refresh.Accept)
+	if err != nil {
+		return rest.Token{}, err
+	}
+	return c.pin.Token(ctx, c.refresh.Grant(), t, c.orgOf)
 }
 
 // tokenError says what a refusal of the token endpoint means.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"crmsyncd/providers"
 	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
@@ -60,8 +61,11 @@ func (c *Client) send(ctx context.Context, k call, r rest.Request) (*rest.Respon
 		return resp, nil
 	}
 	defer resp.Release()
-	return nil, callError(k.op, k.verb, resp)
+	return nil, outcome.Refused(c.rest, resp, callError(k.op, k.verb, resp))
 }
+
+// said cleans what the vendor said in an error.
+func (c *Client) said(e *providers.Error) *providers.Error { return c.rest.Words().Error(e) }
 
 // groupOf names the endpoints that share a rate: a method and a family of paths.
 //

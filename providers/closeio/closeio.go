@@ -22,6 +22,7 @@ var (
 	_ providers.ChildReader = (*Client)(nil)
 	_ providers.Eventer     = (*Client)(nil)
 	_ providers.Writer      = (*Client)(nil)
+	_ providers.Pinner      = (*Client)(nil)
 )
 
 // The objects.
@@ -58,6 +59,7 @@ type Client struct {
 	rest    *rest.Client
 	clock   rest.Clock
 	refresh oauth.Rotation
+	pin     oauth.Pin
 	schemas schemaCache
 
 	mu   sync.Mutex
@@ -148,7 +150,32 @@ func (c *Client) user() string {
 }
 
 func (c *Client) whoami(ctx context.Context, op string) (*self, error) {
-	resp, err := c.get(ctx, call{op: op, kind: kindRead}, "/me/")
+	return c.whoIs(ctx, call{op: op, kind: kindRead}, rest.Request{Path: mePath})
+}
+
+const mePath = "/me/"
+
+// Pin holds the client to an organization.
+func (c *Client) Pin(org string) { c.pin.Set(org) }
+
+// orgOf asks which organization a token opens that is not in use yet.
+func (c *Client) orgOf(ctx context.Context, t rest.Token) (string, error) {
+	s, err := c.whoIs(ctx, call{op: "prove the organization", kind: kindToken}, c.rest.With(t, rest.Request{Path: mePath}))
+	if err != nil {
+		return "", err
+	}
+	// The user behind the credential may be another one now.
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.self != nil && c.self.org.Org == s.org.Org {
+		c.self = s
+	}
+	return s.org.Org, nil
+}
+
+func (c *Client) whoIs(ctx context.Context, k call, r rest.Request) (*self, error) {
+	op := k.op
+	resp, err := c.send(ctx, k, r)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +196,8 @@ func (c *Client) whoami(ctx context.Context, op string) (*self, error) {
 	s := &self{user: user}
 	if row := p.Row(0); row != nil {
 		s.org.Org, _ = jsonwalk.Text(row[0])
-		s.org.Name, _ = jsonwalk.Text(row[1])
+		name, _ := jsonwalk.Text(row[1])
+		s.org.Name = c.rest.Words().Line(name, 80)
 	}
 	if !validID(s.org.Org) {
 		return nil, providers.Errorf(providers.Broken, op, "the answer names no organization")

@@ -41,9 +41,10 @@ func conformance(t *testing.T, method string) {
 			Provider: l.Client, Wire: l.wire, Faults: l.sim.Faults(),
 			Object: closeio.Lead, Fields: conformingFields(), Records: closeRecords,
 			ReadPath: "/data/search/", AbsentID: "lead_00000000000000000000000000000000000000000",
-			Secrets: []string{closeiosim.DefaultAPIKey, closeiosim.DefaultClientSecret, closeiosim.DefaultRefreshToken},
+			Secrets: []string{closeiosim.DefaultAPIKey},
 		}
 		if method == closeio.OAuth {
+			s.Secrets = []string{closeiosim.DefaultClientSecret, closeiosim.DefaultRefreshToken}
 			s.TokenPath, s.ExpireTokens = "/oauth2/token/", l.sim.ExpireTokens
 		}
 		time.Sleep(time.Hour)

@@ -52,10 +52,7 @@ func parseFault(resp *rest.Response) fault {
 	}
 	slices.Sort(f.Fields)
 	for _, name := range f.Fields {
-		words = appendWords(append(words, short(name)+":"), b.Fields[name])
-	}
-	for i := range f.Fields {
-		f.Fields[i] = short(f.Fields[i])
+		words = appendWords(append(words, name+":"), b.Fields[name])
 	}
 	f.Message = strings.Join(words, " ")
 	return f
@@ -73,15 +70,11 @@ func appendWords(words []string, raw json.RawMessage) []string {
 	return append(words, string(raw))
 }
 
-func (f fault) text() string { return shortWords(f.Message) }
-
-func shortWords(s string) string { return rest.Short(s, 200) }
-
 // callError returns what the failure of a call means.
 func callError(op string, v verb, resp *rest.Response) *providers.Error {
 	f := parseFault(resp)
 	e := &providers.Error{
-		Op: op, Code: statusText(resp.Status), Message: f.text(), Fields: f.Fields,
+		Op: op, Code: statusText(resp.Status), Message: f.Message, Fields: f.Fields,
 		Kind: statusKind(v, resp.Status), Hint: hint(v, resp.Status),
 	}
 	if e.Kind == providers.Rejected && strings.HasPrefix(e.Message, "a page") {

@@ -8,6 +8,7 @@ import (
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers/internal/rest"
+	"crmsyncd/providers/internal/scrub"
 )
 
 // FuzzPosition: what is taken for a position is one that was given out.
@@ -49,7 +50,7 @@ func FuzzFault(f *testing.F) {
 		f.Add(s, 400, uint8(0))
 	}
 	f.Fuzz(func(t *testing.T, body string, status int, v uint8) {
-		e := callError("read", verb(v%3), &rest.Response{Status: status, Body: []byte(body)})
+		e := new(scrub.Words).Error(callError("read", verb(v%3), &rest.Response{Status: status, Body: []byte(body)}))
 		if text := e.Error(); strings.ContainsAny(text, "\n\r\x00") || len(e.Message) > 260 {
 			t.Errorf("an error of %q", text)
 		}

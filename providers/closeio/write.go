@@ -3,6 +3,7 @@ package closeio
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"crmsyncd/fieldmap/record"
@@ -103,7 +104,9 @@ func (c *Client) updateOne(ctx context.Context, op, object string, schema *custo
 		if e := outcome.AsError(err); e.Kind != providers.Rejected && e.Kind != providers.Missing {
 			return providers.Result{}, e
 		}
-		return providers.Result{Err: outcome.AsError(err)}, nil
+		e = outcome.AsError(err)
+		ownNames(e, p, names)
+		return providers.Result{Err: e}, nil
 	}
 	defer resp.Release()
 	res, ok := c.readAnswer(object, p, names, resp.Body)
@@ -111,6 +114,16 @@ func (c *Client) updateOne(ctx context.Context, op, object string, schema *custo
 		return providers.Result{}, providers.Errorf(providers.Broken, op, "the answer is not about the record that was written")
 	}
 	return res, nil
+}
+
+// ownNames gives the fields that a refusal names the names of the patch: Close
+// knows custom fields by their ids.
+func ownNames(e *providers.Error, p *record.Patch, names []string) {
+	for i, name := range e.Fields {
+		if j := slices.Index(names, name); j >= 0 {
+			e.Fields[i] = p.Fields[j].Name
+		}
+	}
 }
 
 // readAnswer reads the answer of a write, which is the whole record as it is now,

@@ -1,6 +1,7 @@
 package closeio_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -251,6 +252,28 @@ func TestOffset(t *testing.T) {
 		}
 		if got, want := string(l.sim.Record(id)["date_won"]), fmt.Sprintf("%q", serverNow().UTC().Format(time.DateOnly)); got != want {
 			t.Errorf("won on %s, want %s", got, want)
+		}
+	})
+}
+
+// A refusal names custom fields as the patch does, and not by their ids.
+func TestRefusalNamesFieldsAsTheyWereGiven(t *testing.T) {
+	bubble(t, closeiosim.Options{}, func(t *testing.T, l lab) {
+		id := l.sim.AddLead(closeiosim.Fields{"name": "Lab"})
+		l.wire.Twist = func(req *http.Request, status int, body []byte) (int, []byte) {
+			if req.Method != http.MethodPut {
+				return status, body
+			}
+			var sent map[string]any
+			for name := range l.sim.Writes()[0].Fields {
+				sent = map[string]any{name: "Not a valid choice."}
+			}
+			out, _ := json.Marshal(map[string]any{"errors": []string{}, "field-errors": sent})
+			return http.StatusBadRequest, out
+		}
+		res, err := l.Update(t.Context(), closeio.Lead, []record.Patch{{ID: id, Fields: []record.FieldValue{set("custom.Plan", record.Text, record.Of("x"))}}})
+		if err != nil || res[0].Err == nil || res[0].Err.Kind != providers.Rejected || len(res[0].Err.Fields) != 1 || res[0].Err.Fields[0] != "custom.Plan" {
+			t.Errorf("%+v, %v", res, err)
 		}
 	})
 }

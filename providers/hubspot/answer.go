@@ -32,6 +32,7 @@ func (w *write) note(ctx context.Context, idx []int, body []byte) *providers.Err
 	said := p.Len() + len(faults)
 	w.noteResults(idx, p, w.keyField(idx), names)
 	loose := w.noteFaults(idx, faults)
+	outcome.Single(w.results, idx)
 	left := w.silent(idx)
 	switch {
 	case len(left) == 0:

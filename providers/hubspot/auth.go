@@ -56,15 +56,22 @@ func (c *Client) token(ctx context.Context) (rest.Token, error) {
 	a := &c.cfg.Auth
 	if a.Method == FixedToken {
 		t, err := oauth.Fixed("token", a.Token)
-		return rest.Token{Value: t, Expires: time.Now().Add(keyLasts)}, err
+		if err != nil {
+			return rest.Token{}, err
+		}
+		return c.pin.Token(ctx, t, rest.Token{Value: t, Expires: time.Now().Add(keyLasts)}, c.portalOf)
 	}
 	form, err := c.refresh.Form(a.ClientID, a.Secret)
 	if err != nil {
 		return rest.Token{}, oauth.Denied(err)
 	}
-	return oauth.Endpoint{
-		Kind: kindToken, Group: c.group(), Path: c.paths.token(), Refused: tokenError, Shorten: oneLine,
+	t, err := oauth.Endpoint{
+		Kind: kindToken, Group: c.group(), Path: c.paths.token(), Refused: tokenError,
 	}.Exchange(ctx, c.rest, form, c.refresh.Accept)
+	if err != nil {
+		return rest.Token{}, err
+	}
+	return c.pin.Token(ctx, c.refresh.Grant(), t, c.portalOf)
 }
 
 // tokenError says what a refusal of the token endpoint means.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"crmsyncd/fieldmap/record"
+	"crmsyncd/providers"
 	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
@@ -57,8 +58,11 @@ func (c *Client) send(ctx context.Context, k call, r rest.Request) (*rest.Respon
 		return resp, nil
 	}
 	defer resp.Release()
-	return nil, callError(k.op, k.verb, resp)
+	return nil, outcome.Refused(c.rest, resp, callError(k.op, k.verb, resp))
 }
+
+// said cleans what the vendor said in an error.
+func (c *Client) said(e *providers.Error) *providers.Error { return c.rest.Words().Error(e) }
 
 // group is the rate of all calls that have none of their own.
 func (c *Client) group() string {

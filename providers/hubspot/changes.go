@@ -34,6 +34,7 @@ type changes struct {
 
 	resp *rest.Response
 	recs []record.Record
+	lost int // records of the page whose id cannot be read
 }
 
 func (c *Client) newChanges(ctx context.Context, k call, ask question, since time.Time) (*changes, error) {
@@ -113,14 +114,18 @@ func (s *changes) page(ctx context.Context) (record.Page, bool, error) {
 	if err != nil {
 		return record.Page{}, true, err
 	}
-	return record.Page{Records: recs, Next: s.cursor(), Last: done}, done, nil
+	return record.Page{Records: recs, Next: s.cursor(), Last: done, Unreadable: s.lost}, done, nil
 }
 
 // take keeps the page's records that were not given before.
 func (s *changes) take(p page) error {
-	s.recs = s.recs[:0]
+	s.recs, s.lost = s.recs[:0], 0
 	for i := range p.Len() {
 		row := p.Row(i)
+		if lost(row) {
+			s.lost++
+			continue
+		}
 		rec, err := oneRecord(s.call.op, row)
 		if err != nil {
 			return err

@@ -49,7 +49,7 @@ func callError(op string, v verb, resp *rest.Response) *providers.Error {
 // errorOf returns what one fault means for the record that it is about.
 func errorOf(op string, v verb, f fault) *providers.Error {
 	return &providers.Error{
-		Op: op, Kind: codeKind(v, f), Code: f.Code, Message: oneLine(f.Message), Fields: f.Fields, Hint: hint(f),
+		Op: op, Kind: codeKind(v, f), Code: f.Code, Message: unquoted(f.Message), Fields: f.Fields, Hint: hint(f),
 	}
 }
 

@@ -208,34 +208,29 @@ func (f fault) clean() fault {
 	return f
 }
 
-// maxMessage is how much of the vendor's words an error keeps.
-const maxMessage = 240
+// longest is how much of the vendor's words is looked at.
+const longest = 16 << 10
 
-// oneLine shortens the vendor's words to one printable line and takes out what
-// it quotes of the record: values are the customer's, errors are for logs.
-func oneLine(msg string) string {
-	if len(msg) > 16*maxMessage {
-		msg = strings.ToValidUTF8(msg[:16*maxMessage], "")
-	}
-	msg = strings.Join(strings.Fields(scrub.Printable(msg)), " ")
-	return scrub.Cut(quotedValues(msg), maxMessage)
+// unquoted takes out of the vendor's words what they quote of the record: values
+// are the customer's, errors are for logs.
+func unquoted(msg string) string {
+	return quotedValues(strings.Join(strings.Fields(scrub.Printable(scrub.Head(msg, longest))), " "))
 }
 
 // quotedValues replaces the values that HubSpot repeats in its messages: what
 // stands between quotes or before a known phrase, unless it can be the name of
-// a property, and e-mail addresses anywhere. A refused option is answered with
-// the list of all that are allowed, which goes too.
+// a property. A refused option is answered with the list of all that are
+// allowed, which goes too.
 func quotedValues(msg string) string {
 	if head, _, ok := strings.Cut(msg, " was not one of the allowed options"); ok {
 		return scrub.Hidden + msg[len(head):len(head)+len(" was not one of the allowed options")]
 	}
-	msg = regexp.MustCompile(`"[^"]*"`).ReplaceAllStringFunc(msg, func(q string) string {
+	return regexp.MustCompile(`"[^"]*"`).ReplaceAllStringFunc(msg, func(q string) string {
 		if name := strings.Trim(q, `"`); lowerName(name) {
 			return q
 		}
 		return scrub.Hidden
 	})
-	return scrub.Mail(msg)
 }
 
 // lowerName reports whether s has the form of a property's name.

@@ -170,7 +170,7 @@ func (c *Client) readBatch(ctx context.Context, k call, ask question, by string,
 	}
 	for _, f := range parseFaults(p.Head[headErrors]) {
 		if f.Code != "OBJECT_NOT_FOUND" {
-			return nil, nil, errorOf(k.op, reading, f)
+			return nil, nil, c.said(errorOf(k.op, reading, f))
 		}
 		missing = append(missing, f.IDs...)
 	}

@@ -8,6 +8,7 @@ import (
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
+	"crmsyncd/providers/internal/scrub"
 )
 
 // FuzzFault holds the reader of errors to its promises: whatever a server
@@ -29,8 +30,8 @@ func FuzzFault(f *testing.F) {
 			v = creating
 		}
 		resp := &rest.Response{Status: status, Body: []byte(body)}
-		e := callError("write", v, resp)
-		if strings.ContainsAny(e.Error(), "\n\r\x00") || len(e.Message) > 2*maxMessage || strings.Contains(e.Code, " ") {
+		e := new(scrub.Words).Error(callError("write", v, resp))
+		if strings.ContainsAny(e.Error(), "\n\r\x00") || len(e.Message) > 260 || strings.Contains(e.Code, " ") {
 			t.Errorf("an error of %q", e.Error())
 		}
 		for _, name := range e.Fields {
@@ -63,9 +64,9 @@ func FuzzNote(f *testing.F) {
 			key := record.FieldValue{Field: record.Field{Name: "key", Type: record.ID}, Value: record.Of("K" + string(rune('0'+i)))}
 			patches[i].Fields = []record.FieldValue{key}
 		}
-		w := (&Client{}).newWrite(updating, "update labs", "labs", patches)
+		w := (&Client{rest: &rest.Client{}}).newWrite(updating, "update labs", "labs", patches)
 		if creates {
-			w = (&Client{}).newWrite(creating, "create labs", "labs", patches)
+			w = (&Client{rest: &rest.Client{}}).newWrite(creating, "create labs", "labs", patches)
 		}
 		idx := []int{0, 1}
 		// Only what makes no call of its own is looked at.

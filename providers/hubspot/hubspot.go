@@ -22,6 +22,7 @@ var (
 	_ providers.Writer    = (*Client)(nil)
 	_ providers.Describer = (*Client)(nil)
 	_ providers.Fixer     = (*Client)(nil)
+	_ providers.Pinner    = (*Client)(nil)
 )
 
 // What a Config without them means.
@@ -54,6 +55,7 @@ type Client struct {
 	paths   paths
 	clock   rest.Clock
 	refresh oauth.Rotation
+	pin     oauth.Pin
 	chosen  chooser
 	fast    atomic.Bool // the portal allows the higher rate
 }
@@ -125,6 +127,24 @@ func (c *Client) Identify(ctx context.Context) (providers.Identity, error) {
 		return providers.Identity{}, providers.Errorf(providers.Broken, op, "the answer names no portal")
 	}
 	return id, nil
+}
+
+// Pin holds the client to a portal.
+func (c *Client) Pin(org string) { c.pin.Set(org) }
+
+// portalOf asks which portal a token opens that is not in use yet.
+func (c *Client) portalOf(ctx context.Context, t rest.Token) (string, error) {
+	const op = "prove the portal"
+	resp, err := c.send(ctx, call{op: op, kind: kindToken}, c.rest.With(t, rest.Request{Path: c.paths.account()}))
+	if err != nil {
+		return "", err
+	}
+	defer resp.Release()
+	id, ok := parseAccount(resp.Body)
+	if !ok {
+		return "", providers.Errorf(providers.Broken, op, "the answer names no portal")
+	}
+	return id.Org, nil
 }
 
 func parseAccount(body []byte) (providers.Identity, bool) {

@@ -92,6 +92,7 @@ type page struct {
 	*jsonwalk.Page
 	after string // where the listing goes on; empty at its end
 	total int    // -1 when it is not told
+	lost  int    // records whose id cannot be read
 }
 
 func walkPage(op string, w *jsonwalk.Walker, body []byte) (page, error) {
@@ -126,8 +127,12 @@ func nextOf(op string, raw []byte) (string, error) {
 }
 
 // records appends the page's records, which point into its body.
-func (p page) records(op string, out []record.Record) ([]record.Record, error) {
+func (p *page) records(op string, out []record.Record) ([]record.Record, error) {
 	for i := range p.Len() {
+		if lost(p.Row(i)) {
+			p.lost++
+			continue
+		}
 		rec, err := oneRecord(op, p.Row(i))
 		if err != nil {
 			return out, err
@@ -136,6 +141,8 @@ func (p page) records(op string, out []record.Record) ([]record.Record, error) {
 	}
 	return out, nil
 }
+
+func lost(row [][]byte) bool { return row != nil && jsonwalk.Unreadable(row[cellID]) }
 
 func oneRecord(op string, row [][]byte) (record.Record, error) {
 	if row == nil {

@@ -119,6 +119,7 @@ type listing struct {
 	total int
 	resp  *rest.Response
 	recs  []record.Record
+	lost  int // records of the page whose id cannot be read
 }
 
 func (c *Client) newListing(ctx context.Context, k call, ask question, from position) (*listing, error) {
@@ -164,6 +165,7 @@ func (l *listing) page(ctx context.Context) (record.Page, bool, error) {
 	if l.recs, err = p.records(l.call.op, l.recs[:0]); err != nil {
 		return record.Page{}, true, err
 	}
+	l.lost = p.lost
 	if p.after != "" && (p.after == l.pos.after || p.Len() == 0) {
 		return record.Page{}, true, providers.Errorf(providers.Broken, l.call.op, "the listing does not move on after %d records", l.pos.seen)
 	}
@@ -178,7 +180,7 @@ func (l *listing) page(ctx context.Context) (record.Page, bool, error) {
 // it holds no fewer records than the portal counts: an answer without records
 // is no proof that there are none (F6).
 func (l *listing) finish(ctx context.Context) (record.Page, bool, error) {
-	out := record.Page{Records: l.recs, Total: max(l.total, l.pos.seen), Next: l.pos.cursor()}
+	out := record.Page{Records: l.recs, Total: max(l.total, l.pos.seen), Next: l.pos.cursor(), Unreadable: l.lost}
 	if l.pos.after != "" {
 		return out, false, nil
 	}

@@ -499,3 +499,19 @@ func testListingThatDoesNotMove(t *testing.T) {
 		}
 	}
 }
+
+// C5.2: a record whose id cannot be read is counted and left out; the others
+// come, and the listing is complete.
+func TestC5_2_RecordThatCannotBeToldApart(t *testing.T) {
+	s := &script{answer: func(r *http.Request, _ string) reply {
+		if r.Method == http.MethodPost {
+			return reply{body: `{"total":2,"results":[]}`}
+		}
+		return reply{body: `{"results":[{"id":NaN,"properties":{"name":"x"}},{"id":"5","properties":{"name":"y"}}]}`}
+	}}
+	for p, err := range client(t, s).Read(t.Context(), providers.Query{Object: "companies", Fields: fields("name", record.Text), Full: true}) {
+		if err != nil || len(p.Records) != 1 || p.Records[0].ID != "5" || p.Unreadable != 1 || !p.Last {
+			t.Errorf("%+v, %v", p, err)
+		}
+	}
+}

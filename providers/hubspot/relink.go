@@ -243,7 +243,7 @@ func faultOf(faults []fault, from, to string) (fault, bool) {
 // failLink notes that a patch's association was not written, whatever became of
 // its properties.
 func (w *write) failLink(i int, name string, e *providers.Error) {
-	e = w.about(i, e)
+	e = w.c.said(w.about(i, e))
 	if !slices.Contains(e.Fields, name) {
 		e.Fields = append(slices.Clone(e.Fields), name)
 	}

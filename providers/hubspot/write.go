@@ -168,6 +168,15 @@ func hasProperty(p *record.Patch) bool {
 	return false
 }
 
+func associationsOf(p *record.Patch) (names []string) {
+	for j := range p.Fields {
+		if isAssociation(p.Fields[j].Name) {
+			names = append(names, p.Fields[j].Name)
+		}
+	}
+	return names
+}
+
 func hasAssociation(p *record.Patch) bool {
 	for j := range p.Fields {
 		if isAssociation(p.Fields[j].Name) {
@@ -241,6 +250,8 @@ func (w *write) send(ctx context.Context, idx []int) *providers.Error {
 	switch {
 	case e.Kind == providers.Unknown:
 		return w.lost(idx, e)
+	case e.Kind == providers.Broken:
+		return w.apartFrom(ctx, idx, e)
 	case !ofRecord(e.Kind):
 		return e
 	case len(idx) == 1:
@@ -248,6 +259,21 @@ func (w *write) send(ctx context.Context, idx []int) *providers.Error {
 		return nil
 	}
 	return w.halves(ctx, idx)
+}
+
+// apartFrom ends a call that was refused for fields of the schema. Only the
+// patches that carry them are refused; the others are sent again.
+func (w *write) apartFrom(ctx context.Context, idx []int, e *providers.Error) *providers.Error {
+	with, without := outcome.Carriers(w.patches, idx, e.Fields)
+	if len(with) == 0 {
+		return e
+	}
+	one := *e
+	one.Kind = providers.Rejected
+	for _, i := range with {
+		w.fail(i, &one)
+	}
+	return w.send(ctx, without)
 }
 
 // halves sends the two halves of a batch.
@@ -261,7 +287,10 @@ func (w *write) halves(ctx context.Context, idx []int) *providers.Error {
 
 // fail notes what is wrong with one record.
 func (w *write) fail(i int, e *providers.Error) {
-	w.results[i] = providers.Result{Err: scrub.Values(w.about(i, e), &w.patches[i])}
+	if e.Kind == providers.Rejected && e.Code == "OBJECT_NOT_FOUND" && len(e.Fields) == 0 {
+		e.Fields = associationsOf(&w.patches[i]) // nothing else of a create can be absent
+	}
+	w.results[i] = providers.Result{Err: w.c.said(scrub.Values(w.about(i, e), &w.patches[i]))}
 	if e.Kind == providers.Exists {
 		w.results[i].ID = holderOf(e.Message)
 	}

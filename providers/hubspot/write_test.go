@@ -397,3 +397,30 @@ func TestThrottledCreateIsRepeated(t *testing.T) {
 		}
 	})
 }
+
+// C5.1: a property that only some patches carry stops these and no others, and a
+// record that is refused for one is refused by itself where others went through.
+func TestC5_1_FaultOfSomeStopsNotAll(t *testing.T) {
+	patches := []record.Patch{{ID: "1", Fields: []record.FieldValue{text("city", "x")}}, {ID: "2", Fields: []record.FieldValue{text("name", "y")}}}
+	fault := `"category":"VALIDATION_ERROR","message":"Property values were not valid: [{\"message\":\"m\",\"error\":\"READ_ONLY_VALUE\",\"name\":\"city\"}]"`
+	two := `{"id":"2","objectWriteTraceId":"r1","properties":{}}`
+	for name, list := range map[string][]reply{
+		"whole": {{status: 400, body: `{"status":"error",` + fault + `}`}, {body: `{"results":[` + two + `]}`}},
+		"207":   {{status: 207, body: `{"results":[` + two + `],"errors":[{` + fault + `,"context":{"objectWriteTraceId":["r0"]}}]}`}},
+	} {
+		s := answers(list...)
+		res, err := client(t, s).Update(t.Context(), "companies", patches)
+		if err != nil || kinds(res) != "rejected 2" || len(s.calls("")) != len(list) || !slices.Equal(res[0].Err.Fields, []string{"city"}) {
+			t.Errorf("%s: %s, %v after %d calls", name, kinds(res), err, len(s.calls("")))
+		}
+	}
+}
+
+// C4.3: of a contact whose company is gone, the association is what is refused.
+func TestC4_3_CompanyOfANewContactIsGone(t *testing.T) {
+	s := answers(reply{status: 207, body: `{"results":[],"errors":[{"status":"error","category":"OBJECT_NOT_FOUND","message":"gone","context":{"objectWriteTraceId":["r0"]}}]}`})
+	res, err := client(t, s).Create(t.Context(), "contacts", []record.Patch{{Fields: []record.FieldValue{text("firstname", "Ann"), company("5")}}})
+	if err != nil || kinds(res) != "rejected" || !slices.Equal(res[0].Err.Fields, []string{"associations.company"}) {
+		t.Errorf("%+v, %v", res, err)
+	}
+}

@@ -2,7 +2,6 @@ package providertest
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"maps"
 	"strings"
@@ -68,7 +67,7 @@ func Run(t *testing.T, h Harness) {
 	for _, group := range []struct {
 		name  string
 		tests map[string]func(*testing.T, Setup)
-	}{{"read", reading()}, {"faults", hostile()}, {"auth", credentials()}, {"get", getting()}, {"write", writing()}} {
+	}{{"read", reading()}, {"faults", hostile()}, {"auth", credentials()}, {"get", getting()}, {"write", writing()}, {"echo", echoing()}} {
 		t.Run(group.name, func(t *testing.T) {
 			for name, test := range group.tests {
 				t.Run(name, func(t *testing.T) {
@@ -202,7 +201,7 @@ func (s *Setup) keepsSecrets(t *testing.T, err error) {
 	if err == nil {
 		return
 	}
-	text := fmt.Sprintf("%v %+v %s", err, err, err)
+	text := said(err)
 	for secret := range maps.Keys(s.Wire.secrets(s.Secrets)) {
 		if strings.Contains(text, secret) {
 			t.Errorf("an error shows a secret: %s", strings.ReplaceAll(text, secret, "<SECRET>"))

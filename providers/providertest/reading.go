@@ -1,12 +1,16 @@
 package providertest
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
+	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/faults"
 	"crmsyncd/providers/internal/rest"
@@ -15,6 +19,9 @@ import (
 func reading() map[string]func(*testing.T, Setup) {
 	return map[string]func(*testing.T, Setup){
 		"names its organization":   testIdentify,
+		"proves it by one call":    testProofCost,
+		"stays with it":            testPinned,
+		"never leaves it":          testPinnedElsewhere,
 		"everything once, paged":   testReadsAll,
 		"the same twice":           testReadsSame,
 		"stops when told":          testStops,
@@ -35,6 +42,84 @@ func testIdentify(t *testing.T, s Setup) {
 	two, err := s.Provider.Identify(t.Context())
 	if err != nil || one != two {
 		t.Errorf("got %+v and %+v, %v", one, two, err)
+	}
+}
+
+// testProofCost: the proof of the organization costs one call at most, and none
+// where the token's answer carries it (C3).
+func testProofCost(t *testing.T, s Setup) {
+	calls := func() int {
+		if s.TokenPath == "" {
+			return s.Wire.Count("")
+		}
+		return s.Wire.Count("") - s.Wire.Count(s.TokenPath)
+	}
+	var told string
+	if o, ok := s.Provider.(providers.Organizer); ok {
+		var err error
+		if told, err = o.Organization(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := calls(); n != 0 {
+			t.Errorf("what the token tells cost %d calls", n)
+		}
+	}
+	id, err := s.Provider.Identify(t.Context())
+	if err != nil || told != "" && told != id.Org {
+		t.Errorf("the token told %q, got %+v, %v", told, id, err)
+	}
+	if n := calls(); n > 1 {
+		t.Errorf("the proof cost %d calls", n)
+	}
+}
+
+func (s *Setup) pinner(t *testing.T) providers.Pinner {
+	t.Helper()
+	p, ok := s.Provider.(providers.Pinner)
+	if !ok {
+		t.Skip("its address is its organization")
+	}
+	return p
+}
+
+// testPinned: nothing changes for a provider that is held to its organization,
+// and a token that is renewed costs no further proof.
+func testPinned(t *testing.T, s Setup) {
+	p := s.pinner(t)
+	id, err := s.Provider.Identify(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Pin(id.Org)
+	before := s.Wire.Count("")
+	s.whole(t, s.list(t.Context(), t, nil))
+	plain := s.Wire.Count("") - before
+	renewed := 0
+	if s.ExpireTokens != nil {
+		s.ExpireTokens()
+		renewed = 2 // the call that was refused, and the token
+	}
+	before = s.Wire.Count("")
+	s.whole(t, s.list(t.Context(), t, nil))
+	if n := s.Wire.Count("") - before; n > plain+renewed {
+		t.Errorf("%d calls with a new token, want at most %d", n, plain+renewed)
+	}
+}
+
+// testPinnedElsewhere: a credential of another organization is used for nothing
+// but to learn that (C3.1).
+func testPinnedElsewhere(t *testing.T, s Setup) {
+	s.pinner(t).Pin("another organization")
+	for range 2 {
+		l := s.list(t.Context(), t, nil)
+		s.fails(t, l, providers.Denied)
+		var e *providers.Error
+		if !errors.As(l.err, &e) || e.Hint == "" {
+			t.Errorf("got %+v", l.err)
+		}
+	}
+	if n := s.Wire.Count(s.ReadPath); n != 0 {
+		t.Errorf("%d pages were read of another organization", n)
 	}
 }
 
@@ -158,7 +243,9 @@ func hostile() map[string]func(*testing.T, Setup) {
 	}
 	return map[string]func(*testing.T, Setup){
 		"429 is waited out":          testRetryAfter,
+		"429 for longer than a run":  testLongWait,
 		"429 in a storm":             testStorm,
+		"one value that is no JSON":  testBadValues,
 		"503 passes":                 passing(faults.Rule{Status: http.StatusServiceUnavailable}),
 		"502 as HTML passes":         passing(faults.Rule{Status: http.StatusBadGateway, Answer: faults.HTML}),
 		"a lost connection passes":   passing(faults.Rule{Drop: true}),
@@ -188,6 +275,30 @@ func testRetryAfter(t *testing.T, s Setup) {
 	}
 }
 
+// testLongWait: a wait of ten minutes is kept and ends the run at once, with
+// the word when to go on; nothing of the kind is asked for meanwhile (C13.4).
+func testLongWait(t *testing.T, s Setup) {
+	s.Faults.Add(faults.Rule{Path: s.ReadPath, From: 2, Status: http.StatusTooManyRequests, Header: map[string]string{"Retry-After": "600"}})
+	start := time.Now()
+	for range 3 {
+		l := s.list(t.Context(), t, nil)
+		s.fails(t, l, providers.Transient)
+		var e *providers.Error
+		if left := 10*time.Minute - time.Since(start); !errors.As(l.err, &e) || (e.RetryAfter-left).Abs() > 2*time.Second {
+			t.Errorf("%v left, the error tells %+v", left, e)
+		}
+		time.Sleep(150 * time.Second)
+	}
+	if took := time.Since(start); took > 8*time.Minute {
+		t.Errorf("it waited itself: %v", took)
+	}
+	if n := s.Wire.Count(s.ReadPath); n > 2 {
+		t.Errorf("it was asked %d times", n)
+	}
+	time.Sleep(time.Until(start.Add(605 * time.Second)))
+	s.whole(t, s.list(t.Context(), t, nil))
+}
+
 func testStorm(t *testing.T, s Setup) {
 	l := s.list(t.Context(), t, nil)
 	s.whole(t, l)
@@ -199,6 +310,90 @@ func testStorm(t *testing.T, s Setup) {
 	if n := s.Wire.Count(s.ReadPath) - plain - s.Faults.Fired(); n > 3*plain {
 		t.Errorf("%d calls beside the refused ones, %d are needed", n, 3*plain)
 	}
+}
+
+// testBadValues: one value that is no JSON is an error of its own field, in its
+// own record; everything else of the page comes (C5.2).
+func testBadValues(t *testing.T, s Setup) {
+	clean := s.list(t.Context(), t, nil)
+	s.whole(t, clean)
+	bad := [][]byte{[]byte(`"a\ud83d b"`), []byte("NaN"), []byte("\"a\nb\"")}
+	at, ids := s.unique(t, clean, len(bad))
+	s.Wire.Twist = func(req *http.Request, status int, body []byte) (int, []byte) {
+		for i, id := range ids {
+			body = bytes.ReplaceAll(body, []byte(`"`+clean.rows[id][at].Text()+`"`), bad[i])
+		}
+		return status, body
+	}
+	seen, refused := 0, 0
+	check := func(r *record.Record) {
+		for i, f := range s.Fields {
+			v, err := s.Provider.Convert(s.Object, f, r.Raw[i])
+			if err == nil && v == clean.rows[r.ID][i] {
+				continue
+			}
+			var e *providers.Error
+			if !slices.Contains(ids, r.ID) || !errors.As(err, &e) || e.Kind != providers.Rejected || !slices.Contains(e.Fields, f.Name) {
+				t.Errorf("record %s, %s: %v, %v", r.ID, f.Name, v, err)
+			}
+			refused++
+		}
+	}
+	for page, err := range s.pages(t.Context(), t) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range page.Records {
+			seen++
+			check(&page.Records[i])
+		}
+	}
+	if seen != s.Records || refused < len(ids) {
+		t.Errorf("%d of %d records came, %d fields of %d were refused", seen, s.Records, refused, len(ids))
+	}
+	g, ok := s.Provider.(providers.Getter)
+	if !ok {
+		return
+	}
+	found, _, err := g.Get(t.Context(), s.Object, s.Fields, ids)
+	if err != nil || len(found) != len(ids) {
+		t.Fatalf("%d records by id, %v", len(found), err)
+	}
+	for i := range found {
+		check(&found[i])
+	}
+}
+
+// unique returns a text field and records whose text in it no other value has.
+func (s *Setup) unique(t *testing.T, l listing, n int) (at int, ids []string) {
+	t.Helper()
+	for at, f := range s.Fields {
+		if f.Type != record.Text {
+			continue
+		}
+		ids = ids[:0]
+		for _, id := range slices.Sorted(maps.Keys(l.rows)) {
+			if v := l.rows[id][at]; v.IsSet() && s.times(l, v) == 1 {
+				ids = append(ids, id)
+			}
+			if len(ids) == n {
+				return at, ids
+			}
+		}
+	}
+	t.Skip("it has no text of its own")
+	return 0, nil
+}
+
+func (s *Setup) times(l listing, v record.Value) (n int) {
+	for _, vals := range l.rows {
+		for _, one := range vals {
+			if one == v {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 func testHuge(t *testing.T, s Setup) {

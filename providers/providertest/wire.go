@@ -14,6 +14,9 @@ import (
 // Wire is a Transport that keeps a record of what went over it.
 type Wire struct {
 	Handler http.Handler
+	// Twist, if set, may answer in the place of the Handler, whose answer it is
+	// given, as a server would that repeats what it was sent.
+	Twist func(req *http.Request, status int, body []byte) (int, []byte)
 
 	mu    sync.Mutex
 	calls []call
@@ -30,7 +33,18 @@ func (w *Wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	inner := faults.Transport{Handler: w.Handler}
-	return inner.RoundTrip(req) //nolint:wrapcheck // a transport's errors are its caller's
+	resp, err := inner.RoundTrip(req)
+	if err != nil || w.Twist == nil {
+		return resp, err //nolint:wrapcheck // a transport's errors are its caller's
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // a transport's errors are its caller's
+	}
+	resp.StatusCode, body = w.Twist(req, resp.StatusCode, body)
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	resp.Header.Del("Content-Length")
+	return resp, nil
 }
 
 func (w *Wire) note(req *http.Request) error {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -58,6 +57,7 @@ func (c *Client) exchange(ctx context.Context) (rest.Token, *rest.Response, erro
 	if err != nil {
 		return rest.Token{}, nil, providers.Errorf(providers.Denied, op, "read the client secret: %w", err)
 	}
+	c.rest.Words().Learn(secret)
 	assertion, err := c.sign(secret)
 	if err != nil {
 		return rest.Token{}, nil, providers.Errorf(providers.Denied, op, "sign the assertion: %w", err)
@@ -68,14 +68,14 @@ func (c *Client) exchange(ctx context.Context) (rest.Token, *rest.Response, erro
 		Idempotent: true, NoAuth: true,
 	})
 	if err != nil {
-		return rest.Token{}, nil, failure(op, nil, err)
+		return rest.Token{}, nil, c.failure(op, nil, err)
 	}
 	if resp.Status != http.StatusOK {
-		return rest.Token{}, resp, refusedExchange(op, resp, secret, assertion)
+		return rest.Token{}, resp, c.refusedExchange(op, resp)
 	}
 	tok, err := readToken(resp.Body)
 	if err != nil {
-		return rest.Token{}, resp, unreadable(op, resp, err)
+		return rest.Token{}, resp, c.unreadable(op, resp, err)
 	}
 	return tok, resp, nil
 }
@@ -87,13 +87,12 @@ func (c *Client) sign(secret string) (string, error) {
 }
 
 // refusedExchange is failure for the token endpoint, where a 400 is about the
-// credential. A server may echo what it was sent.
-func refusedExchange(op string, resp *rest.Response, secret, assertion string) error {
+// credential.
+func (c *Client) refusedExchange(op string, resp *rest.Response) error {
 	said := readError(resp.Body)
-	words := strings.NewReplacer(secret, "[redacted]", assertion, "[redacted]").Replace(said.Error + " " + said.Description)
 	e := &providers.Error{
 		Op: op, Kind: kindOfStatus(resp.Status, said),
-		Message: fmt.Sprintf("status %d, %s", resp.Status, rest.Short(words, 200)),
+		Message: fmt.Sprintf("status %d, %s %s", resp.Status, said.Error, said.Description), RetryAfter: resp.Signal.RetryAfter,
 	}
 	if resp.Status == http.StatusBadRequest {
 		e.Kind = providers.Denied
@@ -101,7 +100,7 @@ func refusedExchange(op string, resp *rest.Response, secret, assertion string) e
 	if e.Kind == providers.Denied {
 		e.Hint = "check client_id, the client secret and this machine's clock"
 	}
-	return e
+	return c.rest.Words().Error(e)
 }
 
 func readToken(body []byte) (rest.Token, error) {

@@ -42,7 +42,7 @@ func (c *Client) customersOf(ctx context.Context, id string) ([]byte, error) {
 	for page := 1; ; page++ {
 		path := c.objectPath(Contact) + "/" + id + "/customers" + pageQuery(page, c.cfg.PageSize)
 		resp, err := c.rest.Do(ctx, rest.Request{Kind: "complete", Path: path})
-		if err := failure(op, resp, err); err != nil {
+		if err := c.failure(op, resp, err); err != nil {
 			if providers.KindOf(err) == providers.Missing {
 				return nil, nil
 			}
@@ -50,7 +50,7 @@ func (c *Client) customersOf(ctx context.Context, id string) ([]byte, error) {
 		}
 		more, pages, err := idsOf(walk, resp.Body)
 		if err != nil {
-			return nil, unreadable(op, resp, err)
+			return nil, c.unreadable(op, resp, err)
 		}
 		ids = append(ids, more...)
 		resp.Release()

@@ -24,12 +24,12 @@ func (c *Client) Describe(ctx context.Context, object string) (providers.Schema,
 	schema := providers.Schema{Object: object, Partial: true, Fields: map[string]providers.SchemaField{}}
 	for page := 1; page <= samplePages; page++ {
 		resp, err := c.rest.Do(ctx, rest.Request{Kind: "describe", Path: c.listPath(object, page, c.cfg.PageSize)})
-		if err := failure(op, resp, err); err != nil {
+		if err := c.failure(op, resp, err); err != nil {
 			return providers.Schema{}, err
 		}
 		pages, err := sample(&schema, resp.Body)
 		if err != nil {
-			return providers.Schema{}, unreadable(op, resp, err)
+			return providers.Schema{}, c.unreadable(op, resp, err)
 		}
 		resp.Release()
 		if page >= pages {

@@ -135,12 +135,12 @@ func (cfg *Config) validate() error {
 func (c *Client) Identify(ctx context.Context) (providers.Identity, error) {
 	const op = "identify the QBench tenant"
 	resp, err := c.rest.Do(ctx, rest.Request{Kind: "identify", Path: c.listPath(Customer, 1, 1)})
-	if err := failure(op, resp, err); err != nil {
+	if err := c.failure(op, resp, err); err != nil {
 		return providers.Identity{}, err
 	}
 	defer resp.Release()
 	if _, err := newListing(nil, Customer, c).walk.Walk(resp.Body); err != nil {
-		return providers.Identity{}, unreadable(op, resp, err)
+		return providers.Identity{}, c.unreadable(op, resp, err)
 	}
 	host := c.rest.Host()
 	return providers.Identity{Org: host, Name: host}, nil

@@ -95,9 +95,18 @@ func learn(resp *rest.Response) rest.Signal {
 
 // failure returns nil for a good answer, and otherwise an error that says how
 // far it reaches.
-func failure(op string, resp *rest.Response, err error) error {
+func (c *Client) failure(op string, resp *rest.Response, err error) error {
 	if err != nil {
-		return &providers.Error{Op: op, Kind: kindOf(err), Err: err}
+		e := &providers.Error{Op: op, Kind: kindOf(err), Err: err}
+		var known *providers.Error
+		var wait *rest.WaitError
+		switch {
+		case errors.As(err, &known):
+			e.RetryAfter = known.RetryAfter
+		case errors.As(err, &wait):
+			e.RetryAfter = wait.Left
+		}
+		return e
 	}
 	if resp.Status == http.StatusOK {
 		return nil
@@ -105,18 +114,18 @@ func failure(op string, resp *rest.Response, err error) error {
 	defer resp.Release()
 	said := readError(resp.Body)
 	e := &providers.Error{
-		Op: op, Kind: kindOfStatus(resp.Status, said), Code: rest.Short(said.Code, 60),
+		Op: op, Kind: kindOfStatus(resp.Status, said), Code: said.Code,
 		Message: "status " + strconv.Itoa(resp.Status), RetryAfter: resp.Signal.RetryAfter,
 	}
 	for _, words := range []string{said.Error, said.Description, said.Message} {
 		if words != "" && words != said.Code {
-			e.Message += ", " + rest.Short(words, 200)
+			e.Message += ", " + words
 		}
 	}
 	if e.Kind == providers.Denied {
 		e.Hint = "check the API client's id, secret and scopes in QBench"
 	}
-	return e
+	return c.rest.Words().Error(e)
 }
 
 func kindOf(err error) providers.Kind {
@@ -148,10 +157,10 @@ func kindOfStatus(status int, said apiError) providers.Kind {
 
 // unreadable is the error of an answer that is not what it should be. It shows
 // nothing of a JSON answer, which holds customers' data.
-func unreadable(op string, resp *rest.Response, err error) error {
+func (c *Client) unreadable(op string, resp *rest.Response, err error) error {
 	e := &providers.Error{Op: op, Kind: providers.Broken, Err: err}
 	if strings.HasPrefix(strings.TrimSpace(string(resp.Body[:min(len(resp.Body), 64)])), "<") {
 		e.Message = rest.Excerpt(resp)
 	}
-	return e
+	return c.rest.Words().Error(e)
 }

@@ -62,6 +62,8 @@ type listing struct {
 	streets []int
 	costly  []int
 	records []record.Record
+	lost    int // records of the page whose id cannot be read
+	allLost int // and of the whole walk
 	idAt    int
 	dateAt  int // -1 without an updated field
 	addrAt  int // -1 unless part of an address is wanted
@@ -105,13 +107,13 @@ func newListing(fields []record.Field, object string, c *Client) *listing {
 func (l *listing) all(ctx context.Context, op string, yield func(record.Page, error) bool) bool {
 	for l.number = 1; ; l.number++ {
 		resp, err := l.c.rest.Do(ctx, rest.Request{Kind: "read", Path: l.c.listPath(l.object, l.number, l.c.cfg.PageSize)})
-		if err := failure(op, resp, err); err != nil {
+		if err := l.c.failure(op, resp, err); err != nil {
 			yield(record.Page{}, err)
 			return false
 		}
 		page, last, err := l.take(resp.Body)
 		if err != nil {
-			yield(record.Page{}, unreadable(fmt.Sprintf("%s, page %d", op, l.number), resp, err))
+			yield(record.Page{}, l.c.unreadable(fmt.Sprintf("%s, page %d", op, l.number), resp, err))
 			return false
 		}
 		more := yield(page, nil)
@@ -133,13 +135,13 @@ func (l *listing) all(ctx context.Context, op string, yield func(record.Page, er
 // one behind us, would not be noticed.
 func (l *listing) peekTotal(ctx context.Context, op string) error {
 	resp, err := l.c.rest.Do(ctx, rest.Request{Kind: "read", Path: l.c.listPath(l.object, l.pages, l.c.cfg.PageSize)})
-	if err := failure(op, resp, err); err != nil {
+	if err := l.c.failure(op, resp, err); err != nil {
 		return err
 	}
 	defer resp.Release()
 	doc, err := l.walk.Walk(resp.Body)
 	if err != nil {
-		return unreadable(fmt.Sprintf("%s, page %d", op, l.pages), resp, err)
+		return l.c.unreadable(fmt.Sprintf("%s, page %d", op, l.pages), resp, err)
 	}
 	l.highest = max(l.highest, (l.pages-1)*l.size+doc.Len())
 	return nil
@@ -163,11 +165,11 @@ func (l *listing) take(body []byte) (record.Page, bool, error) {
 	}
 	// A page that brings nothing new ends the walk: a server that answers so for
 	// ever would hold us for ever. Whether it was the end, the counts tell.
-	last := l.number >= l.pages || l.ids.n == before
+	last := l.number >= l.pages || l.ids.n == before && l.lost == 0
 	if last {
 		l.complete = l.proven()
 	}
-	return record.Page{Records: l.records, Last: l.complete, Total: max(l.total, 0)}, last, nil
+	return record.Page{Records: l.records, Last: l.complete, Total: max(l.total, 0), Unreadable: l.lost}, last, nil
 }
 
 // counts reads the totals again on every page, for records come and go.
@@ -198,15 +200,20 @@ func (l *listing) counts(doc *jsonwalk.Page) error {
 // total never shrank (a record that goes pulls the next page's first one behind
 // us), and as many different records came as there are.
 func (l *listing) proven() bool {
-	return l.number >= l.pages && l.total == l.highest && l.ids.n == l.total
+	return l.number >= l.pages && l.total == l.highest && l.ids.n+l.allLost == l.total
 }
 
 func (l *listing) rows(doc *jsonwalk.Page) error {
-	l.records = l.records[:0]
+	l.records, l.lost = l.records[:0], 0
 	for i := range doc.Len() {
 		row := doc.Row(i)
 		if row == nil {
 			return fmt.Errorf("record %d of the page is null", i)
+		}
+		if lostID(row[l.idAt]) {
+			l.lost++
+			l.allLost++
+			continue
 		}
 		id, err := recordID(row[l.idAt])
 		if err != nil {
@@ -236,6 +243,12 @@ func (l *listing) record(id string, row [][]byte) record.Record {
 		rec.Version = l.c.version(row[l.dateAt])
 	}
 	return rec
+}
+
+// lostID reports whether a record has an id that is no text, nor anything else.
+func lostID(raw []byte) bool {
+	_, ok := jsonwalk.Text(raw)
+	return jsonwalk.Unreadable(raw) || len(raw) > 0 && raw[0] == '"' && !ok
 }
 
 // recordID is the text of a record's id, exactly as it was sent: an id such as
@@ -306,7 +319,7 @@ func plainID(id string) bool {
 // getOne reads one record, or returns that there is none.
 func (c *Client) getOne(ctx context.Context, op, object string, fields []record.Field, id string) (rec record.Record, gone *providers.Error, err error) {
 	resp, err := c.rest.Do(ctx, rest.Request{Kind: "get", Path: c.objectPath(object) + "/" + id})
-	if err := failure(op, resp, err); err != nil {
+	if err := c.failure(op, resp, err); err != nil {
 		if errors.As(err, &gone) && gone.Kind == providers.Missing {
 			gone.Ref, gone.Gone = ref(object, id), providers.Answered
 			return record.Record{}, gone, nil
@@ -323,11 +336,11 @@ func (c *Client) getOne(ctx context.Context, op, object string, fields []record.
 	if err == nil {
 		err = l.rows(doc)
 	}
-	if err == nil && l.records[0].ID != id {
+	if err == nil && (len(l.records) != 1 || l.records[0].ID != id) {
 		err = fmt.Errorf("the answer is about another record")
 	}
 	if err != nil {
-		return record.Record{}, nil, fmt.Errorf("%s: %w", ref(object, id), unreadable(op, resp, err))
+		return record.Record{}, nil, fmt.Errorf("%s: %w", ref(object, id), c.unreadable(op, resp, err))
 	}
 	return l.records[0], nil, nil
 }

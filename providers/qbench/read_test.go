@@ -3,6 +3,7 @@ package qbench_test
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -349,4 +350,28 @@ func TestIdentityIsTheHost(t *testing.T) {
 			t.Errorf("got %+v, %v", got, err)
 		}
 	})
+}
+
+// C5.2: a record whose id cannot be read is counted and left out; the others
+// come, and the listing is complete.
+func TestC5_2_RecordThatCannotBeToldApart(t *testing.T) {
+	for _, bad := range []string{`"\ud83d"`, "NaN", "\"a\nb\""} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPair(t, qbenchsim.Options{}, nil)
+			ids := fill(p.sim, 2*pageSize+1)
+			p.wire.Twist = func(_ *http.Request, status int, body []byte) (int, []byte) {
+				return status, regexp.MustCompile(`"id":\s*`+ids[1]+`\b`).ReplaceAll(body, []byte(`"id":`+bad))
+			}
+			seen, lost, last := 0, 0, false
+			for page, err := range p.Read(t.Context(), providers.Query{Object: qbench.Customer, Fields: customerFields(), Full: true}) {
+				if err != nil {
+					t.Fatal(bad, err)
+				}
+				seen, lost, last = seen+len(page.Records), lost+page.Unreadable, page.Last
+			}
+			if seen != len(ids)-1 || lost != 1 || !last {
+				t.Errorf("%s: %d of %d, %d lost, complete %v", bad, seen, len(ids), lost, last)
+			}
+		})
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/jsonwalk"
+	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/scrub"
 )
 
@@ -40,6 +41,7 @@ func (w *write) note(idx []int, body []byte) *providers.Error {
 			w.again = append(w.again, i)
 		}
 	}
+	outcome.Single(w.results, idx)
 	return nil
 }
 
@@ -90,7 +92,8 @@ func (w *write) failed(i int, row [][]byte) *providers.Error {
 			worst = e
 		}
 	}
-	return scrub.Values(worst, &w.patches[i])
+	outcome.Own(worst, &w.patches[i])
+	return w.c.said(scrub.Values(worst, &w.patches[i]))
 }
 
 func recordFaults(row [][]byte) []fault {

@@ -104,14 +104,15 @@ func (c *Client) token(ctx context.Context) (rest.Token, error) {
 		if err != nil {
 			return rest.Token{}, oauth.Denied(fmt.Errorf("load the token: %w", err))
 		}
-		return rest.Token{Value: t}, nil
+		c.self.Store(nil)
+		return c.pin.Token(ctx, t, rest.Token{Value: t}, c.orgOf)
 	}
 	form, err := c.form()
 	if err != nil {
 		return rest.Token{}, oauth.Denied(err)
 	}
 	return oauth.Endpoint{
-		Kind: kindToken, Path: "/services/oauth2/token", Refused: tokenError, Shorten: oneLine,
+		Kind: kindToken, Path: "/services/oauth2/token", Refused: tokenError,
 	}.Exchange(ctx, c.rest, form, c.accept)
 }
 
@@ -173,8 +174,29 @@ func (c *Client) accept(body []byte) (rest.Token, error) {
 			return rest.Token{}, err
 		}
 	}
-	c.self.Store(selfOf(t.Identity))
+	who := selfOf(t.Identity)
+	if who != nil {
+		if err := c.pin.Check(who.org); err != nil {
+			return rest.Token{}, err
+		}
+	}
+	c.self.Store(who)
 	return rest.Token{Value: t.AccessToken, Base: strings.TrimRight(t.InstanceURL, "/")}, nil
+}
+
+// orgOf asks which organization a token opens that is not in use yet.
+func (c *Client) orgOf(ctx context.Context, t rest.Token) (string, error) {
+	const op = "prove the organization"
+	resp, err := c.send(ctx, call{op: op, kind: kindToken}, c.rest.With(t, rest.Request{Path: "/services/oauth2/userinfo"}))
+	if err != nil {
+		return "", err
+	}
+	defer resp.Release()
+	who := parseUserInfo(resp.Body)
+	if who == nil {
+		return "", providers.Errorf(providers.Broken, op, "the answer names no organization")
+	}
+	return who.org, nil
 }
 
 // tokenError says what a refusal means. Logins have a rate of their own.

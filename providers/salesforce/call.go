@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"crmsyncd/fieldmap/record"
+	"crmsyncd/providers"
 	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
@@ -48,15 +49,15 @@ func (c *Client) get(ctx context.Context, k call, path string) (*rest.Response, 
 func (c *Client) send(ctx context.Context, k call, r rest.Request) (*rest.Response, error) {
 	r.Kind = k.kind
 	resp, err := c.rest.Do(ctx, r)
-	return checked(ctx, k, resp, err)
+	return c.checked(ctx, k, resp, err)
 }
 
 func (c *Client) follow(ctx context.Context, k call, next string) (*rest.Response, error) {
 	resp, err := c.rest.Follow(ctx, rest.Request{Kind: k.kind}, next)
-	return checked(ctx, k, resp, err)
+	return c.checked(ctx, k, resp, err)
 }
 
-func checked(ctx context.Context, k call, resp *rest.Response, err error) (*rest.Response, error) {
+func (c *Client) checked(ctx context.Context, k call, resp *rest.Response, err error) (*rest.Response, error) {
 	if err != nil {
 		resp.Release()
 		return nil, outcome.NoAnswer(ctx, k.op, err)
@@ -65,8 +66,11 @@ func checked(ctx context.Context, k call, resp *rest.Response, err error) (*rest
 		return resp, nil
 	}
 	defer resp.Release()
-	return nil, callError(k.op, k.verb, resp.Status, parseFault(resp))
+	return nil, outcome.Refused(c.rest, resp, callError(k.op, k.verb, resp.Status, parseFault(resp)))
 }
+
+// said cleans what the vendor said in an error.
+func (c *Client) said(e *providers.Error) *providers.Error { return c.rest.Words().Error(e) }
 
 // classify judges an answer where the status alone would mislead.
 func classify(_ *rest.Request, resp *rest.Response) rest.Verdict {

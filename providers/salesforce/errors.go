@@ -33,13 +33,10 @@ type fault struct {
 // in the organization: there is no Retry-After.
 const concurrencyPause = 2 * time.Minute
 
-// maxMessage is how much of the vendor's words an error keeps.
-const maxMessage = 240
-
 // recordError returns what a fault of one record means.
 func recordError(op string, v verb, ref record.Ref, f fault) *providers.Error {
 	e := &providers.Error{
-		Op: op, Ref: ref, Code: f.Code, Message: oneLine(f.Message), Fields: f.Fields,
+		Op: op, Ref: ref, Code: f.Code, Message: unquoted(f.Message), Fields: f.Fields,
 	}
 	kind, ok := codeKind(v, f)
 	if !ok {
@@ -52,7 +49,7 @@ func recordError(op string, v verb, ref record.Ref, f fault) *providers.Error {
 // callError returns what the failure of a whole call means: by its code, and
 // by its status where the code says nothing.
 func callError(op string, v verb, status int, f fault) *providers.Error {
-	e := &providers.Error{Op: op, Code: f.Code, Message: oneLine(f.Message), Fields: f.Fields, Hint: hint(f)}
+	e := &providers.Error{Op: op, Code: f.Code, Message: unquoted(f.Message), Fields: f.Fields, Hint: hint(f)}
 	kind, ok := codeKind(v, f)
 	switch {
 	case strings.HasPrefix(f.Code, "INSUFFICIENT_ACCESS"):
@@ -106,7 +103,12 @@ func codeKind(v verb, f fault) (providers.Kind, bool) {
 		return providers.Budget, true
 	case "LIMIT_EXCEEDED", "STORAGE_LIMIT_EXCEEDED":
 		return providers.Budget, true
-	case "INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE", "INVALID_TYPE":
+	case "INVALID_FIELD_FOR_INSERT_UPDATE":
+		// Of some records fields are refused that others take, such as the Name of
+		// a person account: https://help.salesforce.com/s/articleView?id=000386207,
+		// last checked 2026-11-30. Whether all are refused, the schema tells.
+		return providers.Rejected, true
+	case "INVALID_FIELD", "INVALID_TYPE":
 		if strings.Contains(f.Message, "Foreign key external ID") {
 			return providers.Rejected, true
 		}
@@ -189,6 +191,24 @@ func hint(f fault) string {
 	return ""
 }
 
+// refusedFields returns the fields that the message of an
+// INVALID_FIELD_FOR_INSERT_UPDATE lists.
+func refusedFields(msg string) []string {
+	var list string
+	for _, mark := range []string{"bad field names on insert/update call: ", "Unable to create/update fields: "} {
+		if _, tail, ok := strings.Cut(msg, mark); ok {
+			list, _, _ = strings.Cut(tail, ".")
+		}
+	}
+	var out []string
+	for name := range strings.SplitSeq(list, ",") {
+		if name = strings.TrimSpace(name); validName(name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 // vanishedField returns the field that an INVALID_FIELD message names. Only
 // its text tells.
 func vanishedField(msg string) (string, bool) {
@@ -206,15 +226,15 @@ func namedFields(f fault) fault {
 			f.Fields = []string{name}
 		}
 	}
+	if len(f.Fields) == 0 && f.Code == "INVALID_FIELD_FOR_INSERT_UPDATE" {
+		f.Fields = refusedFields(f.Message)
+	}
 	return f
 }
 
-// oneLine shortens the vendor's words to one printable line and takes out what
-// it quotes of the record: values are the customer's, errors are for logs.
-func oneLine(msg string) string {
-	msg = quotedValues(scrub.Printable(msg))
-	return scrub.Cut(strings.Join(strings.Fields(msg), " "), maxMessage)
-}
+// unquoted takes out of the vendor's words what they quote of the record: values
+// are the customer's, errors are for logs.
+func unquoted(msg string) string { return quotedValues(scrub.Printable(msg)) }
 
 // quotedValues replaces the values that Salesforce repeats in its messages.
 func quotedValues(msg string) string {
@@ -237,5 +257,5 @@ func quotedValues(msg string) string {
 		}
 		msg = msg[:len(msg)-len(rest)] + scrub.Hidden + tail
 	}
-	return scrub.Mail(msg)
+	return msg
 }

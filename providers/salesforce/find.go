@@ -242,7 +242,7 @@ func (c *Client) query(ctx context.Context, k call, endpoint, soql string) ([]by
 	if err != nil {
 		return nil, err
 	}
-	return compositeBody(k, resp.Body)
+	return c.compositeBody(k, resp.Body)
 }
 
 type compositeRequest struct {
@@ -257,7 +257,7 @@ type compositePart struct {
 }
 
 // compositeBody returns the answer inside a composite's answer of one part.
-func compositeBody(k call, body []byte) ([]byte, error) {
+func (c *Client) compositeBody(k call, body []byte) ([]byte, error) {
 	var answer struct {
 		Parts []struct {
 			Body   json.RawMessage `json:"body"`
@@ -269,7 +269,7 @@ func compositeBody(k call, body []byte) ([]byte, error) {
 	}
 	part := answer.Parts[0]
 	if part.Status != http.StatusOK {
-		return nil, callError(k.op, k.verb, part.Status, parseFault(&rest.Response{Status: part.Status, Body: part.Body}))
+		return nil, c.said(callError(k.op, k.verb, part.Status, parseFault(&rest.Response{Status: part.Status, Body: part.Body})))
 	}
 	return part.Body, nil
 }

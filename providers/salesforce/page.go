@@ -46,6 +46,7 @@ type queryPage struct {
 	total int
 	done  bool
 	next  string
+	lost  int // records whose id cannot be read
 }
 
 func walkQuery(op string, w *jsonwalk.Walker, body []byte) (queryPage, error) {
@@ -65,9 +66,14 @@ func walkQuery(op string, w *jsonwalk.Walker, body []byte) (queryPage, error) {
 
 // records returns the page's records, which point into its body. me is our own
 // user, empty where it is not known.
-func (p queryPage) records(op, me string, fields []record.Field, out []record.Record) ([]record.Record, error) {
+func (p *queryPage) records(op, me string, fields []record.Field, out []record.Record) ([]record.Record, error) {
 	for i := range p.Len() {
-		rec, err := oneRecord(op, me, p.Row(i))
+		row := p.Row(i)
+		if row != nil && jsonwalk.Unreadable(row[cellID]) {
+			p.lost++
+			continue
+		}
+		rec, err := oneRecord(op, me, row)
 		if err == nil {
 			err = answered(op, fields, rec)
 		}
@@ -138,7 +144,7 @@ func parseVersions(body []byte, want string) (served bool, newest string, ok boo
 	for _, v := range list {
 		served = served || v.Version == want
 	}
-	return served, oneLine(list[len(list)-1].Version), true
+	return served, list[len(list)-1].Version, true
 }
 
 func parseOrganization(body []byte) (providers.Identity, bool) {
@@ -154,7 +160,7 @@ func parseOrganization(body []byte) (providers.Identity, bool) {
 	}
 	r := answer.Records[0]
 	id, ok := ID18(r.ID)
-	return providers.Identity{Org: id, Name: oneLine(r.Name), Sandbox: r.IsSandbox}, ok
+	return providers.Identity{Org: id, Name: r.Name, Sandbox: r.IsSandbox}, ok
 }
 
 func parseUserInfo(body []byte) *self {

@@ -180,7 +180,7 @@ func (l *listing) parse() (record.Page, error) {
 	if l.last != l.from {
 		l.restarts = 0
 	}
-	out := record.Page{Records: l.recs, Next: l.cursor(), Total: l.total, Last: l.done && l.seen == p.total}
+	out := record.Page{Records: l.recs, Next: l.cursor(), Total: l.total, Last: l.done && l.seen == p.total, Unreadable: p.lost}
 	return out, nil
 }
 
@@ -193,9 +193,9 @@ func (l *listing) step(p queryPage) error {
 			l.last = position{at: r.Version.Truncate(time.Second), id: r.ID}
 		}
 	}
-	l.seen += len(l.recs)
+	l.seen += len(l.recs) + p.lost
 	l.total = max(l.total, p.total)
-	if !p.done && (p.next == l.next || len(l.recs) == 0) {
+	if !p.done && (p.next == l.next || p.Len() == 0) {
 		return providers.Errorf(providers.Broken, l.call.op, "the listing does not move on after %d records", l.seen)
 	}
 	l.done, l.next = p.done, p.next

@@ -293,3 +293,14 @@ func FuzzQueryAnswer(f *testing.F) {
 		}
 	})
 }
+
+// C5.2: a record whose id cannot be read is counted and left out; the others
+// come, and the listing is complete.
+func TestC5_2_RecordThatCannotBeToldApart(t *testing.T) {
+	body := `{"totalSize":2,"done":true,"records":[{"Id":NaN,"SystemModstamp":null,"Name":"x"},{"Id":"` + id(1) + `","SystemModstamp":null,"Name":"y"}]}`
+	for p, err := range client(t, told(reply{body: body})).Read(t.Context(), providers.Query{Object: "Account", Fields: fields("Name", record.Text), Full: true}) {
+		if err != nil || len(p.Records) != 1 || p.Records[0].ID != id(1) || p.Unreadable != 1 || !p.Last {
+			t.Errorf("%+v, %v", p, err)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/oauth"
+	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -22,6 +23,8 @@ var (
 	_ providers.Writer    = (*Client)(nil)
 	_ providers.Describer = (*Client)(nil)
 	_ providers.Grouper   = (*Client)(nil)
+	_ providers.Organizer = (*Client)(nil)
+	_ providers.Pinner    = (*Client)(nil)
 )
 
 // DefaultVersion is the API version that a Config without one asks for.
@@ -56,6 +59,7 @@ type Client struct {
 	version string
 	clock   rest.Clock
 	refresh oauth.Rotation
+	pin     oauth.Pin
 	self    atomic.Pointer[self] // nil where nothing told it yet
 }
 
@@ -109,35 +113,54 @@ func (c *Client) Usage() providers.Usage {
 	return providers.Usage{Calls: u.Calls, QuotaUsed: u.QuotaUsed, QuotaLimit: u.QuotaLimit}
 }
 
-// Identify asks which organization the credential opens. It also checks that
-// the organization still serves the API version asked for.
+// maxName is how much of an organization's name is shown.
+const maxName = 80
+
+// Identify asks which organization the credential opens. An organization that
+// does not serve the API version asked for says so in the error.
 func (c *Client) Identify(ctx context.Context) (providers.Identity, error) {
-	if err := c.checkServed(ctx); err != nil {
-		return providers.Identity{}, err
-	}
 	const soql = "SELECT Id, Name, IsSandbox FROM Organization LIMIT 1"
 	resp, err := c.get(ctx, call{op: "read the organization", kind: kindRead}, c.queryPath("query", soql))
-	if err != nil && providers.KindOf(err) == providers.Broken {
-		return c.identifyByUser(ctx)
+	if err != nil && providers.KindOf(err) != providers.Broken {
+		return providers.Identity{}, err
 	}
 	if err != nil {
-		return providers.Identity{}, err
+		if err := c.checkServed(ctx); err != nil {
+			return providers.Identity{}, err
+		}
+		return c.identifyByUser(ctx)
 	}
 	defer resp.Release()
 	id, ok := parseOrganization(resp.Body)
-	if !ok || c.user() == "" {
-		byUser, err := c.identifyByUser(ctx)
-		if !ok {
-			return byUser, err
-		}
+	if !ok {
+		return c.identifyByUser(ctx)
 	}
+	id.Name = c.rest.Words().Line(id.Name, maxName)
 	return id, nil
 }
 
-// identifyByUser serves integration users that may not read the organization,
-// and tells who we are where the token did not.
+// Organization returns the organization that the answer of the token named. A
+// token that is given as it is names none.
+func (c *Client) Organization(ctx context.Context) (string, error) {
+	const op = "prove the organization"
+	if err := c.rest.Admit(ctx); err != nil {
+		return "", outcome.NoAnswer(ctx, op, err)
+	}
+	if s := c.self.Load(); s != nil {
+		return s.org, nil
+	}
+	return "", nil
+}
+
+// Pin holds the client to an organization.
+func (c *Client) Pin(org string) { c.pin.Set(org) }
+
+// identifyByUser serves integration users that may not read the organization.
 func (c *Client) identifyByUser(ctx context.Context) (providers.Identity, error) {
 	const op = "read the user's organization"
+	if s := c.self.Load(); s != nil {
+		return providers.Identity{Org: s.org, Name: s.org}, nil
+	}
 	resp, err := c.get(ctx, call{op: op, kind: kindRead}, "/services/oauth2/userinfo")
 	if err != nil {
 		return providers.Identity{}, err
@@ -165,7 +188,7 @@ func (c *Client) checkServed(ctx context.Context) error {
 	case !served:
 		e := providers.Errorf(providers.Broken, op, "version %s is not served here", c.version)
 		e.Hint = "set api_version to at most " + newest
-		return e
+		return c.said(e)
 	}
 	return nil
 }

@@ -2,11 +2,9 @@ package salesforce_test
 
 import (
 	"testing"
-	"time"
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
-	"crmsyncd/providers/salesforce"
 	"crmsyncd/providers/salesforce/salesforcesim"
 )
 
@@ -61,25 +59,10 @@ func TestAuthorOfARecord(t *testing.T) {
 	})
 }
 
-// A credential that is a token as it is learns who it is by Identify.
+// A credential that is a token as it is does not tell who it is.
 func TestAuthorWithAFixedToken(t *testing.T) {
-	listing := page(1, "", row{1, "11:30:00", "A"})
-	listing.body = `{"totalSize":1,"done":true,"records":[{"Id":"` + id(1) + `","SystemModstamp":"2026-05-01T11:30:00.000+0000","LastModifiedById":"005xx0000000001","Name":"A"}]}`
-	s := answers(
-		reply{body: `[{"version":"` + salesforce.DefaultVersion + `"}]`},
-		reply{body: `{"totalSize":1,"done":true,"records":[{"Id":"00Dxx0000000001","Name":"Larch","IsSandbox":false}]}`},
-		reply{body: `{"organization_id":"00Dxx0000000001","user_id":"005xx0000000001"}`},
-		listing)
-	c := client(t, s)
-	if _, err := c.Identify(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	hits, err := c.Find(t.Context(), "Account", fields("Name", record.Text), record.Field{Name: "Name", Type: record.Text}, values("A"))
-	if err != nil || len(hits) != 1 || hits[0].By != record.ByOurs || !hits[0].Version.Equal(time.Date(2026, 5, 1, 11, 30, 0, 0, time.UTC)) {
-		t.Errorf("%+v, %v", hits, err)
-	}
-	// Before that it tells nothing.
-	hits, err = client(t, answers(listing)).Find(t.Context(), "Account", fields("Name", record.Text), record.Field{Name: "Name", Type: record.Text}, values("A"))
+	listing := reply{body: `{"totalSize":1,"done":true,"records":[{"Id":"` + id(1) + `","SystemModstamp":"2026-05-01T11:30:00.000+0000","LastModifiedById":"005xx0000000001","Name":"A"}]}`}
+	hits, err := client(t, answers(listing)).Find(t.Context(), "Account", fields("Name", record.Text), record.Field{Name: "Name", Type: record.Text}, values("A"))
 	if err != nil || len(hits) != 1 || hits[0].By != record.ByUnknown {
 		t.Errorf("%+v, %v", hits, err)
 	}

@@ -164,6 +164,8 @@ func (w *write) send(ctx context.Context, idx []int) *providers.Error {
 	switch {
 	case e.Kind == providers.Unknown:
 		return w.lost(idx, e)
+	case e.Kind == providers.Broken:
+		return w.apart(ctx, idx, e)
 	case !divisible(e):
 		return e
 	case len(idx) == 1:
@@ -176,6 +178,22 @@ func (w *write) send(ctx context.Context, idx []int) *providers.Error {
 		return err
 	}
 	return w.send(ctx, idx[half:])
+}
+
+// apart ends a call that was refused for fields of the schema. Only the patches
+// that carry them are refused; the others are sent again.
+func (w *write) apart(ctx context.Context, idx []int, e *providers.Error) *providers.Error {
+	with, without := outcome.Carriers(w.patches, idx, e.Fields)
+	if len(with) == 0 {
+		return e
+	}
+	one := *e
+	one.Kind = providers.Rejected
+	for _, i := range with {
+		w.results[i].Err = scrub.Values(w.about(i, &one), &w.patches[i])
+	}
+	w.answered = true
+	return w.send(ctx, without)
 }
 
 // lost notes that the answer about these patches never came. Nothing else of

@@ -191,7 +191,7 @@ func TestRecordFaults(t *testing.T) {
 		{"CANNOT_EXECUTE_FLOW_TRIGGER", `[]`, "transient", "transient"},
 		{"ALL_OR_NONE_OPERATION_ROLLED_BACK", `[]`, "transient", "transient"},
 		{"UNABLE_TO_LOCK_ROW", `[]`, "transient", "transient"},
-		{"INVALID_FIELD_FOR_INSERT_UPDATE", `["Phone"]`, "broken", "broken"},
+		{"INVALID_FIELD_FOR_INSERT_UPDATE", `["Phone"]`, "rejected", "rejected"},
 		{"INVALID_FIELD", `[]`, "broken", "broken"},
 		{"INVALID_TYPE", `[]`, "broken", "broken"},
 		{"STORAGE_LIMIT_EXCEEDED", `[]`, "budget", "budget"},
@@ -317,5 +317,49 @@ func TestErrorsShowNoValues(t *testing.T) {
 		if err != nil || got[0].Err == nil || strings.Contains(strings.ToLower(got[0].Err.Error()), "secret") {
 			t.Errorf("%s: %v, %v", msg, got, err)
 		}
+	}
+}
+
+// C5.1: a person account refuses its name; that is a refusal of this record,
+// with the field, and the others of the call are written.
+func TestC5_1_RefusedFieldOfOneRecord(t *testing.T) {
+	for _, said := range []string{
+		`"message":"Account: bad field names on insert/update call: Name","fields":[]`,
+		`"message":"Unable to create/update fields: Name. Please check the security settings of this field.","fields":["NAME"]`,
+	} {
+		s := answers(reply{body: `[{"id":"` + id(1) + `","success":true,"errors":[]},{"success":false,"errors":[{"statusCode":"INVALID_FIELD_FOR_INSERT_UPDATE",` + said + `}]}]`})
+		res, err := client(t, s).Update(t.Context(), "Account", []record.Patch{
+			{ID: id(1), Fields: []record.FieldValue{text("Name", "x")}}, {ID: id(2), Fields: []record.FieldValue{text("Name", "y"), text("Phone", "1")}},
+		})
+		if err != nil || strings.Join(kinds(res), " ") != "ok rejected" {
+			t.Fatalf("%v, %v", kinds(res), err)
+		}
+		if e := res[1].Err; strings.Join(e.Fields, " ") != "Name" || e.Ref.ID != id(2) || e.Hint == "" {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
+// A fault that would stop the route stops a record where others of the same
+// call went through, and the patches that carry the field where a call fails as
+// a whole.
+func TestC5_1_FaultOfSomeStopsNotAll(t *testing.T) {
+	bad := `{"success":false,"errors":[{"statusCode":"INVALID_FIELD","message":"m","fields":["Fax"]}]}`
+	s := answers(reply{body: `[` + bad + `,{"id":"` + id(2) + `","success":true,"errors":[]}]`})
+	patches := []record.Patch{{ID: id(1), Fields: []record.FieldValue{text("Fax", "1")}}, {ID: id(2), Fields: []record.FieldValue{text("Name", "y")}}}
+	res, err := client(t, s).Update(t.Context(), "Account", patches)
+	if err != nil || strings.Join(kinds(res), " ") != "rejected ok" {
+		t.Errorf("%v, %v", kinds(res), err)
+	}
+	whole := reply{status: 400, body: `[{"message":"No such column 'Fax' on sobject of type Account","errorCode":"INVALID_FIELD"}]`}
+	s = answers(whole, reply{body: `[{"id":"` + id(2) + `","success":true,"errors":[]}]`})
+	res, err = client(t, s).Update(t.Context(), "Account", patches)
+	if err != nil || strings.Join(kinds(res), " ") != "rejected ok" || len(s.calls()) != 2 || strings.Join(res[0].Err.Fields, " ") != "Fax" {
+		t.Errorf("%v, %v after %d calls", kinds(res), err, len(s.calls()))
+	}
+	// Where all carry it, the schema has changed.
+	s = answers(whole)
+	if _, err = client(t, s).Update(t.Context(), "Account", patches[:1]); providers.KindOf(err) != providers.Broken || len(s.calls()) != 1 {
+		t.Errorf("%v after %d calls", err, len(s.calls()))
 	}
 }

@@ -73,18 +73,36 @@ func New(s Shape) *Walker {
 	}
 }
 
-// Walk reads one whole document. An error names the place and never a value.
+// Walk reads one whole document. An error names the place and never a value. One
+// value that is no JSON does not spoil the rest: a text that is no Unicode comes
+// as it was sent, and in the place of anything else stands a literal that is
+// Unreadable. Both are refused when they are converted.
 func (w *Walker) Walk(body []byte) (*Page, error) {
-	w.body = body
-	// The decoder reads a bytes.Buffer in place, without a copy.
-	w.src = *bytes.NewBuffer(body)
-	w.dec.Reset(&w.src)
-	clear(w.page.Head)
-	w.page.rows, w.page.cells, w.page.Found = w.page.rows[:0], w.page.cells[:0], false
-	if err := w.document(); err != nil {
-		return nil, w.explain(err)
+	err := w.walk(body)
+	if err == nil {
+		return &w.page, nil
+	}
+	err = w.explain(err)
+	mended, ok := mend(body)
+	if !ok || w.walk(mended) != nil {
+		return nil, err
 	}
 	return &w.page, nil
+}
+
+func (w *Walker) walk(body []byte) error {
+	w.body = body
+	w.reset()
+	clear(w.page.Head)
+	w.page.rows, w.page.cells, w.page.Found = w.page.rows[:0], w.page.cells[:0], false
+	return w.document()
+}
+
+// reset begins to read w.body.
+func (w *Walker) reset() {
+	// The decoder reads a bytes.Buffer in place, without a copy.
+	w.src = *bytes.NewBuffer(w.body)
+	w.dec.Reset(&w.src, jsontext.AllowInvalidUTF8(true))
 }
 
 func (w *Walker) document() error {
@@ -144,8 +162,12 @@ func (w *Walker) records() error {
 			_, err := w.dec.ReadToken()
 			return err //nolint:wrapcheck // Walk explains it
 		case '{':
-			if err := w.members(w.rec, w.row()); err != nil {
+			start, cells := w.start(), w.row()
+			if err := w.members(w.rec, cells); err != nil {
 				return err
+			}
+			if Unreadable(w.body[start:]) {
+				w.rec.fill(cells, w.body[start:w.dec.InputOffset()])
 			}
 		case 'n':
 			if _, err := w.dec.ReadToken(); err != nil {
@@ -206,10 +228,15 @@ func (w *Walker) member(n *node, cells [][]byte) error {
 		return nil
 	}
 	start := w.start()
+	bad := Unreadable(w.body[start:])
 	if err := w.members(n.inner, cells); err != nil {
 		return err
 	}
-	keep(n, cells, w.body[start:w.dec.InputOffset()])
+	raw := w.body[start:w.dec.InputOffset()]
+	if bad {
+		n.inner.fill(cells, raw)
+	}
+	keep(n, cells, raw)
 	return nil
 }
 
@@ -255,8 +282,7 @@ func (w *Walker) value() ([]byte, error) {
 
 // elements reads w.body as an array.
 func (w *Walker) elements() ([][]byte, bool) {
-	w.src = *bytes.NewBuffer(w.body)
-	w.dec.Reset(&w.src)
+	w.reset()
 	if _, err := w.dec.ReadToken(); err != nil {
 		return nil, false
 	}

@@ -9,7 +9,6 @@ package oauth
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,7 +16,6 @@ import (
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
-	"crmsyncd/providers/internal/scrub"
 )
 
 // Op is what the errors of a token are about.
@@ -31,8 +29,6 @@ type Endpoint struct {
 	// Refused says what a refusal means. Its message holds all of the vendor's
 	// words: they are shortened after secrets are taken out of them.
 	Refused func(resp *rest.Response) *providers.Error
-	// Shorten makes a line for an error of the vendor's words.
-	Shorten func(words string) string
 }
 
 // Exchange sends a form and has read make a token of the answer, whose body is
@@ -50,29 +46,9 @@ func (e Endpoint) Exchange(
 	}
 	defer resp.Release()
 	if resp.Status != http.StatusOK {
-		return rest.Token{}, e.refusal(resp, form)
+		return rest.Token{}, outcome.Refused(c, resp, e.Refused(resp))
 	}
 	return read(resp.Body)
-}
-
-// refusal returns what a refusal means, without the secrets that the server
-// may have echoed. A body that is no JSON is cleaned before it is looked at,
-// for only its beginning is kept, and that may end within a secret.
-func (e Endpoint) refusal(resp *rest.Response, form url.Values) *providers.Error {
-	if !json.Valid(resp.Body) {
-		resp.Body = []byte(withoutSecrets(string(resp.Body), form))
-	}
-	out := e.Refused(resp)
-	out.Message = e.Shorten(withoutSecrets(out.Message, form))
-	out.Code = e.Shorten(withoutSecrets(out.Code, form))
-	return out
-}
-
-func withoutSecrets(s string, form url.Values) string {
-	for _, name := range []string{"client_secret", "refresh_token", "assertion"} {
-		s = scrub.Secret(s, form.Get(name))
-	}
-	return s
 }
 
 // Usable reports whether t can be a token: it goes into a header, so it is

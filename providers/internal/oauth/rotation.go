@@ -21,6 +21,18 @@ type Rotation struct {
 
 	mu       sync.Mutex
 	unstored string
+	used     string // with the last form
+	heir     string // what the endpoint gave in its place, or itself
+	grant    string // the first token of the chain that the last form went on with
+}
+
+// Grant names the chain that the last used token is of: a token that took the
+// place of the one before belongs to the same grant, one that somebody put there
+// is another.
+func (r *Rotation) Grant() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.grant
 }
 
 // Form returns what a token endpoint asks for with a refresh token. The secret
@@ -30,12 +42,21 @@ func (r *Rotation) Form(clientID string, secret func() (string, error)) (url.Val
 	if err != nil {
 		return nil, err
 	}
+	r.use(token)
 	form, err := Form("refresh_token", clientID, secret)
 	if err != nil {
 		return nil, err
 	}
 	form.Set("refresh_token", token)
 	return form, nil
+}
+
+func (r *Rotation) use(token string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.used = token; token != r.heir {
+		r.grant, r.heir = token, token
+	}
 }
 
 func (r *Rotation) token() (string, error) {
@@ -84,6 +105,7 @@ func (r *Rotation) Keep(renewed string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if renewed != "" {
+		r.heir = renewed
 		if known, err := r.Load(); err != nil || strings.TrimSpace(known) != renewed {
 			r.unstored = renewed
 		}

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,10 +10,16 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"crmsyncd/providers/internal/scrub"
 )
 
+// smallBody is how much of an answer is read into a pooled buffer, whatever else
+// is held; few answers are longer.
+const smallBody = 1 << 20
+
 // read takes the body in, decompressed, up to the limit.
-func (c *Client) read(resp *http.Response) (*Response, error) {
+func (c *Client) read(ctx context.Context, resp *http.Response) (*Response, error) {
 	defer func() { _ = resp.Body.Close() }()
 	buf, ok := c.bodies.Get().(*bytes.Buffer)
 	if !ok {
@@ -20,35 +27,41 @@ func (c *Client) read(resp *http.Response) (*Response, error) {
 	}
 	buf.Reset()
 	out := &Response{Status: resp.StatusCode, Header: resp.Header, buf: buf, pool: &c.bodies}
-	n, err := buf.ReadFrom(io.LimitReader(resp.Body, c.cfg.MaxBody+1))
+	n, err := buf.ReadFrom(io.LimitReader(resp.Body, min(smallBody, c.cfg.MaxBody+1)))
 	if err == nil && n > c.cfg.MaxBody {
-		err = fmt.Errorf("%w: more than %d bytes", ErrTooLarge, c.cfg.MaxBody)
+		err = c.tooLarge()
+	}
+	out.Body = buf.Bytes()
+	if err == nil && n == smallBody {
+		err = c.readLarge(ctx, resp, out)
 	}
 	if err != nil {
 		out.Release()
 		return out, fmt.Errorf("read the answer: %w", err)
 	}
-	out.Body = buf.Bytes()
 	return out, nil
 }
 
-// Excerpt returns the beginning of an answer as one short line that is fit for
-// an error. Of an HTML page it is the title: such a page comes from an edge or
+func (c *Client) tooLarge() error {
+	return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, c.cfg.MaxBody)
+}
+
+// excerpt is how much of an answer is looked at for an error.
+const excerpt = 4096
+
+// Excerpt returns the beginning of an answer as one line, for Words to clean and
+// to shorten. Of an HTML page it is the title: such a page comes from an edge or
 // a maintenance window, not from the API.
 func Excerpt(resp *Response) string {
-	body := resp.Body
-	if len(body) > 4096 {
-		body = body[:4096]
-	}
-	text := string(body)
+	text := scrub.Head(string(resp.Body[:min(len(resp.Body), excerpt+1)]), excerpt)
 	if low := strings.ToLower(strings.TrimSpace(text)); strings.HasPrefix(low, "<") {
 		title := between(text, "<title>", "</title>")
 		if title == "" {
 			return "a page of HTML or XML instead of JSON"
 		}
-		return "a page titled " + `"` + Short(title, 80) + `" instead of JSON`
+		return "a page titled " + `"` + Short(title, excerpt) + `" instead of JSON`
 	}
-	return Short(text, 200)
+	return Short(text, excerpt)
 }
 
 func between(s, from, to string) string {

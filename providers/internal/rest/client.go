@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"crmsyncd/providers/internal/scrub"
 )
 
 // The failures that callers tell apart. Errors of the context come through as
@@ -26,9 +28,26 @@ var (
 	ErrTooLarge = errors.New("the answer is too large")
 	// ErrForeignHost says that an address led away from the system's own host.
 	ErrForeignHost = errors.New("the address leads to another host")
+	// ErrWait says that the server asked for a longer wait than a request lasts,
+	// and that it is not over. The error is a *WaitError.
+	ErrWait = errors.New("the server asked to be left alone")
 	// ErrToken says that no token could be had.
 	ErrToken = errors.New("no access token")
 )
+
+// WaitError is a request that was not sent, for the server asked for a wait
+// that is not over.
+type WaitError struct {
+	Left time.Duration
+}
+
+// Error says how long it is.
+func (e *WaitError) Error() string {
+	return fmt.Sprintf("%v for %v more", ErrWait, e.Left.Round(time.Second))
+}
+
+// Is makes it an ErrWait.
+func (e *WaitError) Is(target error) bool { return target == ErrWait }
 
 // Config sets a Client up. Zero values mean the defaults named here.
 type Config struct {
@@ -46,8 +65,9 @@ type Config struct {
 	Reserve float64          // share of the daily quota that is left to others, 0 to 1
 	Recheck time.Duration    // how often a spent budget is looked at again; 30 minutes
 
-	MaxBody  int64         // after decompression; 32 MiB
-	MaxWait  time.Duration // the longest wait that a server may ask for; 2 minutes
+	MaxBody  int64         // of one answer, after decompression; 32 MiB
+	MaxHeld  int64         // of all answers longer than 1 MiB that are held at once; others wait; 64 MiB
+	MaxWait  time.Duration // the longest wait within a request; a server that asks for more ends it; 2 minutes
 	Attempts int           // of one request; 8
 	Attempt  time.Duration // the longest that one attempt may take; 2 minutes
 	Total    time.Duration // the longest that a request may take with its repeats; 15 minutes
@@ -88,7 +108,9 @@ type Client struct {
 	tokens *tokens
 	groups groups
 	budget budget
+	words  scrub.Words
 	bodies sync.Pool
+	room   *room
 
 	mu    sync.Mutex
 	calls map[string]int
@@ -109,6 +131,7 @@ func New(cfg Config) (*Client, error) {
 		calls:  map[string]int{},
 		groups: newGroups(cfg.Limits, cfg.MaxWait),
 		budget: budget{reserve: cfg.Reserve, recheck: cfg.Recheck},
+		room:   newRoom(cfg.MaxHeld),
 		bodies: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}
 	c.http = &http.Client{Transport: cfg.Transport, Timeout: cfg.Attempt, CheckRedirect: checkRedirect}
@@ -119,6 +142,7 @@ func (cfg *Config) defaults() {
 	setDefault(&cfg.UserAgent, "crmsyncd")
 	setDefault(&cfg.Recheck, 30*time.Minute)
 	setDefault(&cfg.MaxBody, 32<<20)
+	setDefault(&cfg.MaxHeld, 64<<20)
 	setDefault(&cfg.MaxWait, 2*time.Minute)
 	setDefault(&cfg.Attempts, 8)
 	setDefault(&cfg.Attempt, 2*time.Minute)
@@ -165,6 +189,10 @@ func parseBase(s string) (*url.URL, error) {
 
 // Host returns the host of the configured base, without its port, in lower case.
 func (c *Client) Host() string { return strings.ToLower(c.base.Hostname()) }
+
+// Words is the one place through which everything passes that the system says:
+// it knows all that this client ever sent as a credential.
+func (c *Client) Words() *scrub.Words { return &c.words }
 
 // Close lets idle connections go.
 func (c *Client) Close() { c.http.CloseIdleConnections() }

@@ -47,6 +47,23 @@ func (c *Client) Follow(ctx context.Context, r Request, next string) (*Response,
 	return c.Do(ctx, r)
 }
 
+// Admit makes sure that there is a token, and fetches one where there is none.
+func (c *Client) Admit(ctx context.Context) error {
+	r := Request{Kind: "token"}
+	if _, err := c.token(ctx, &r); err != nil {
+		return c.tidy(&r, err)
+	}
+	return nil
+}
+
+// With returns a request that carries a token which is not in use yet.
+func (c *Client) With(t Token, r Request) Request {
+	h := http.Header{}
+	c.cfg.Authorize(h, t)
+	r.NoAuth, r.Header = true, h
+	return r
+}
+
 func (c *Client) token(ctx context.Context, r *Request) (Token, error) {
 	if r.NoAuth {
 		return Token{}, nil
@@ -143,6 +160,7 @@ func (k *call) headers(h http.Header) {
 	if k.tok.Value != "" {
 		k.c.cfg.Authorize(h, k.tok)
 	}
+	k.c.learnSecrets(k.r, h)
 }
 
 // base is where the token says that the system lives, if it may say so.
@@ -183,7 +201,7 @@ func (k *call) check(ctx context.Context, resp *http.Response, err error) (bool,
 		k.err = err
 		return k.failed(ctx), nil //nolint:nilerr // the error stands in k
 	}
-	if k.resp, k.err = k.c.read(resp); k.err != nil {
+	if k.resp, k.err = k.c.read(ctx, resp); k.err != nil {
 		// A body that breaks off does not say what the server did.
 		k.unknown = !k.r.repeatable()
 		return !k.unknown && ctx.Err() == nil && !errors.Is(k.err, ErrTooLarge), nil
@@ -203,12 +221,13 @@ func (k *call) judge() bool {
 	if verdict == Standard {
 		verdict = standard(k.r, k.resp)
 	}
+	late := k.tooLong()
 	switch verdict {
 	case Unapplied:
-		return true
+		return !late
 	case Passing:
 		k.unknown = !k.r.repeatable()
-		return !k.unknown
+		return !k.unknown && !late
 	case Reauth:
 		k.reauth = !k.r.NoAuth
 	}

@@ -2,8 +2,11 @@ package rest
 
 import (
 	"errors"
+	"net/http"
 	"net/url"
 	"strings"
+
+	"crmsyncd/providers/internal/scrub"
 )
 
 // CallError is a request that brought no usable answer. Its text names the
@@ -67,22 +70,35 @@ func withoutQueries(text string) string {
 	}
 }
 
-// scrub takes queries, the token and header values out of a text.
+// scrub takes queries, secrets and header values out of a text.
 func (c *Client) scrub(r *Request, text string) string {
 	text = withoutQueries(text)
-	t := c.tokens
-	t.mu.Lock()
-	secret := t.cur.Value
-	t.mu.Unlock()
-	if secret != "" {
-		text = strings.ReplaceAll(text, secret, "[redacted]")
-	}
 	for _, vals := range r.Header {
 		for _, v := range vals {
 			if len(v) >= 8 {
-				text = strings.ReplaceAll(text, v, "[redacted]")
+				text = scrub.Secret(text, v)
 			}
 		}
 	}
-	return Short(text, 400)
+	return c.words.Line(text, 400)
 }
+
+// learnSecrets remembers what a request carries that opens a door: its
+// credential, and what the form for a token holds.
+func (c *Client) learnSecrets(r *Request, h http.Header) {
+	if auth := h.Get("Authorization"); auth != "" {
+		c.words.LearnHeader(auth)
+	}
+	if !r.NoAuth || h.Get("Content-Type") != formType {
+		return
+	}
+	form, err := url.ParseQuery(string(r.Body))
+	if err != nil {
+		return
+	}
+	for _, name := range []string{"client_secret", "refresh_token", "assertion", "client_assertion", "code", "password"} {
+		c.words.Learn(form.Get(name))
+	}
+}
+
+const formType = "application/x-www-form-urlencoded"

@@ -52,25 +52,28 @@ type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte
-	Signal Signal // what it told about limits, RetryAfter clamped
+	Signal Signal // what it told about limits; RetryAfter is a day at most
 
-	buf  *bytes.Buffer
-	pool *sync.Pool
+	buf   *bytes.Buffer
+	pool  *sync.Pool
+	share *share // of the room for large answers; nil for a small one
 }
 
-// keepBuffer is the largest buffer worth keeping for the next answer.
-const keepBuffer = 8 << 20
-
 // Release gives the body's memory back; the body and all slices of it are then
-// no longer valid. Calling it is optional.
+// no longer valid. Calling it is optional, but others wait for the room that a
+// large answer takes until it is released or collected.
 func (r *Response) Release() {
-	if r == nil || r.buf == nil {
+	if r == nil {
 		return
 	}
-	if r.buf.Cap() <= keepBuffer {
-		r.pool.Put(r.buf)
+	if r.share != nil {
+		r.share.release()
+		r.share, r.Body = nil, nil
 	}
-	r.buf, r.Body = nil, nil
+	if r.buf != nil {
+		r.pool.Put(r.buf)
+		r.buf, r.Body = nil, nil
+	}
 }
 
 func standard(r *Request, resp *Response) Verdict {

@@ -187,9 +187,7 @@ func TestWaits(t *testing.T) {
 		{"negative", []string{"Retry-After", "-5"}, 0, time.Second},
 		{"garbage", []string{"Retry-After", "soon"}, 0, time.Second},
 		{"not a number", []string{"Retry-After", "NaN"}, 0, time.Second},
-		{"huge", []string{"Retry-After", "1000000000"}, 2 * time.Minute, 121 * time.Second},
-		{"huger", []string{"Retry-After", strings.Repeat("9", 400)}, 2 * time.Minute, 121 * time.Second},
-		{"far date", []string{"Retry-After", stamp(10000 * time.Hour)}, 2 * time.Minute, 121 * time.Second},
+		{"just as long as a request waits", []string{"Retry-After", "120"}, 2 * time.Minute, 121 * time.Second},
 		{"none", nil, 0, time.Second},
 	}
 	for _, tt := range tests {
@@ -201,6 +199,54 @@ func TestWaits(t *testing.T) {
 				}
 				if d := s.at[1].Sub(s.at[0]); d < tt.min || d > tt.max {
 					t.Errorf("waited %v, want %v to %v", d, tt.min, tt.max)
+				}
+			})
+		})
+	}
+}
+
+// C13.4: a wait that is longer than a request lasts ends it with the answer, and
+// those that come meanwhile before they are sent; it is a day at most.
+func TestC13_4_LongWaitsAreKept(t *testing.T) {
+	for name, tt := range map[string]struct {
+		header string
+		want   time.Duration
+	}{
+		"ten minutes":  {"600", 10 * time.Minute},
+		"huge":         {"1000000000", 24 * time.Hour},
+		"huger":        {strings.Repeat("9", 400), 24 * time.Hour},
+		"a far date":   {time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC).Format(http.TimeFormat), 24 * time.Hour},
+		"121 seconds":  {"121", 121 * time.Second},
+		"even a write": {"600", 10 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &script{steps: steps{answer(429, "", "Retry-After", tt.header), answer(200, "{}")}}
+				c := client(t, s, nil)
+				req := get()
+				if name == "even a write" {
+					req = post()
+				}
+				start := time.Now()
+				resp, err := c.Do(t.Context(), req)
+				if err != nil || resp.Status != 429 || resp.Signal.RetryAfter != tt.want || time.Since(start) > time.Second {
+					t.Fatalf("got %+v, %v after %v", resp, err, time.Since(start))
+				}
+				// What is left is waited out where that is short enough for a request.
+				time.Sleep(tt.want / 2)
+				var wait *rest.WaitError
+				_, err = c.Do(t.Context(), get())
+				if long := tt.want/2 > 2*time.Minute; long != errors.Is(err, rest.ErrWait) {
+					t.Errorf("half way through %v: %v", tt.want, err)
+				} else if long && (!errors.As(err, &wait) || wait.Left != tt.want/2 || len(s.got) != 1) {
+					t.Errorf("half way through: %+v after %d calls", wait, len(s.got))
+				}
+				time.Sleep(tt.want / 2)
+				if _, err := c.Do(t.Context(), get()); err != nil {
+					t.Error(err)
+				}
+				if d := s.at[1].Sub(s.at[0]); d < tt.want {
+					t.Errorf("it was asked again after %v", d)
 				}
 			})
 		})

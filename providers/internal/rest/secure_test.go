@@ -336,7 +336,7 @@ func TestExcerpt(t *testing.T) {
 		"<!DOCTYPE html><html><head><TITLE>Down\n for\x00 Maintenance</TITLE>": `a page titled "Down for Maintenance" instead of JSON`,
 		"<x/>":                             "a page of HTML or XML instead of JSON",
 		"plain\r\nwords\x1b[31m":           "plain words [31m",
-		strings.Repeat("ä", 200):           strings.Repeat("ä", 100) + "…",
+		"a " + strings.Repeat("ä", 2100):   "a", // cut before a word, never within it
 		"a\u202eb\u200bc":                  "a b c",
 		"<title>İ" + "</title> unclosed <": "a page of HTML or XML instead of JSON",
 	} {

@@ -15,8 +15,19 @@ import (
 // longest is what an unreasonable wait is cut to before it is clamped.
 const longest = 24 * time.Hour
 
+// tooLong reports whether the answer asks for a wait that no request lasts. The
+// group is closed until it is over.
+func (k *call) tooLong() bool {
+	asked := k.resp.Signal.RetryAfter
+	if asked <= k.c.cfg.MaxWait {
+		return false
+	}
+	k.c.groups.pause(k.r.Group, asked)
+	return true
+}
+
 // backoff is how long to wait before the next attempt: what the server asked
-// for, clamped, or a random part of a time that doubles.
+// for, or a random part of a time that doubles.
 func (k *call) backoff(_, _ time.Duration, attempt int, _ *http.Response) time.Duration {
 	cfg := &k.c.cfg
 	jitter := cfg.Rand()
@@ -37,7 +48,7 @@ func (c *Client) learn(r *Request, resp *Response) {
 	if d, ok := RetryAfter(resp.Header, time.Now()); ok {
 		resp.Signal.RetryAfter = max(resp.Signal.RetryAfter, d)
 	}
-	resp.Signal.RetryAfter = min(resp.Signal.RetryAfter, c.cfg.MaxWait)
+	resp.Signal.RetryAfter = min(resp.Signal.RetryAfter, longest)
 	if s := resp.Signal; s.Reset > 0 {
 		c.groups.learn(r.Group, s)
 	}
@@ -122,6 +133,9 @@ func (g groups) wait(ctx context.Context, name string) error {
 		if d <= 0 {
 			return one.lim.Wait(ctx) //nolint:wrapcheck // the caller says what it waits for
 		}
+		if d > g.maxWait {
+			return &WaitError{Left: d}
+		}
 		if err := sleep(ctx, d); err != nil {
 			return err
 		}
@@ -140,12 +154,13 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // pause stops a whole group, so that requests beside the refused one do not
-// run into the same wall.
+// run into the same wall. A wait that is longer than a request lasts ends those
+// that come meanwhile.
 func (g groups) pause(name string, d time.Duration) {
 	one := g.of(name)
 	one.mu.Lock()
 	defer one.mu.Unlock()
-	if until := time.Now().Add(min(d, g.maxWait)); until.After(one.until) {
+	if until := time.Now().Add(d); until.After(one.until) {
 		one.until = until
 	}
 }

@@ -34,7 +34,7 @@ func Values(e *providers.Error, p *record.Patch) *providers.Error {
 			continue
 		}
 		for _, v := range f.Value.Elems() {
-			e.Message = withoutFold(e.Message, v)
+			e.Message = withoutEnd(withoutFold(e.Message, v), v)
 		}
 	}
 	return e
@@ -58,6 +58,23 @@ func withoutFold(s, old string) string {
 	return b.String()
 }
 
+// ellipsis marks a text that was cut.
+const ellipsis = "…"
+
+// withoutEnd hides the beginning of old at the end of a text that was cut there.
+func withoutEnd(s, old string) string {
+	text, cut := strings.CutSuffix(s, ellipsis)
+	if !cut {
+		return s
+	}
+	for n := min(len(old)-1, len(text)); n >= shortest; n-- {
+		if strings.EqualFold(text[len(text)-n:], old[:n]) {
+			return text[:len(text)-n] + Hidden + ellipsis
+		}
+	}
+	return s
+}
+
 // Secret hides every occurrence of a secret, however short. An empty one hides
 // nothing.
 func Secret(s, secret string) string {
@@ -69,10 +86,10 @@ func Secret(s, secret string) string {
 
 // Mail hides what looks like an e-mail address.
 func Mail(s string) string {
-	if !strings.Contains(s, "@") {
+	if !strings.Contains(s, "@") && !strings.Contains(s, "%40") {
 		return s
 	}
-	return regexp.MustCompile(`[^\s:;,'"<>()\[\]]+@[^\s:;,'"<>()\[\]]+`).ReplaceAllString(s, Hidden)
+	return regexp.MustCompile(`[^\s:;,'"<>()\[\]]+(?:@|%40)[^\s:;,'"<>()\[\]]+`).ReplaceAllString(s, Hidden)
 }
 
 // Printable puts a blank in the place of every character that cannot be
@@ -95,5 +112,18 @@ func Cut(s string, n int) string {
 	for n > 0 && !utf8.RuneStart(s[n]) {
 		n--
 	}
-	return s[:n] + "…"
+	return s[:n] + ellipsis
+}
+
+// Head returns the beginning of a text, at most n bytes that end with a word:
+// what a cut leaves of a secret is not recognized any more.
+func Head(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	s = s[:n]
+	if i := strings.LastIndexAny(s, " \t\r\n"); i > 0 {
+		return s[:i]
+	}
+	return ""
 }

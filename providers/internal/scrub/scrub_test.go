@@ -119,3 +119,104 @@ func FuzzValues(f *testing.F) {
 		}
 	})
 }
+
+// TestWordsLearn: whatever form of a credential a server repeats, and in
+// whatever case, it is taken out before the text is cut.
+func TestWordsLearn(t *testing.T) {
+	t.Parallel()
+	var w scrub.Words
+	w.Learn("se/cr+et=9", "", " padded-key\n")
+	w.LearnHeader("Bearer token-0123")
+	w.LearnHeader("Basic " + "a2V5LWFiYzo=") // key-abc:
+	w.LearnHeader("Basic " + "dXNlcjpwYXNzdzByZA==")
+	for msg, want := range map[string]string{
+		"bad se/cr+et=9!":                          "bad [value]!",
+		"bad se%2Fcr%2Bet%3D9!":                    "bad [value]!",
+		"bad c2UvY3IrZXQ9OQ==!":                    "bad [value]!",
+		"bad PADDED-KEY":                           "bad [value]",
+		"token-0123 TOKEN-0123":                    "[value] [value]",
+		"a2V5LWFiYzo= is key-abc":                  "[value] is [value]",
+		"user has passw0rd":                        "user has [value]",
+		"ann@x.test, ann%40x.test":                 "[value], [value]",
+		"call +49 30 1234567":                      "call [value]",
+		strings.Repeat("a", 15) + "  token-0123 b": "aaaaaaaaaaaaaaa [val…",
+		"a\nb\x00c\u202ed":                         "a b c d",
+	} {
+		if got := w.Line(msg, 20); got != want && w.Line(msg, 400) != want {
+			t.Errorf("%q: %q, want %q", msg, got, want)
+		}
+	}
+	if got := new(scrub.Words).Line("all stays: token-0123", 400); got != "all stays: token-0123" {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestWordsError: every part of an error that a vendor may have filled.
+func TestWordsError(t *testing.T) {
+	t.Parallel()
+	var w scrub.Words
+	w.Learn("token_0123")
+	fields := []string{"name", "token_0123", "ann@x.test"}
+	e := w.Error(&providers.Error{Op: "read", Code: "NO_token_0123", Message: "no token_0123\nhere", Hint: "use token_0123", Fields: fields})
+	if e.Op != "read" || e.Code != "NO_[value]" || e.Message != "no [value] here" || e.Hint != "use [value]" || strings.Join(e.Fields, " ") != "name" {
+		t.Errorf("got %+v", e)
+	}
+	if fields[1] != "token_0123" {
+		t.Error("it changed the names of its caller")
+	}
+}
+
+func TestPhones(t *testing.T) {
+	t.Parallel()
+	for msg, want := range map[string]string{
+		"+493012345678":                                "[value]",
+		"tel. (030) 123-4567.":                         "tel. [value].",
+		"555-0100 or 555.010.0199":                     "[value] or [value]",
+		"at 030/1234567, or 5550100199":                "at [value], or [value]",
+		"Existing ID: 151234567890":                    "Existing ID: 151234567890",
+		"record 151234567890 and lead_id=151234567890": "record 151234567890 and lead_id=151234567890",
+		"2026-11-22 and 2026-11-22T10:00:00Z":          "2026-11-22 and 2026-11-22T10:00:00Z",
+		"2026-11-22 10:00:00":                          "2026-11-22 10:00:00",
+		"26 of 250000 characters":                      "26 of 250000 characters",
+		"0018d0000000001AAA":                           "0018d0000000001AAA",
+		"cf_1234567890 abc1234567890":                  "cf_1234567890 abc1234567890",
+		"8a1b-1234-5678-9012-ab12":                     "8a1b-1234-5678-9012-ab12",
+		"status 404":                                   "status 404",
+		"12345678901234567890":                         "12345678901234567890",
+		"(":                                            "(", "+": "+", "": "",
+	} {
+		if got := scrub.Phones(msg); got != want {
+			t.Errorf("%q: %q, want %q", msg, got, want)
+		}
+	}
+}
+
+// TestValuesAtTheCut: a text that was cut within a value shows no half of it.
+func TestValuesAtTheCut(t *testing.T) {
+	t.Parallel()
+	for msg, want := range map[string]string{"bad Larch Se…": "bad [value]…", "bad La…": "bad La…", "bad Lar": "bad Lar", "…": "…"} {
+		e := &providers.Error{Message: msg}
+		if scrub.Values(e, &record.Patch{Fields: []record.FieldValue{field(record.Text, record.Of("larch secret"))}}); e.Message != want {
+			t.Errorf("%q: %q, want %q", msg, e.Message, want)
+		}
+	}
+}
+
+// FuzzWords: a learned secret never comes through a line, whatever surrounds it
+// and wherever it is cut, and a line is one.
+func FuzzWords(f *testing.F) {
+	f.Add("bad token-0123 here", "token-0123", 12)
+	f.Add("aaaa", "aa", 1)
+	f.Fuzz(func(t *testing.T, msg, secret string, n int) {
+		if strings.ContainsAny(secret, "[]value…") || strings.TrimSpace(secret) != secret || strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return
+		}
+		var w scrub.Words
+		w.Learn(secret)
+		got := w.Line(msg, min(max(n, 0), 1000))
+		if secret != "" && strings.Contains(got, secret) || strings.ContainsAny(got, "\r\n") {
+			t.Errorf("%q without %q: %q", msg, secret, got)
+		}
+		_ = scrub.Phones(msg)
+	})
+}
