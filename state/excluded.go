@@ -103,14 +103,10 @@ func (tx *Tx) PutConfig(fp uint64, text []byte) error {
 }
 
 // Config returns the text of the configuration with this fingerprint, nil where
-// it is not kept.
+// it is not kept or damaged.
 func (tx *Tx) Config(fp uint64) []byte {
 	payload, ok, err := tx.table("config").get(numberKey(fp))
-	if err != nil {
-		tx.note(err)
-		return nil
-	}
-	if !ok {
+	if !ok || err != nil {
 		return nil
 	}
 	return append([]byte{}, payload...)

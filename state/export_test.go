@@ -161,6 +161,10 @@ func FlipBit(tx *Tx, bucket string, key []byte) {
 	}
 }
 
+// RootPage returns the number of the page that a bucket begins at; 0 for one that
+// is small enough to stand in another's page.
+func RootPage(tx *Tx, bucket string) int64 { return int64(tx.table(bucket).b.RootPage()) }
+
 // DropCounts removes all maintained numbers.
 func DropCounts(tx *Tx) error { return tx.table("count").drop() }
 

@@ -211,7 +211,8 @@ func (tx *Tx) changes() *counter {
 	})
 }
 
-// eachTable calls fn for each bucket whose name begins with prefix.
+// eachTable calls fn for each bucket whose name begins with prefix, but for
+// those that were set aside.
 func (tx *Tx) eachTable(prefix string, fn func(*table)) {
 	var names []string
 	c := tx.b.Cursor()
@@ -223,7 +224,9 @@ func (tx *Tx) eachTable(prefix string, fn func(*table)) {
 		names = append(names, string(k))
 	}
 	for _, name := range names {
-		fn(tx.table(name))
+		if !strings.HasPrefix(name, asideBuckets) {
+			fn(tx.table(name))
+		}
 	}
 }
 
