@@ -260,7 +260,7 @@ func (v *nameVisitor) sorted() []string {
 }
 
 func didYouMean(name string, allowed []string) string {
-	if near := nearest(name, allowed); near != "" {
+	if near := Nearest(name, allowed); near != "" {
 		return fmt.Sprintf("did you mean %s?", near)
 	}
 	return ""
