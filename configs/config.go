@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"net"
 	"strings"
 	"time"
 
@@ -37,6 +38,7 @@ type Config struct {
 type Admin struct {
 	Listen string // host:port of the status pages
 	Socket string // path of the control socket
+	Token  Secret // that readers of the pages send; set wherever others can reach them
 }
 
 // System is one account of one vendor.
@@ -96,6 +98,12 @@ type Guards struct {
 type Limit struct {
 	Percent int
 	Floor   int
+}
+
+// Loopback reports whether only this machine can reach the status pages.
+func (a Admin) Loopback() bool {
+	host, _, err := net.SplitHostPort(a.Listen)
+	return err == nil && loopback(host)
 }
 
 // Compile makes the mapping of the hub and the routes. What it finds comes with

@@ -302,6 +302,9 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// ReadOnly reports whether the store was opened for reading only.
+func (s *Store) ReadOnly() bool { return s.opt.ReadOnly }
+
 // Path returns the path of the state file.
 func (s *Store) Path() string { return s.path }
 

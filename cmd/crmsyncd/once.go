@@ -46,7 +46,7 @@ func (a *app) runOnce(ctx context.Context, f runFlags) error {
 	if !errors.Is(err, daemon.ErrNoDaemon) {
 		return err
 	}
-	st, err := a.openStore(l, l.cfg.State)
+	st, err := a.openStore(l, l.cfg.State, false)
 	if err != nil {
 		return err
 	}

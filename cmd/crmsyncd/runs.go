@@ -20,7 +20,7 @@ func (a *app) runsCommand() *cobra.Command {
 			if args.Limit < 1 {
 				return usageError(errors.New("--limit must be 1 or more"))
 			}
-			s, err := a.open(cmd.Context(), false, nil)
+			s, err := a.look(cmd.Context())
 			if err != nil {
 				return err
 			}

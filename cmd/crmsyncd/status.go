@@ -17,7 +17,7 @@ func (a *app) statusCommand() *cobra.Command {
 		Long:    "status asks the running daemon; without one it reads the state and says so.\nIts exit code is 0 when all is green and 1 when something is red.",
 		Example: "  crmsyncd status\n  crmsyncd status -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := a.open(cmd.Context(), false, nil)
+			s, err := a.look(cmd.Context())
 			if err != nil {
 				return err
 			}
