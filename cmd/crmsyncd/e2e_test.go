@@ -153,6 +153,8 @@ func (b *bed) writeConfig() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	b.edit("crmsyncd.yaml", "  hubspot:    {routine: \"@hourly\", full: \"0 7 * * SAT\"}\n", "")
+	b.edit("crmsyncd.yaml", "  close:      {routine: \"*/15 * * * *\", full: \"0 3 * * SAT\"}\n", "")
 	b.edit("crmsyncd.yaml", "per_minute: 240", "per_minute: 60000")
 	b.edit("crmsyncd.yaml", "listen: 127.0.0.1:9464", "listen: 127.0.0.1:0")
 }

@@ -20,7 +20,7 @@ func TestGridAlignsAndCleans(t *testing.T) {
 	g.add("a", "1")
 	g.add("bb\x1b\u202e\nx", "1234")
 	g.print(&b, false)
-	want := "NAME    COUNT\na           1\nbb\ufffd\ufffd x   1234\n"
+	want := "NAME              COUNT\na                     1\nbb\\u001b\\u202e x   1234\n"
 	if b.String() != want {
 		t.Errorf("got %q, want %q", b.String(), want)
 	}
@@ -67,7 +67,7 @@ func TestBar(t *testing.T) {
 func TestExitCode(t *testing.T) {
 	for want, err := range map[int]error{
 		exitDone: nil, exitFailed: errors.New("x"), exitUsage: usageError(errors.New("x")), exitHeld: &coded{exitHeld, nil},
-		exitGuard: fmt.Errorf("push: %w", engine.ErrGuard),
+		exitGuard: fmt.Errorf("push: %w", engine.ErrGuard), exitConfig: configError(errors.New("x")),
 	} {
 		if got := exitCode(err); got != want {
 			t.Errorf("%v: %d, want %d", err, got, want)

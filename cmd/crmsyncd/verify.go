@@ -11,7 +11,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime/metrics"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -40,6 +42,7 @@ func (a *app) checkFileCommand() *cobra.Command {
 		Example: "  crmsyncd state check-file /var/lib/crmsyncd/copy.db",
 		RunE: func(cmd *cobra.Command, w []string) error {
 			enc := json.NewEncoder(a.out)
+			defer a.boundMemory()()
 			damage, err := checkFile(cmd.Context(), w[0], func(done, total int) {
 				_ = enc.Encode(checkLine{Progress: &daemon.Progress{What: "rows", Done: done, Total: total}}) // nobody may listen any more
 			})
@@ -55,6 +58,31 @@ func (a *app) checkFileCommand() *cobra.Command {
 			return enc.Encode(checkLine{Done: true}) //nolint:wrapcheck // see above
 		},
 	}
+}
+
+// checkMemory is more than the check of any sound file takes. A damaged one can
+// make it take all there is, and under systemd that would end the daemon as well.
+const checkMemory = 512 << 20
+
+// boundMemory ends this process once it takes too much, until the returned
+// function is called.
+func (a *app) boundMemory() (stop func()) {
+	done := make(chan struct{})
+	go func() {
+		sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+			if metrics.Read(sample); sample[0].Value.Uint64()-sample[1].Value.Uint64() > checkMemory {
+				fmt.Fprintln(a.errs, "fatal error: it takes more memory than a sound file would")
+				os.Exit(exitFailed)
+			}
+		}
+	}()
+	return func() { close(done) }
 }
 
 // checkFile opens a file that may be damaged and checks all of it.
