@@ -42,7 +42,7 @@ func (a *app) checkFileCommand() *cobra.Command {
 		Example: "  crmsyncd state check-file /var/lib/crmsyncd/copy.db",
 		RunE: func(cmd *cobra.Command, w []string) error {
 			enc := json.NewEncoder(a.out)
-			defer a.boundMemory()()
+			defer a.boundMemory(w[0])()
 			damage, err := checkFile(cmd.Context(), w[0], func(done, total int) {
 				_ = enc.Encode(checkLine{Progress: &daemon.Progress{What: "rows", Done: done, Total: total}}) // nobody may listen any more
 			})
@@ -60,13 +60,21 @@ func (a *app) checkFileCommand() *cobra.Command {
 	}
 }
 
-// checkMemory is more than the check of any sound file takes. A damaged one can
-// make it take all there is, and under systemd that would end the daemon as well.
-const checkMemory = 512 << 20
+// The check of a sound file takes less than this, and for each of its pages so
+// much. A damaged one can make it take all there is, and under systemd that would
+// end the daemon as well.
+const (
+	checkMemory   = 96 << 20
+	memoryPerPage = 256
+)
 
-// boundMemory ends this process once it takes too much, until the returned
-// function is called.
-func (a *app) boundMemory() (stop func()) {
+// boundMemory ends this process once it takes more than the check of a sound file
+// of this size, until the returned function is called.
+func (a *app) boundMemory(path string) (stop func()) {
+	limit := uint64(checkMemory)
+	if info, err := os.Stat(path); err == nil {
+		limit += uint64(info.Size()) / uint64(os.Getpagesize()) * memoryPerPage
+	}
 	done := make(chan struct{})
 	go func() {
 		sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
@@ -76,7 +84,7 @@ func (a *app) boundMemory() (stop func()) {
 				return
 			case <-time.After(20 * time.Millisecond):
 			}
-			if metrics.Read(sample); sample[0].Value.Uint64()-sample[1].Value.Uint64() > checkMemory {
+			if metrics.Read(sample); sample[0].Value.Uint64()-sample[1].Value.Uint64() > limit {
 				fmt.Fprintln(a.errs, "fatal error: it takes more memory than a sound file would")
 				os.Exit(exitFailed)
 			}
