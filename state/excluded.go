@@ -93,7 +93,8 @@ func (tx *Tx) CountExcluded(system, object string) int {
 	return int(n.n)
 }
 
-// PutConfig keeps the text of a configuration under its fingerprint.
+// PutConfig keeps the text of a configuration under its fingerprint. A damaged one
+// is replaced.
 func (tx *Tx) PutConfig(fp uint64, text []byte) error {
 	t := tx.table("config")
 	if _, ok, err := t.get(numberKey(fp)); ok && err == nil {

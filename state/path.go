@@ -26,7 +26,7 @@ func safeFolder(dir string, create bool) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("state folder: %w", forbidden(dir, err))
+		return fmt.Errorf("state folder: %w", Forbidden(dir, err))
 	}
 	if !info.IsDir() {
 		return fmt.Errorf("%w: %s is not a folder", ErrUnsafePath, dir)
@@ -76,9 +76,9 @@ func inherit(dir, name string, chown func(name string, uid, gid int) error) erro
 	return chown(name, int(owner.Uid), int(owner.Gid))
 }
 
-// forbidden adds to an error of access what mends it. A file that may not be
+// Forbidden adds to an error of access what mends it. A file that may not be
 // read says nothing about the state: it is neither lost nor old.
-func forbidden(path string, err error) error {
+func Forbidden(path string, err error) error {
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
@@ -118,7 +118,7 @@ func WriteFile(path string, text []byte) error {
 func safeFile(path string) (fs.FileInfo, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
-		return nil, fmt.Errorf("state file: %w", forbidden(path, err))
+		return nil, fmt.Errorf("state file: %w", Forbidden(path, err))
 	}
 	switch mode := info.Mode(); {
 	case mode&fs.ModeSymlink != 0:

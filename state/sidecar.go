@@ -42,7 +42,7 @@ func readSidecar(path string) (*sidecar, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("the generation file beside it cannot be read: %w", forbidden(name, err))
+		return nil, fmt.Errorf("the generation file beside it cannot be read: %w", Forbidden(name, err))
 	}
 	c := &sidecar{}
 	switch err := json.Unmarshal(b, c); {
@@ -87,7 +87,7 @@ func (s *Store) writeSidecar() error {
 	}
 	name := s.path + sidecarSuffix
 	if err := WriteFile(name, append(b, '\n')); err != nil {
-		return fmt.Errorf("write the generation file: %w", forbidden(name, err))
+		return fmt.Errorf("write the generation file: %w", Forbidden(name, err))
 	}
 	return nil
 }

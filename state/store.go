@@ -113,7 +113,7 @@ func (s *Store) ensureFile() (fresh bool, err error) {
 		return false, nil // another process was faster; its lock decides
 	}
 	if err != nil {
-		return false, fmt.Errorf("make the state file %s: %w", s.path, forbidden(s.path, err))
+		return false, fmt.Errorf("make the state file %s: %w", s.path, Forbidden(s.path, err))
 	}
 	return true, nil
 }
@@ -190,7 +190,7 @@ func openError(path string, err error) error {
 		return fmt.Errorf("state file %s: %w; put a copy back in its place, or move it "+
 			"away: crmsyncd then links by match keys and creates nothing until told (crmsyncd state trust)", path, err)
 	}
-	return fmt.Errorf("state file %s: %w", path, forbidden(path, err))
+	return fmt.Errorf("state file %s: %w", path, Forbidden(path, err))
 }
 
 // start checks the file before anything trusts it.

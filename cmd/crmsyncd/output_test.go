@@ -5,9 +5,11 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"crmsyncd/state"
 	"crmsyncd/sync/daemon"
 )
 
@@ -136,5 +138,22 @@ func TestC13_1_DeathOfTheCheck(t *testing.T) {
 	damage, done, said := readCheck(strings.NewReader(lines), func(daemon.Progress) {})
 	if len(damage) != 1 || done || said != nil {
 		t.Errorf("half an answer: %v %t %v", damage, done, said)
+	}
+}
+
+// C13.5: where there is no room for a copy of the state its rows are checked all
+// the same, and what was not is said.
+func TestC13_5_VerifyWithoutRoom(t *testing.T) {
+	t.Parallel()
+	// The name leaves no room for that of a copy; a full disk cannot be had here.
+	st, err := state.Open(filepath.Join(t.TempDir(), "private", strings.Repeat("x", 230)), state.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = st.Close() }()
+	progress := 0
+	v, err := newChecker().store(t.Context(), st, func(daemon.Progress) { progress++ })
+	if err != nil || len(v.Damage) > 0 || progress == 0 || !strings.Contains(v.Note, "only the rows were checked") {
+		t.Errorf("%+v %v, %d reports", v, err, progress)
 	}
 }

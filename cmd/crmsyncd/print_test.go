@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -92,6 +93,15 @@ func TestTokenFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	read("second")
+	if os.Geteuid() == 0 { // C17.2: what root stores belongs to the folder's owner
+		const user = 65534
+		if err := errors.Join(os.Chown(filepath.Dir(f.path), user, user), f.write("second")); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(f.path); err != nil || info.Sys().(*syscall.Stat_t).Uid != user {
+			t.Errorf("the token belongs to %+v (%v)", info.Sys(), err)
+		}
+	}
 	if info, err := os.Stat(f.path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v (%v), want 0600", info.Mode(), err)
 	}

@@ -79,7 +79,11 @@ func (a *app) printSystems(systems []daemon.SystemStatus) {
 	for _, s := range systems {
 		var linked []string
 		for _, object := range daemon.CountNames(s.Links) {
-			linked = append(linked, fmt.Sprintf("%s %d", object, s.Links[object]))
+			text := fmt.Sprintf("%s %d", object, s.Links[object])
+			if n := s.Excluded[object]; n > 0 {
+				text += fmt.Sprintf(" (%d out of scope)", n)
+			}
+			linked = append(linked, text)
 		}
 		name, held, links := s.Name, strconv.Itoa(s.Held), strings.Join(linked, ", ")
 		if s.WritesOff {

@@ -170,6 +170,7 @@ type SystemStatus struct {
 	Next      []NextView         `json:"next,omitempty"`
 	Held      int                `json:"held"`
 	Links     map[string]int     `json:"links,omitempty"` // open ones, by object
+	Excluded  map[string]int     `json:"out_of_scope,omitempty"`
 	PushDue   bool               `json:"push_due,omitempty"`
 	Listing   map[string]float64 `json:"listing_seconds,omitempty"` // what the last complete listing took
 	Behind    []BehindView       `json:"behind,omitempty"`
@@ -262,10 +263,13 @@ func behind(e *engine.Engine, system string) ([]BehindView, error) {
 func systemStatus(tx *state.Tx, e *engine.Engine, sys System, runs []state.Run) (SystemStatus, error) {
 	s := SystemStatus{
 		Name: sys.Name, Pull: sys.Pull, Push: sys.Push, Held: tx.CountHolds(sys.Name),
-		WritesOff: e.WritesOff(sys.Name), Links: map[string]int{}, Listing: map[string]float64{},
+		WritesOff: e.WritesOff(sys.Name), Links: map[string]int{}, Excluded: map[string]int{}, Listing: map[string]float64{},
 	}
 	for _, r := range e.Mapping().RoutesOf(sys.Name) {
 		s.Links[r.Object] = tx.Links(r.System, r.Object).Open()
+		if n := tx.CountExcluded(r.System, r.Object); n > 0 {
+			s.Excluded[r.Object] = n
+		}
 		pos, ok, err := tx.Position(r.System, r.Object)
 		if err != nil {
 			return s, err

@@ -51,7 +51,7 @@ type worldOption func(*world)
 
 func newWorld(t testing.TB, opts ...worldOption) *world {
 	t.Helper()
-	w := &world{t: t, dir: fastDir(t), now: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC), guards: engine.DefaultGuards()}
+	w := &world{t: t, dir: fastDir(t), now: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC), guards: defaultGuards()}
 	w.files = shippedFiles(t)
 	clock := func() time.Time { return w.now }
 	var err error
@@ -312,3 +312,8 @@ func person(first, last, email string, more ...qbenchsim.Fields) qbenchsim.Field
 }
 
 func slug(s string) string { return strings.ReplaceAll(strings.ToLower(s), " ", "-") }
+
+// defaultGuards are those of a configuration that names none.
+func defaultGuards() engine.Guards {
+	return engine.Guards{Removals: engine.Guard{Percent: 10, Floor: 25}, Overwrites: engine.Guard{Percent: 50, Floor: 25}}
+}
