@@ -62,8 +62,16 @@ func TestC12_6_FullOutput(t *testing.T) {
 	b.want(3, "run", "--once")
 	before := b.stateFiles()
 	reading := [][]string{
-		{"status"}, {"held"}, {"held", "--long"}, {"held", "--create-only"}, {"runs"}, {"runs", "1"}, {"get", "account", canaryName + " 1"},
-		{"export", "account"}, {"export", "account", "--format", "jsonl"}, {"state", "verify"},
+		{"status"},
+		{"held"},
+		{"held", "--long"},
+		{"held", "--create-only"},
+		{"runs"},
+		{"runs", "1"},
+		{"get", "account", canaryName + " 1"},
+		{"export", "account"},
+		{"export", "account", "--format", "jsonl"},
+		{"state", "verify"},
 	}
 	for _, words := range reading {
 		b.want(0, words...)
@@ -138,8 +146,14 @@ func TestC12_3_ExportsAreHarmless(t *testing.T) {
 		t.Errorf("first name in %v", rows)
 	}
 	for _, words := range [][]string{
-		{"export", "account"}, {"export", "account", "--format", "jsonl"}, {"get", "contact", "s@evil.example"},
-		{"get", "contact", "s@evil.example", "-o", "json"}, {"held"}, {"held", "-o", "json"}, {"plan"}, {"plan", "-o", "json"},
+		{"export", "account"},
+		{"export", "account", "--format", "jsonl"},
+		{"get", "contact", "s@evil.example"},
+		{"get", "contact", "s@evil.example", "-o", "json"},
+		{"held"},
+		{"held", "-o", "json"},
+		{"plan"},
+		{"plan", "-o", "json"},
 	} {
 		if out := b.want(0, words...); strings.ContainsAny(out, "\u202e\u009b") {
 			t.Errorf("%v: %q", words, out)

@@ -79,11 +79,11 @@ func (a *app) printSystems(systems []daemon.SystemStatus) {
 	for _, s := range systems {
 		var linked []string
 		for _, object := range daemon.CountNames(s.Links) {
-			text := fmt.Sprintf("%s %d", object, s.Links[object])
+			count := fmt.Sprintf("%s %d", object, s.Links[object])
 			if n := s.Excluded[object]; n > 0 {
-				text += fmt.Sprintf(" (%d out of scope)", n)
+				count += fmt.Sprintf(" (%d out of scope)", n)
 			}
-			linked = append(linked, text)
+			linked = append(linked, count)
 		}
 		name, held, links := s.Name, strconv.Itoa(s.Held), strings.Join(linked, ", ")
 		if s.WritesOff {

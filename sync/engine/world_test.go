@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"io/fs"
 	"maps"
@@ -97,6 +98,19 @@ func shippedFiles(t testing.TB) fstest.MapFS {
 	}
 	delete(out, hubspotRoutes) // a world has one target unless it asks for both
 	delete(out, closeRoutes)   // and one source
+	out["crmsyncd.yaml"].Data = unscheduled(out["crmsyncd.yaml"].Data)
+	return out
+}
+
+// unscheduled takes the schedules out of crmsyncd.yaml: only the daemon keeps
+// them, and a system without a route must have none.
+func unscheduled(text []byte) []byte {
+	var out []byte
+	for line := range bytes.Lines(text) {
+		if !bytes.HasPrefix(line, []byte("schedules:")) && !bytes.Contains(line, []byte("{routine:")) {
+			out = append(out, line...)
+		}
+	}
 	return out
 }
 
