@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // a small server may have no zone files, and "today" must not depend on that
@@ -37,9 +38,14 @@ func (b *builder) build(m *mainFile) {
 	c.Admin = Admin{
 		Listen: cmp.Or(m.Admin.Listen, "127.0.0.1:9464"),
 		Socket: cmp.Or(m.Admin.Socket, "/run/crmsyncd/control.sock"),
+		Token:  b.secret("admin.token", m.Admin.Token),
 	}
-	if _, _, err := net.SplitHostPort(c.Admin.Listen); err != nil {
+	switch _, port, err := net.SplitHostPort(c.Admin.Listen); {
+	case err != nil || !goodPort(port):
 		b.add("admin.listen", "is no address with a port", "such as 127.0.0.1:9464")
+	case !c.Admin.Loopback() && !c.Admin.Token.IsSet():
+		b.add("admin.listen", "others than this machine can reach it, and no token is asked for",
+			"write 127.0.0.1:9464, or give admin.token, such as {credential: admin-token}")
 	}
 	c.Guards = Guards{
 		MaxRemovals:   b.limit("guards.max_removals", m.Guards.MaxRemovals, Limit{Percent: 10, Floor: 25}),
@@ -48,6 +54,13 @@ func (b *builder) build(m *mainFile) {
 	c.Journal = journal(m.Journal)
 	b.systems(m)
 	b.schedules(m)
+	b.idle(m)
+}
+
+// goodPort reports whether a port is a number; 0 takes any that is free.
+func goodPort(port string) bool {
+	_, err := strconv.ParseUint(port, 10, 16)
+	return err == nil
 }
 
 func (b *builder) zone(path, name string, fallback *time.Location) *time.Location {

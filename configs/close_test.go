@@ -196,11 +196,57 @@ func TestCloseIsEasyToLeaveOut(t *testing.T) {
 			}
 		}
 	}
-	// A deployment that only lacks the routes works as well.
-	files = shipped(t)
-	delete(files, "routes/close.yaml")
-	if m := compiled(t, files); len(m.Routes) != 6 {
-		t.Errorf("without its routes: %d routes, want 6", len(m.Routes))
+}
+
+// C10.4: a route file that is gone, or that does not fit the pattern, is told and
+// does not silence its system.
+func TestC10_4_LostRoutes(t *testing.T) {
+	t.Parallel()
+	move := func(to string) func(fstest.MapFS) {
+		return func(files fstest.MapFS) {
+			if to != "" {
+				files[to] = files["routes/salesforce.yaml"]
+			}
+			delete(files, "routes/salesforce.yaml")
+		}
+	}
+	const scheduled = "schedules.salesforce: has a schedule, and no route says what to do"
+	for name, c := range map[string]struct {
+		spoil func(fstest.MapFS)
+		want  []string
+	}{
+		"removed": {move(""), []string{scheduled}},
+		"other ending": {move("routes/salesforce.yml"), []string{
+			"routes: routes/salesforce.yml is not read, for it does not fit routes/*.yaml",
+		}},
+		"capitals": {move("routes/salesforce.YAML"), []string{
+			"routes: routes/salesforce.YAML is not read, for it does not fit routes/*.yaml",
+		}},
+		"no yaml at all": {move("routes/salesforce.yaml.bak"), []string{scheduled}},
+		"a copy beside":  {func(files fstest.MapFS) { files["routes/salesforce.yaml.bak"] = files["routes/salesforce.yaml"] }, nil},
+		"neither route nor schedule": {func(files fstest.MapFS) {
+			move("")(files)
+			change(t, files, "crmsyncd.yaml", "  salesforce: {routine: \"@hourly\", full: \"0 5 * * SAT\"}\n", "")
+		}, []string{"systems.salesforce: no route names it, so nothing is done with it"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			files := shipped(t)
+			c.spoil(files)
+			cfg, problems := configs.LoadFS(files, options())
+			var got []string
+			warnings := true
+			for _, p := range problems {
+				got = append(got, p.Path+": "+p.Message)
+				warnings = warnings && p.Warning
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if (cfg != nil) != warnings {
+				t.Errorf("taken: %t, only warnings: %t", cfg != nil, warnings)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"net"
 	"strings"
 	"time"
 
@@ -38,6 +39,7 @@ type Config struct {
 type Admin struct {
 	Listen string // host:port of the status pages
 	Socket string // path of the control socket
+	Token  Secret // that readers of the pages send; set wherever others can reach them
 }
 
 // System is one account of one vendor.
@@ -103,6 +105,12 @@ type Limit struct {
 type Journal struct {
 	Keep time.Duration
 	Max  int64 // bytes
+}
+
+// Loopback reports whether only this machine can reach the status pages.
+func (a Admin) Loopback() bool {
+	host, _, err := net.SplitHostPort(a.Listen)
+	return err == nil && loopback(host)
 }
 
 // Compile makes the mapping of the hub and the routes. What it finds comes with

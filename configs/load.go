@@ -130,6 +130,7 @@ func (l *loader) rest(m *mainFile, hub *hubFile) {
 		return
 	}
 	slices.Sort(names)
+	l.leftOut(m.Routes)
 	for _, name := range names {
 		var r fieldmap.RouteSpec
 		if l.read(name, &r, "routes") {
@@ -137,6 +138,30 @@ func (l *loader) rest(m *mainFile, hub *hubFile) {
 			l.cfg.Routes = append(l.cfg.Routes, r)
 		}
 	}
+}
+
+// leftOut finds files that would fit the pattern of routes but for the spelling
+// of their ending. Whatever such a file says would be missed without a word.
+func (l *loader) leftOut(pattern string) {
+	ending := path.Ext(pattern)
+	entries, err := fs.ReadDir(l.fsys, path.Dir(pattern))
+	if err != nil || !yamlEnding(ending) {
+		return
+	}
+	for _, e := range entries {
+		name := path.Join(path.Dir(pattern), e.Name())
+		if e.IsDir() || !yamlEnding(path.Ext(name)) || path.Ext(name) == ending {
+			continue
+		}
+		named := strings.TrimSuffix(name, path.Ext(name)) + ending
+		if fits, err := path.Match(pattern, named); err == nil && fits {
+			l.add("routes", name+" is not read, for it does not fit "+pattern, "rename it to "+path.Base(named)+", or move it elsewhere")
+		}
+	}
+}
+
+func yamlEnding(ext string) bool {
+	return strings.EqualFold(ext, ".yaml") || strings.EqualFold(ext, ".yml")
 }
 
 // local refuses a name that leads out of the folder.

@@ -181,12 +181,18 @@ systems:
   salesforce: *crm
 `
 
+const crmRoutes = `
+system: crm
+objects:
+  - {object: User, hub: user, direction: pull, fields: [{remote: Email, hub: email}]}
+`
+
 // TestB8_DefaultSchedules proves the hours of B8 and R137 for systems without an entry.
 func TestB8_DefaultSchedules(t *testing.T) {
 	t.Parallel()
 	files := shipped(t)
 	files["crmsyncd.yaml"].Data = []byte(minimal)
-	files["routes/crm.yaml"] = &fstest.MapFile{Data: []byte("system: crm\nobjects:\n  - {object: User, hub: user, direction: pull, fields: [{remote: Email, hub: email}]}\n")}
+	files["routes/crm.yaml"] = &fstest.MapFile{Data: []byte(crmRoutes)}
 	want := map[string]configs.Schedule{
 		"qbench":     {Routine: "@hourly", Full: "0 3 * * SAT", Push: configs.PushAfterPull},      // pulled, a complete listing each time
 		"salesforce": {Routine: "@hourly", Full: "0 3 * * SAT", Push: configs.PushAfterPull},      // pushed
@@ -201,6 +207,7 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 	t.Parallel()
 	files := shipped(t)
 	files["crmsyncd.yaml"].Data = []byte(minimal)
+	files["routes/crm.yaml"] = &fstest.MapFile{Data: []byte(crmRoutes)}
 	cfg := load(t, files)
 	want := configs.Guards{MaxRemovals: configs.Limit{Percent: 10, Floor: 25}, MaxOverwrites: configs.Limit{Percent: 50, Floor: 25}}
 	if cfg.Guards != want {

@@ -2,6 +2,7 @@ package configs
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -40,6 +41,10 @@ func (b *builder) schedules(m *mainFile) {
 			b.add(path, "there is no such system", suggest(system, slices.Sorted(maps.Keys(b.cfg.Systems))))
 			continue
 		}
+		if b.routeless(system) {
+			b.add(path, "has a schedule, and no route says what to do", fmt.Sprintf("add the route file of %s (its name has to fit routes:), or remove this line", system))
+			continue
+		}
 		if !perObject {
 			continue
 		}
@@ -52,6 +57,30 @@ func (b *builder) schedules(m *mainFile) {
 		}
 		b.cfg.Schedules[key] = b.schedule(path, m.Schedules[key], b.cfg.Schedules[system])
 	}
+}
+
+// idle warns of systems that neither a schedule nor a route names: they may be
+// prepared for later, or a route file may have been lost.
+func (b *builder) idle(m *mainFile) {
+	for _, name := range slices.Sorted(maps.Keys(b.cfg.Systems)) {
+		_, scheduled := m.Schedules[name]
+		if path := "systems." + name; !scheduled && goodName(name) && b.routeless(name) {
+			b.problems = append(b.problems, fieldmap.Problem{
+				File: MainFile, Line: b.lines.find(MainFile, path), Path: path, Warning: true,
+				Message: "no route names it, so nothing is done with it", Hint: "add its route file, or remove it",
+			})
+		}
+	}
+}
+
+// routeless reports whether no route names a system. Where a route could not be
+// read or names a system that there is not, that mistake is the one to tell.
+func (b *builder) routeless(system string) bool {
+	stray := slices.ContainsFunc(b.cfg.Routes, func(r fieldmap.RouteSpec) bool {
+		_, ok := b.cfg.Systems[r.System]
+		return !ok
+	})
+	return !b.partial && !stray && len(b.objectsOf(system)) == 0
 }
 
 func (b *builder) schedule(path string, s scheduleSpec, d Schedule) Schedule {

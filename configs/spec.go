@@ -19,8 +19,9 @@ type mainFile struct {
 }
 
 type adminSpec struct {
-	Listen string `koanf:"listen"`
-	Socket string `koanf:"socket"`
+	Listen string     `koanf:"listen"`
+	Socket string     `koanf:"socket"`
+	Token  secretSpec `koanf:"token"`
 }
 
 type systemSpec struct {

@@ -135,7 +135,7 @@ func (c *compilation) filter(at place, r *Route, source string) {
 	r.Filter = filter
 	for _, name := range filter.Fields() {
 		if _, mapped := fields.Types[name]; !mapped {
-			if near := nearest(name, fields.known()); near != "" {
+			if near := Nearest(name, fields.known()); near != "" {
 				c.warn(at, fmt.Sprintf("filter: no field of the route reads %q", name), "did you mean "+near+"?")
 			}
 		}

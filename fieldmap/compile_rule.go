@@ -206,7 +206,7 @@ func (c *compilation) editable(at place, r *Route, rule *Rule) {
 	case f.Sub && rule.Write == CreateOnly:
 		c.fail(at, "an address or phone is written at creation only", "add write: on_change to this field")
 	case f.Core && f.Object != Task:
-		c.fail(at, fmt.Sprintf("%s is a core field and cannot be editable", f.Name), "use a custom field") // R78, R93
+		c.fail(at, fmt.Sprintf("%s is a core field and cannot be editable", f.Name), "use a custom field")
 	case rule.Values != nil && !rule.Values.OneToOne():
 		c.fail(at, "a value map that is not one to one has no way back", "")
 	default:

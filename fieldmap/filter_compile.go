@@ -37,7 +37,7 @@ func filterFunctions() []string {
 }
 
 // CompileFilter compiles the text of a filter. Its faults name wrong fields,
-// functions and types; without any the filter can be used by many goroutines
+// functions and types, and what could cost too much; without any the filter can be used by many goroutines
 // at once.
 func CompileFilter(source string, fields FilterFields) (*Filter, []*Fault) {
 	if len(source) > maxFilterText {
@@ -54,6 +54,9 @@ func CompileFilter(source string, fields FilterFields) (*Filter, []*Fault) {
 	if len(names.faults) > 0 {
 		return nil, names.faults
 	}
+	if faults := filterCost(tree.Node, names.types); len(faults) > 0 {
+		return nil, faults
+	}
 	days := todayVisitor{types: names.types, compared: map[*ast.IdentifierNode]bool{}}
 	ast.Walk(&tree.Node, &days)
 	f := &Filter{
@@ -62,6 +65,9 @@ func CompileFilter(source string, fields FilterFields) (*Filter, []*Fault) {
 	}
 	if err := f.build(tree, presences); err != nil {
 		return nil, []*Fault{filterFault(err)}
+	}
+	if f.neverWorks() {
+		return nil, []*Fault{{Message: "filter: it fails whatever a record holds", Hint: "look at the constants in it"}}
 	}
 	return f, nil
 }
@@ -260,7 +266,7 @@ func (v *nameVisitor) sorted() []string {
 }
 
 func didYouMean(name string, allowed []string) string {
-	if near := nearest(name, allowed); near != "" {
+	if near := Nearest(name, allowed); near != "" {
 		return fmt.Sprintf("did you mean %s?", near)
 	}
 	return ""

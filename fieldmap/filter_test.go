@@ -124,6 +124,54 @@ func TestFilterFaults(t *testing.T) {
 	}
 }
 
+// C13.9: what would fail or take too long while running is refused beforehand,
+// with the place and the mend.
+func TestC13_9_FilterCost(t *testing.T) {
+	t.Parallel()
+	for source, want := range map[string]string{
+		`len(1..9000000000) > 1`:                    "filter: a range of 9000000000 numbers is too much for each record, at character 6 (compare with the bounds themselves",
+		`count in 1..200000`:                        "a range of 200000 numbers",
+		`any(-5..9000000000, # == count)`:           "too much for each record",
+		`count in 1..count`:                         "the bounds of a range must be whole numbers",
+		`any(1..1000, any(1..1000, # == count))`:    "it would take too long for each record",
+		`any(tags, any(tags, any(tags, # == "x")))`: "it would take too long",
+		`len(replace(name, "a", name)) > 1`:         "it would take too long",
+		`len(replace(replace(replace(name, "a", "0123456789"), "0", "0123456789"), "0", "0123456789")) > 1`: "it would take too long",
+		`count % 0 == 1`:     "% wants a whole number other than 0",
+		`count % count == 1`: "% wants a whole number other than 0",
+		`name matches name`:  "matches wants a pattern in quotes",
+		`int("many") > 5`:    "it fails whatever a record holds",
+	} {
+		_, faults := fieldmap.CompileFilter(source, fieldmap.FilterFields{Types: filterTypes()})
+		if len(faults) == 0 || !strings.Contains(faults[0].Error(), want) {
+			t.Errorf("%s: %v; want %s", source, faults, want)
+		}
+	}
+	long := strings.Repeat("Acme, Inc. ", 3000)
+	for _, source := range []string{
+		`count in 1..90000`, `any(1..100, # == count)`, `count in [1, 2, 3]`, `any(tags, lower(#) == "x")`, `any(split(name, ","), trim(#) == "x")`,
+		`any(tags, any(split(name, ","), # == "x"))`, `replace(name, "a", "bb") == "x"`, `count % 2 == 1`, `name matches "^A.*x$"`, `int(name) > 5 || true`,
+	} {
+		f, faults := fieldmap.CompileFilter(source, fieldmap.FilterFields{Types: filterTypes()})
+		if len(faults) > 0 {
+			t.Errorf("%s: %v", source, faults)
+			continue
+		}
+		_, err := f.Match(func(name string) record.Value {
+			switch filterTypes()[name] {
+			case record.Int:
+				return record.Of("3")
+			case record.MultiSet:
+				return record.NullValue()
+			}
+			return record.Of(long)
+		}, fieldmap.Scope{Today: "2026-01-01"})
+		if err != nil && !strings.HasPrefix(source, "int(") {
+			t.Errorf("%s: %v", source, err)
+		}
+	}
+}
+
 func TestFilterAllFaultsAtOnce(t *testing.T) {
 	t.Parallel()
 	_, faults := fieldmap.CompileFilter(`nam == "x" or cuont == 1`, fieldmap.FilterFields{Types: filterTypes()})

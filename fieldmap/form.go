@@ -28,12 +28,6 @@ const (
 // maxFormText is more than any address or number has.
 const maxFormText = 2048
 
-// ParseForm returns the form that an admin named.
-func ParseForm(name string) (Form, bool) {
-	i := slices.Index(formNames(), name)
-	return Form(max(i, 0)), i >= 0
-}
-
 // String returns the form as admins write it.
 func (f Form) String() string { return nameOf(formNames(), f) }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // IDLint returns what is doubtful about an id, or nothing. Ids that people
-// typed lead to records that never meet (R5, R8); they are reported and never
+// typed lead to records that never meet; they are reported and never
 // changed. The pattern is the object's id_pattern, nil when it has none.
 func IDLint(pattern *regexp.Regexp, value string) string {
 	switch {

@@ -115,7 +115,7 @@ type HubObject struct {
 	Name           string
 	SystemOfRecord string
 	ID             *HubField      // nil if the object has no identity field
-	IDPattern      *regexp.Regexp // what ids should look like; nil when anything goes (R8)
+	IDPattern      *regexp.Regexp // what ids should look like; nil when anything goes
 	Fields         []*HubField
 	ByName         map[string]*HubField
 }

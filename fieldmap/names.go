@@ -67,9 +67,9 @@ func plural(object string) string {
 	return object + "s"
 }
 
-// nearest returns the allowed name that a mistyped one most likely meant, or
+// Nearest returns the allowed name that a mistyped one most likely meant, or
 // nothing when none is near.
-func nearest(name string, allowed []string) string {
+func Nearest(name string, allowed []string) string {
 	name = strings.ToLower(name)
 	best, distance := "", 1+max(1, utf8.RuneCountInString(name)/3)
 	for _, candidate := range slices.Sorted(slices.Values(allowed)) {

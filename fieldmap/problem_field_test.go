@@ -168,7 +168,7 @@ func TestFieldProblems(t *testing.T) {
 		"editable on a push": {
 			func(c *config) { c.pushField(fieldmap.FieldSpec{Remote: "W", Hub: "website", Editable: true}) }, "editable is a word for pulled fields", false,
 		},
-		"R78: editable core field": {editable(fieldmap.FieldSpec{Remote: "w", Hub: "website"}), "website is a core field", false},
+		"editable core field": {editable(fieldmap.FieldSpec{Remote: "w", Hub: "website"}), "website is a core field", false},
 		"editable address": {
 			editable(fieldmap.FieldSpec{Remote: "w", Hub: "addresses.BILLING.state"}), "add write: on_change", false,
 		},

@@ -56,7 +56,7 @@ func TestIdentityProblems(t *testing.T) {
 		"account_id with values": {
 			func(c *config) { c.customer().Fields[0].Values = map[string][]string{"1": {"2"}} }, "account_id takes no value map", false,
 		},
-		"R8: bad id_pattern": {
+		"bad id_pattern": {
 			func(c *config) { s := c.account(); s.IDPattern = "["; c.set(s) },
 			"hub.yaml: objects.account.id_pattern: not a regular expression", false,
 		},
@@ -214,7 +214,7 @@ func TestAllowed(t *testing.T) {
 			})
 			c.hub.Objects["task"] = fieldmap.HubObjectSpec{SystemOfRecord: "close"}
 		},
-		"R79: editable custom field": func(c *config) {
+		"editable custom field": func(c *config) {
 			c.closeRoute(lead(fieldmap.FieldSpec{Remote: "h", Hub: "health", Editable: true, Values: map[string][]string{"Good": {"green"}, "Bad": {"red"}}}))
 		},
 		"D17: push of the crm id": func(c *config) { c.pushField(fieldmap.FieldSpec{Remote: "Own_Id__c", Hub: "crm_account_id"}) },

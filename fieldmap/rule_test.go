@@ -155,8 +155,8 @@ func TestValueMapLaws(t *testing.T) {
 	})
 }
 
-// TestR5_R8_IDLint proves R5 and R8: ids that people typed are reported.
-func TestR5_R8_IDLint(t *testing.T) {
+// Ids that people typed are told from others.
+func TestIDLint(t *testing.T) {
 	t.Parallel()
 	m, _ := base().compile()
 	digits := m.Object("account").IDPattern

@@ -19,7 +19,7 @@ type HubSpec struct {
 type HubObjectSpec struct {
 	SystemOfRecord string         `koanf:"system_of_record"`
 	ID             string         `koanf:"id"`         // the identity field, e.g. account_id
-	IDPattern      string         `koanf:"id_pattern"` // R8: a lint rule, e.g. '^[0-9]+$'
+	IDPattern      string         `koanf:"id_pattern"` // a lint rule, e.g. '^[0-9]+$'
 	PushOnly       []string       `koanf:"push_only"`  // D16
 	Fields         []HubFieldSpec `koanf:"fields"`     // custom fields, and settings of core ones
 	AddressTypes   []string       `koanf:"address_types"`

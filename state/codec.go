@@ -13,10 +13,8 @@ const packedVersion = 1
 // errShort says that packed bytes end too early or hold what cannot be.
 var errShort = errors.New("malformed packed value")
 
-// AppendUvarint appends a packed number to b.
-func AppendUvarint(b []byte, n uint64) []byte { return binary.AppendUvarint(b, n) }
-
-// ReadUvarint reads what AppendUvarint wrote and returns the bytes behind it.
+// ReadUvarint reads what binary.AppendUvarint wrote and returns the bytes behind
+// it.
 func ReadUvarint(b []byte) (n uint64, rest []byte, err error) {
 	n, used := binary.Uvarint(b)
 	if used <= 0 {

@@ -20,7 +20,7 @@ func TestDamagedRowsAreNeverNew(t *testing.T) {
 	update(t, s, func(tx *state.Tx) error {
 		return errors.Join(
 			tx.SetPosition("a", "b", state.FlowPush, state.Position{Number: 1}), tx.SetMeta("org", []byte("00D")), tx.NewRun(&state.Run{}),
-			tx.PutPlan(state.Plan{ID: "p"}), tx.AddPlanRows("p", []state.PlanRow{{Hub: 1}}), tx.PutConfig(7, []byte("x: 1")),
+			tx.PutPlan(state.Plan{ID: "p"}), tx.AddPlanRows("p", []state.PlanRow{{Hub: 1}}),
 			func() error {
 				_, err := tx.PutIntents("a", "b", state.IntentBatch{Flow: state.FlowPush}, []state.Intent{{Hub: 1}})
 				return err
@@ -47,7 +47,6 @@ func TestDamagedRowsAreNeverNew(t *testing.T) {
 		"intents": {"intent/a/b", one, func(tx *state.Tx) error {
 			return tx.Intents("a", "b", func(uint64, state.IntentBatch, []state.Intent) error { return nil })
 		}},
-		"runs":      {"run", one, func(tx *state.Tx) error { _, err := tx.Runs(0); return err }},
 		"run":       {"run", one, func(tx *state.Tx) error { tx.Run(1); return nil }},
 		"hold":      {"hold", []byte(hold), func(tx *state.Tx) error { tx.Hold(hold); return nil }},
 		"holds of":  {"hold", []byte(hold), func(tx *state.Tx) error { tx.HoldsOf("salesforce", "Contact", 0, 50, ""); return nil }},
@@ -60,7 +59,6 @@ func TestDamagedRowsAreNeverNew(t *testing.T) {
 		"plan":     {"plan", []byte("p"), func(tx *state.Tx) error { tx.Plan("p"); return nil }},
 		"plans":    {"plan", []byte("p"), func(tx *state.Tx) error { tx.Plans(); return nil }},
 		"plan row": {"planrow/p", one, func(tx *state.Tx) error { tx.PlanRow("p", 1); return nil }},
-		"config":   {"config", state.NumberKey(7), func(tx *state.Tx) error { tx.Config(7); return nil }},
 		"journal": {"journal", one, func(tx *state.Tx) error {
 			return tx.EachJournal("", 0, 0, func(state.JournalEntry) error { return nil })
 		}},

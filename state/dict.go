@@ -35,13 +35,17 @@ func (s *Store) learn(tx *Tx, key []byte, name string) error {
 }
 
 // Nums returns the dictionary numbers of these names, and gives the new ones
-// a number that lasts for good. It must not be called inside a transaction.
+// a number that lasts for good; a reader's new ones last until Close. It must not
+// be called inside a transaction.
 func (s *Store) Nums(names ...string) ([]Num, error) {
 	if nums, all := s.known(names); all {
 		return nums, nil
 	}
 	s.naming.Lock()
 	defer s.naming.Unlock()
+	if s.opt.ReadOnly {
+		return s.borrow(names)
+	}
 	var added []string
 	err := s.Update(func(tx *Tx) error {
 		added = nil
@@ -68,6 +72,23 @@ func (s *Store) Nums(names ...string) ([]Num, error) {
 	}
 	s.mu.Unlock()
 	nums, _ := s.known(names)
+	return nums, nil
+}
+
+// borrow numbers names for a reader. No row has such a number.
+func (s *Store) borrow(names []string) ([]Num, error) {
+	s.mu.Lock()
+	for _, name := range names {
+		if s.numbers[name] == 0 && name != "" && len(s.names) <= math.MaxUint16 {
+			s.numbers[name] = Num(len(s.names))
+			s.names = append(s.names, name)
+		}
+	}
+	s.mu.Unlock()
+	nums, all := s.known(names)
+	if !all {
+		return nil, fmt.Errorf("number the names: %w, or one is empty", errFullDictionary)
+	}
 	return nums, nil
 }
 

@@ -14,6 +14,9 @@ var (
 	ErrLocked = errors.New("another crmsyncd has it open")
 	// ErrNewerFormat says that a newer version of crmsyncd wrote the file.
 	ErrNewerFormat = errors.New("it was written by a newer crmsyncd")
+	// ErrOlderFormat says that an older version of crmsyncd wrote the file, and
+	// that a reader cannot bring it up to date.
+	ErrOlderFormat = errors.New("it was written by an older crmsyncd")
 	// ErrUnsafePath says that others could read or swap the file.
 	ErrUnsafePath = errors.New("unsafe path")
 	// ErrDamaged says that something that was stored cannot be trusted any

@@ -93,7 +93,8 @@ func (tx *Tx) CountExcluded(system, object string) int {
 	return int(n.n)
 }
 
-// PutConfig keeps the text of a configuration under its fingerprint.
+// PutConfig keeps the text of a configuration under its fingerprint. A damaged one
+// is replaced.
 func (tx *Tx) PutConfig(fp uint64, text []byte) error {
 	t := tx.table("config")
 	if _, ok, err := t.get(numberKey(fp)); ok && err == nil {
@@ -103,14 +104,10 @@ func (tx *Tx) PutConfig(fp uint64, text []byte) error {
 }
 
 // Config returns the text of the configuration with this fingerprint, nil where
-// it is not kept.
+// it is not kept or damaged.
 func (tx *Tx) Config(fp uint64) []byte {
 	payload, ok, err := tx.table("config").get(numberKey(fp))
-	if err != nil {
-		tx.note(err)
-		return nil
-	}
-	if !ok {
+	if !ok || err != nil {
 		return nil
 	}
 	return append([]byte{}, payload...)

@@ -228,6 +228,16 @@ func FlipBit(tx *Tx, bucket string, key []byte) {
 	}
 }
 
+// RootPage returns the number of the page that a bucket begins at; 0 for one that
+// is small enough to stand in another's page.
+func RootPage(tx *Tx, bucket string) int64 { return int64(tx.table(bucket).b.RootPage()) }
+
+// AppendUvarint appends a packed number to b.
+func AppendUvarint(b []byte, n uint64) []byte { return binary.AppendUvarint(b, n) }
+
+// InstallID returns the id that was drawn when the state was first made.
+func InstallID(s *Store) string { return s.header().Install }
+
 // DropCounts removes all maintained numbers.
 func DropCounts(tx *Tx) error { return tx.table("count").drop() }
 

@@ -58,9 +58,6 @@ func (tx *Tx) header() (header, error) {
 // Key returns the key that this installation's digests are made with.
 func (s *Store) Key() record.Key { return record.NewKey(s.header().Key) }
 
-// InstallID returns the id that was drawn when the state was first made.
-func (s *Store) InstallID() string { return s.header().Install }
-
 // format is the format that this version writes. A file of an older one is
 // brought up to it, one step at a time; there is no way back.
 const format = 2

@@ -216,7 +216,7 @@ func TestF24_RestoredSnapshot(t *testing.T) {
 		t.Fatalf("the copy: %v %v", info, err)
 	}
 	c := open(t, to)
-	if !strings.Contains(c.Suspect(), "copy") || c.InstallID() != s.InstallID() || c.Key() != s.Key() {
+	if !strings.Contains(c.Suspect(), "copy") || state.InstallID(c) != state.InstallID(s) || c.Key() != s.Key() {
 		t.Errorf("the copy says %q", c.Suspect())
 	}
 	sound(t, c)

@@ -21,12 +21,12 @@ const (
 func safeFolder(dir string, create bool) error {
 	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) && create {
-		if err = os.MkdirAll(dir, folderMode); err == nil {
+		if err = makeFolder(dir); err == nil {
 			info, err = os.Stat(dir)
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("state folder: %w", err)
+		return fmt.Errorf("state folder: %w", Forbidden(dir, err))
 	}
 	if !info.IsDir() {
 		return fmt.Errorf("%w: %s is not a folder", ErrUnsafePath, dir)
@@ -38,12 +38,87 @@ func safeFolder(dir string, create bool) error {
 	return nil
 }
 
+// makeFolder makes dir and the folders above it that are missing. Each belongs to
+// the owner of the one that was there.
+func makeFolder(dir string) error {
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	above := filepath.Dir(dir)
+	if err := makeFolder(above); err != nil {
+		return err
+	}
+	err := os.Mkdir(dir, folderMode)
+	if errors.Is(err, fs.ErrExist) {
+		return nil // another process was faster
+	}
+	if err != nil {
+		return err
+	}
+	return inherit(above, dir, os.Lchown)
+}
+
+// inherit gives what root has just made in a folder to the folder's owner. What
+// a command of root leaves beside the state is then open to the service, which
+// runs as that owner.
+func inherit(dir, name string, chown func(name string, uid, gid int) error) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	return chown(name, int(owner.Uid), int(owner.Gid))
+}
+
+// Forbidden adds to an error of access what mends it. A file that may not be
+// read says nothing about the state: it is neither lost nor old.
+func Forbidden(path string, err error) error {
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	dir := filepath.Dir(path)
+	if uid, ok := ownerOf(dir); ok && uid != os.Geteuid() && os.Geteuid() != 0 {
+		return fmt.Errorf("%w: only root and the owner of %s may; run this as one of them (sudo)", err, dir)
+	}
+	if uid, ok := ownerOf(path); ok && uid == os.Geteuid() {
+		return fmt.Errorf("%w: run: chmod u+rwX %s", err, path)
+	}
+	return fmt.Errorf("%w: it must belong to the owner of its folder; run as root: chown --reference=%s %s", err, dir, path)
+}
+
+func ownerOf(path string) (uid int, ok bool) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return 0, false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
+	}
+	return int(st.Uid), true
+}
+
+// WriteFile makes path hold text, durably and whole or not at all. The file is
+// for the owner of its folder alone.
+func WriteFile(path string, text []byte) error {
+	return writeAside(path, true, func(tmp *os.File) error {
+		_, err := tmp.Write(text)
+		return err
+	})
+}
+
 // safeFile refuses a state file that is a symlink or that others can read. It
 // returns nil and an fs.ErrNotExist where there is none.
 func safeFile(path string) (fs.FileInfo, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
-		return nil, fmt.Errorf("state file: %w", err)
+		return nil, fmt.Errorf("state file: %w", Forbidden(path, err))
 	}
 	switch mode := info.Mode(); {
 	case mode&fs.ModeSymlink != 0:
@@ -60,8 +135,8 @@ func safeFile(path string) (fs.FileInfo, error) {
 
 // writeAside lets fill write a new file beside path and then puts it in place
 // by its name, so that path is never seen half written, not even after a power
-// cut. With replace unset, a file that is there already is left alone and the
-// error is fs.ErrExist.
+// cut. It belongs to the owner of the folder. With replace unset, a file that is
+// there already is left alone and the error is fs.ErrExist.
 func writeAside(path string, replace bool, fill func(tmp *os.File) error) error {
 	dir := filepath.Dir(path)
 	tmp, err := os.CreateTemp(dir, filepath.Base(path)+".*.tmp") // mode 0600
@@ -69,7 +144,10 @@ func writeAside(path string, replace bool, fill func(tmp *os.File) error) error 
 		return err
 	}
 	defer func() { _ = os.Remove(tmp.Name()) }()
-	err = fill(tmp)
+	err = inherit(dir, tmp.Name(), func(_ string, uid, gid int) error { return tmp.Chown(uid, gid) })
+	if err == nil {
+		err = fill(tmp)
+	}
 	if err == nil {
 		err = tmp.Sync()
 	}

@@ -21,17 +21,14 @@ func (tx *Tx) Run(id uint64) (Run, bool) {
 	return r, ok
 }
 
-// Runs returns the latest runs, newest first; all of them where limit is 0.
+// Runs returns the latest runs, newest first; all of them where limit is 0. A
+// damaged one is left out.
 func (tx *Tx) Runs(limit int) ([]Run, error) {
 	t := tx.runs()
 	var found []Run
 	for id := t.lastKey(); id > 0 && (limit <= 0 || len(found) < limit); {
 		var r Run
-		ok, err := t.getJSON(numberKey(id), &r)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
+		if ok, err := t.getJSON(numberKey(id), &r); ok && err == nil {
 			found = append(found, r)
 		}
 		before := t.before(id)

@@ -21,20 +21,35 @@ const ageEvery = 10 * time.Minute
 type sidecar struct {
 	Install    string `json:"install_id"`
 	Generation uint64 `json:"generation"`
+
+	problem string // why its content cannot be understood
 }
 
-// readSidecar returns an fs.ErrNotExist where there is none.
-func readSidecar(path string) (sidecar, error) {
-	var c sidecar
-	b, err := os.ReadFile(path + sidecarSuffix)
-	if err != nil {
-		return c, err
+// Lost reports whether there was a state at path that is gone: the file is
+// missing and its generation file is there.
+func Lost(path string) bool {
+	_, err := os.Lstat(path)
+	_, beside := os.Lstat(path + sidecarSuffix)
+	return errors.Is(err, fs.ErrNotExist) && beside == nil
+}
+
+// readSidecar returns nil where there is no generation file. One that cannot be
+// read at all is an error: it says nothing about the state.
+func readSidecar(path string) (*sidecar, error) {
+	name := path + sidecarSuffix
+	b, err := os.ReadFile(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("the generation file beside it cannot be read: %w", Forbidden(name, err))
 	}
-	if err := json.Unmarshal(b, &c); err != nil {
-		return c, fmt.Errorf("unreadable: %w", err)
-	}
-	if c.Install == "" || c.Generation == 0 {
-		return c, errors.New("unreadable: no install id or generation")
+	c := &sidecar{}
+	switch err := json.Unmarshal(b, c); {
+	case err != nil:
+		c.problem = "unreadable: " + err.Error()
+	case c.Install == "" || c.Generation == 0:
+		c.problem = "unreadable: no install id or generation"
 	}
 	return c, nil
 }
@@ -42,12 +57,12 @@ func readSidecar(path string) (sidecar, error) {
 // judge compares the state with its sidecar and returns why the state cannot
 // be trusted, or nothing. An admin who restored an older copy, lost the file or
 // put another one there would otherwise see every record made a second time.
-func judge(side sidecar, err error, h header) string {
+func judge(side *sidecar, h header) string {
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case side == nil:
 		return ""
-	case err != nil:
-		return fmt.Sprintf("the generation file beside the state is %v, so the state may be an older one", err)
+	case side.problem != "":
+		return fmt.Sprintf("the generation file beside the state is %s, so the state may be an older one", side.problem)
 	case side.Install != h.Install && h.fresh:
 		return "the state file is new and empty, but the generation file beside it says that there was one before"
 	case side.Install != h.Install:
@@ -66,16 +81,13 @@ func (s *Store) writeSidecar() error {
 	if h.Suspect != "" {
 		return nil
 	}
-	b, err := json.Marshal(sidecar{h.Install, h.Generation})
+	b, err := json.Marshal(sidecar{Install: h.Install, Generation: h.Generation})
 	if err != nil {
 		return err
 	}
-	err = writeAside(s.path+sidecarSuffix, true, func(tmp *os.File) error {
-		_, err := tmp.Write(append(b, '\n'))
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("write the generation file: %w", err)
+	name := s.path + sidecarSuffix
+	if err := WriteFile(name, append(b, '\n')); err != nil {
+		return fmt.Errorf("write the generation file: %w", Forbidden(name, err))
 	}
 	return nil
 }
@@ -124,7 +136,10 @@ func (s *Store) Suspect() string { return s.header().Suspect }
 func (s *Store) Trust() error {
 	side, err := readSidecar(s.path)
 	if err != nil {
-		side = sidecar{}
+		return fmt.Errorf("trust the state: %w", err)
+	}
+	if side == nil {
+		side = &sidecar{}
 	}
 	err = s.Update(func(tx *Tx) error {
 		h := s.header()

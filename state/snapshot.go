@@ -17,13 +17,7 @@ func (s *Store) Snapshot(path string) error {
 		return fmt.Errorf("copy the state to %s: that is the state itself", path)
 	}
 	err := writeAside(path, true, func(tmp *os.File) error {
-		err := guard(s.path, func() error {
-			return s.db.View(func(b *bbolt.Tx) error {
-				_, err := b.WriteTo(tmp)
-				return err
-			})
-		})
-		if err != nil {
+		if err := s.writeTo(tmp); err != nil {
 			return err
 		}
 		return s.markCopy(tmp.Name())
@@ -32,6 +26,24 @@ func (s *Store) Snapshot(path string) error {
 		return fmt.Errorf("copy the state to %s: %w", path, err)
 	}
 	return nil
+}
+
+// Image writes the file to path as it is, damage included, and looks at nothing
+// in it. It is to be verified and thrown away.
+func (s *Store) Image(path string) error {
+	if err := writeAside(path, true, s.writeTo); err != nil {
+		return fmt.Errorf("copy the state to %s: %w", path, err)
+	}
+	return nil
+}
+
+func (s *Store) writeTo(f *os.File) error {
+	return guard(s.path, func() error {
+		return s.db.View(func(b *bbolt.Tx) error {
+			_, err := b.WriteTo(f)
+			return err
+		})
+	})
 }
 
 func (s *Store) markCopy(path string) error {

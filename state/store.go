@@ -47,6 +47,7 @@ type Store struct {
 	mu      sync.RWMutex
 	head    header
 	aged    time.Time // when the generation last moved
+	aside   []Damage  // what this opening took out of the way
 	numbers map[string]Num
 	names   []string
 	broken  error
@@ -114,7 +115,7 @@ func (s *Store) ensureFile() (fresh bool, err error) {
 		return false, nil // another process was faster; its lock decides
 	}
 	if err != nil {
-		return false, fmt.Errorf("make the state file %s: %w", s.path, err)
+		return false, fmt.Errorf("make the state file %s: %w", s.path, Forbidden(s.path, err))
 	}
 	return true, nil
 }
@@ -191,7 +192,7 @@ func openError(path string, err error) error {
 		return fmt.Errorf("state file %s: %w; put a copy back in its place, or move it "+
 			"away: crmsyncd then links by match keys and creates nothing until told (crmsyncd state trust)", path, err)
 	}
-	return fmt.Errorf("state file %s: %w", path, err)
+	return fmt.Errorf("state file %s: %w", path, Forbidden(path, err))
 }
 
 // start checks the file before anything trusts it.
@@ -199,21 +200,15 @@ func (s *Store) start(fresh bool) error {
 	if err := s.checkSize(); err != nil {
 		return err
 	}
-	side, sideErr := readSidecar(s.path)
+	side, err := readSidecar(s.path)
+	if err != nil {
+		return err
+	}
 	if s.opt.ReadOnly {
-		return s.db.View(func(b *bbolt.Tx) error {
-			tx := s.newTx(b, false)
-			h, err := tx.header()
-			if err != nil {
-				return err
-			}
-			h.fresh = fresh
-			s.head = doubt(h, side, sideErr)
-			return s.loadNames(tx)
-		})
+		return s.startReading(side)
 	}
 	removeLeftovers(s.path)
-	err := s.db.Update(func(b *bbolt.Tx) error {
+	err = s.db.Update(func(b *bbolt.Tx) error {
 		tx := s.newTx(b, false)
 		h, err := tx.header()
 		if err != nil {
@@ -223,7 +218,7 @@ func (s *Store) start(fresh bool) error {
 		if err := migrate(tx, &h, migrations()); err != nil {
 			return err
 		}
-		h = doubt(h, side, sideErr)
+		h = doubt(h, side)
 		h.Generation++
 		h.Copy = false
 		s.head, s.aged = h, s.now()
@@ -235,17 +230,38 @@ func (s *Store) start(fresh bool) error {
 	if err != nil {
 		return err
 	}
+	if err := s.setAside(); err != nil {
+		return err
+	}
 	return s.writeSidecar()
+}
+
+// startReading is start for a reader, who writes nothing: no new format, no
+// generation, no sidecar. So a full disk keeps nobody from looking.
+func (s *Store) startReading(side *sidecar) error {
+	return s.db.View(func(b *bbolt.Tx) error {
+		tx := s.newTx(b, false)
+		h, err := tx.header()
+		if err != nil {
+			return err
+		}
+		if h.Format < format {
+			return fmt.Errorf("%w (format %d, this one writes %d); the daemon or crmsyncd run --once brings it up to date",
+				ErrOlderFormat, h.Format, format)
+		}
+		s.head = doubt(h, side)
+		return s.loadNames(tx)
+	})
 }
 
 // doubt marks h as suspect when it is a copy or its sidecar says so. A doubt
 // stays until Trust.
-func doubt(h header, side sidecar, sideErr error) header {
+func doubt(h header, side *sidecar) header {
 	if h.Suspect == "" && h.Copy {
 		h.Suspect = "the state file is a copy that was put back, so it is older than what the systems hold"
 	}
 	if h.Suspect == "" {
-		h.Suspect = judge(side, sideErr, h)
+		h.Suspect = judge(side, h)
 	}
 	return h
 }
@@ -287,6 +303,9 @@ func (s *Store) Close() error {
 	}
 	return nil
 }
+
+// ReadOnly reports whether the store was opened for reading only.
+func (s *Store) ReadOnly() bool { return s.opt.ReadOnly }
 
 // Path returns the path of the state file.
 func (s *Store) Path() string { return s.path }

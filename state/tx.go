@@ -222,7 +222,8 @@ func (tx *Tx) changes() *counter {
 	return c
 }
 
-// eachTable calls fn for each bucket whose name begins with prefix.
+// eachTable calls fn for each bucket whose name begins with prefix, but for
+// those that were set aside.
 func (tx *Tx) eachTable(prefix string, fn func(*table)) {
 	var names []string
 	c := tx.b.Cursor()
@@ -234,7 +235,9 @@ func (tx *Tx) eachTable(prefix string, fn func(*table)) {
 		names = append(names, string(k))
 	}
 	for _, name := range names {
-		fn(tx.table(name))
+		if !strings.HasPrefix(name, asideBuckets) {
+			fn(tx.table(name))
+		}
 	}
 }
 

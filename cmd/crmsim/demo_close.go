@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -15,8 +16,8 @@ import (
 // closeRoutes is the file that makes Close a source.
 const closeRoutes = "routes/close.yaml"
 
-// withoutClose copies the configuration that is shown, but for the routes of
-// Close, which come in later.
+// withoutClose copies the configuration that is shown, but for the routes and the
+// schedule of Close, which come in later.
 func withoutClose(from, to string) error {
 	files, err := filepath.Glob(filepath.Join(from, "routes", "*.yaml"))
 	if err != nil {
@@ -34,17 +35,24 @@ func withoutClose(from, to string) error {
 		if name == closeRoutes {
 			continue
 		}
-		if err := copyFile(file, filepath.Join(to, name)); err != nil {
+		if err := copyFile(file, filepath.Join(to, name), withoutSchedule); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func copyFile(from, to string) error {
+// withoutSchedule takes the line out that says when Close runs.
+func withoutSchedule(text string) string {
+	return regexp.MustCompile(`(?m)^  close: +\{routine.*\n`).ReplaceAllString(text, "")
+}
+
+func asItIs(text string) string { return text }
+
+func copyFile(from, to string, edit func(string) string) error {
 	text, err := os.ReadFile(from)
 	if err == nil {
-		err = os.WriteFile(to, text, 0o600)
+		err = os.WriteFile(to, []byte(edit(string(text))), 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("copy the configuration: %w", err)
@@ -54,9 +62,11 @@ func copyFile(from, to string) error {
 
 // closeIn brings Close in and shows what becomes of its leads.
 func (d *demo) closeIn(ctx context.Context) error {
-	d.title("9. Close comes in, where the same companies are leads. Its routes are one file more")
-	if err := copyFile(filepath.Join(d.shipped, closeRoutes), filepath.Join(d.config, closeRoutes)); err != nil {
-		return err
+	d.title("9. Close comes in, where the same companies are leads: one file of routes more, and a schedule")
+	for _, file := range []string{closeRoutes, "crmsyncd.yaml"} {
+		if err := copyFile(filepath.Join(d.shipped, file), filepath.Join(d.config, file), asItIs); err != nil {
+			return err
+		}
 	}
 	if err := d.renameInClose(); err != nil {
 		return err

@@ -17,8 +17,8 @@ import (
 
 // The program's exit codes that are no surprise in a demo.
 const (
-	unfitCode = 2 // of a check that found errors
-	heldCode  = 3 // done, with held records
+	unfitCode = 78 // of a check that found errors
+	heldCode  = 3  // done, with held records
 )
 
 // goodbye is how long the program may take to end when the demo is stopped.

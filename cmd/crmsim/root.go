@@ -9,7 +9,7 @@ import (
 // Exit codes, the same as crmsyncd's.
 const (
 	exitFailed = 1
-	exitUsage  = 2
+	exitUsage  = 64
 )
 
 // usageError marks what the caller has to mend in the command line.

@@ -21,7 +21,8 @@ const (
 // command has.
 type app struct {
 	out, errs io.Writer
-	outTerm   bool // the output is a terminal that may be colored
+	written   *output // is out; knows whether anything got lost
+	outTerm   bool    // the output is a terminal that may be colored
 	errTerm   bool
 
 	config, state, socket, format, level string
@@ -29,7 +30,8 @@ type app struct {
 }
 
 func newApp(out, errs io.Writer) *app {
-	return &app{out: out, errs: errs, outTerm: isTerminal(out), errTerm: isTerminal(errs)}
+	w := &output{w: out}
+	return &app{out: w, written: w, errs: errs, outTerm: isTerminal(out), errTerm: isTerminal(errs)}
 }
 
 func isTerminal(w io.Writer) bool {
@@ -47,17 +49,17 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	root.SetOut(a.out)
 	root.SetErr(a.errs)
 	cmd, err := root.ExecuteContextC(ctx)
-	if err == nil {
+	if err = a.lost(err); err == nil {
 		return exitDone
 	}
 	code := exitCode(err)
-	if !a.started {
+	if !a.started && a.written.err == nil {
 		code = exitUsage
 	}
 	if text := oneLine(err); text != "" {
 		fmt.Fprintln(a.errs, "crmsyncd: "+text)
 	}
-	if !a.started {
+	if code == exitUsage && !a.started {
 		fmt.Fprintf(a.errs, "crmsyncd: see %s --help\n", cmd.CommandPath())
 	}
 	return code
@@ -69,9 +71,7 @@ func (a *app) root() *cobra.Command {
 		Short: "Keeps CRM systems in step, field by field",
 		Long: "crmsyncd reads customers and contacts from the systems that own them, keeps an agreed copy,\n" +
 			"and pushes what changed to the others. Nothing is ever deleted in another system.\n\n" +
-			"Exit codes: 0 done, 1 failed, 2 wrong command line or configuration;\n" +
-			"one-shot commands also 3 done with held records, 4 stopped by a guard, 5 something\n" +
-			"that nobody can explain was found by the audit.",
+			exitHelp(),
 		Example:       "  crmsyncd check --live\n  crmsyncd plan\n  crmsyncd run --once\n  crmsyncd run",
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
@@ -141,7 +141,7 @@ func (a *app) logger(usual slog.Level) *slog.Logger {
 	if a.errTerm {
 		return slog.New(slog.NewTextHandler(a.errs, opt))
 	}
-	return slog.New(slog.NewJSONHandler(a.errs, opt))
+	return slog.New(slog.NewJSONHandler(jsonWriter{a.errs}, opt))
 }
 
 // readable writes a duration as 1.5s and not in nanoseconds.

@@ -84,7 +84,7 @@ func (a *app) audit(ctx context.Context, in daemon.AuditArgs) error {
 		a.printAudit(res)
 	}
 	if err == nil && res.Unexplained > 0 {
-		return &coded{exitAudit, nil}
+		return &coded{exitUnexplained, nil}
 	}
 	return err
 }

@@ -115,7 +115,7 @@ func isNote(f daemon.FindingView) bool { return f.Warning && f.Mend == "" }
 // checkLive asks the systems, through the daemon where one is running, and says
 // whether that has another configuration.
 func (a *app) checkLive(ctx context.Context, system string, fix bool) (views []daemon.CheckView, older bool, err error) {
-	s, err := a.open(ctx, true, nil)
+	s, err := a.openFor(ctx, purpose{scratch: true, lost: true})
 	if err != nil {
 		return nil, false, err
 	}
@@ -191,7 +191,7 @@ func (a *app) printCheck(res checkResult, problems []fieldmap.Problem, live bool
 
 func (r checkResult) verdict() error {
 	if r.Errors > 0 {
-		return &coded{exitUsage, nil}
+		return &coded{exitConfig, nil}
 	}
 	return nil
 }

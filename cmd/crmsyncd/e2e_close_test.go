@@ -191,7 +191,7 @@ func TestE2ECloseOncePass(t *testing.T) {
 		t.Errorf("a lead without a twin was made in Salesforce, which has %d accounts", b.sf.Count("Account"))
 	}
 	for _, words := range [][]string{{"export", "account", "--without", "nobody"}, {"export", "task", "--without", "qbench"}, {"export", "note"}} {
-		if _, errs, code := b.run(words...); code != 2 || errs == "" {
+		if _, errs, code := b.run(words...); code != 64 || errs == "" {
 			t.Errorf("%v: code %d, %q", words, code, errs)
 		}
 	}
@@ -241,7 +241,7 @@ func TestE2ECloseResync(t *testing.T) {
 	b.want(0, "resync", "close", "-o", "json")
 	b.until("the full run of Close is done", func() bool { return ran("resync", true, "done") == 2 })
 	for _, what := range []string{"nobody", "close/note"} {
-		if _, errs, code := b.run("resync", what); code != 2 || !strings.Contains(errs, "close/lead") {
+		if _, errs, code := b.run("resync", what); code != 64 || !strings.Contains(errs, "close/lead") {
 			t.Errorf("resync %s: code %d, %q", what, code, errs)
 		}
 	}

@@ -40,10 +40,10 @@ func TestE2EDroppedStaysDropped(t *testing.T) {
 	if out := b.want(0, "held"); !strings.Contains(out, "1 held.") {
 		t.Errorf("held after an edit:\n%s", out)
 	}
-	if _, errs, code := b.run("held", "--system", "nobody"); code != 2 || !strings.Contains(errs, "qbench, salesforce") {
+	if _, errs, code := b.run("held", "--system", "nobody"); code != 64 || !strings.Contains(errs, "qbench, salesforce") {
 		t.Errorf("held of an unknown system: code %d, %q", code, errs)
 	}
-	if _, _, code := b.run("held", "retry", "--recreate"); code != 2 {
+	if _, _, code := b.run("held", "retry", "--recreate"); code != 64 {
 		t.Errorf("held retry --recreate of everything: code %d", code)
 	}
 }

@@ -153,6 +153,8 @@ func (b *bed) writeConfig() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	b.edit("crmsyncd.yaml", "  hubspot:    {routine: \"@hourly\", full: \"0 7 * * SAT\"}\n", "")
+	b.edit("crmsyncd.yaml", "  close:      {routine: \"*/15 * * * *\", full: \"0 3 * * SAT\"}\n", "")
 	b.edit("crmsyncd.yaml", "per_minute: 240", "per_minute: 60000")
 	b.edit("crmsyncd.yaml", "listen: 127.0.0.1:9464", "listen: 127.0.0.1:0")
 }
@@ -385,13 +387,13 @@ func TestE2ECheckLive(t *testing.T) {
 		t.Errorf("a thin e-mail: \n%s", out)
 	}
 	b.edit("routes/salesforce.yaml", "remote: Description,", "remote: Descriptio__c,")
-	out = b.want(2, "check", "--live")
+	out = b.want(78, "check", "--live")
 	if !strings.Contains(out, "error: routes/salesforce.yaml:") || !strings.Contains(out, `no field "Descriptio__c"`) || !strings.Contains(out, "(") {
 		t.Errorf("a field that is not there: \n%s", out)
 	}
 	b.edit("routes/salesforce.yaml", "remote: Descriptio__c,", "remote: Description,")
 	b.secret(filepath.Dir(b.config), "salesforce", canarySecret+"-wrong")
-	if out = b.want(2, "check", "--live"); !strings.Contains(out, "error: identify salesforce") {
+	if out = b.want(78, "check", "--live"); !strings.Contains(out, "error: identify salesforce") {
 		t.Errorf("a wrong secret: \n%s", out)
 	}
 	if strings.Contains(out, canarySecret) {
@@ -417,7 +419,7 @@ func TestE2EExitCodes(t *testing.T) {
 		{[]string{"run", "--log-level", "loud"}, "debug, info, warn or error"},
 	} {
 		out, errs, code := b.run(tc.words...)
-		if code != 2 || !strings.Contains(errs, tc.want) || out != "" {
+		if code != 64 || !strings.Contains(errs, tc.want) || out != "" {
 			t.Errorf("%v: code %d, %q", tc.words, code, errs)
 		}
 	}
@@ -434,7 +436,7 @@ func TestE2EExitCodes(t *testing.T) {
 	b.sf.RefuseSessions(0)
 	b.edit("routes/salesforce.yaml", "hub: description}", "hub: descriptin}")
 	out, errs, code := b.run("run", "--once")
-	if code != 2 || !strings.Contains(errs, "routes/salesforce.yaml:") || !strings.Contains(errs, "description") {
+	if code != 78 || !strings.Contains(errs, "routes/salesforce.yaml:") || !strings.Contains(errs, "description") {
 		t.Errorf("a bad file: code %d, %q %q", code, out, errs)
 	}
 	b.noCanary()
@@ -466,7 +468,7 @@ func TestE2EGuardAndAccept(t *testing.T) {
 	if err := json.Unmarshal([]byte(b.want(1, "status", "-o", "json")), &st); err != nil || st.Health != "red" || len(st.Plans) != 1 {
 		t.Fatalf("status %+v (%v)", st, err)
 	}
-	b.want(2, "accept", "nonsense")
+	b.want(64, "accept", "nonsense")
 	b.want(0, "accept", st.Plans[0].ID)
 	b.want(0, "run", "--once")
 	if n := len(b.sf.Find("Account", "Name", "Other 7")); n != 0 {
@@ -524,7 +526,7 @@ func TestE2EDaemon(t *testing.T) {
 	if out := b.want(1, "status"); !strings.Contains(out, "hub.yaml:") || !strings.Contains(out, "red") {
 		t.Errorf("status after a bad reload:\n%s", out)
 	}
-	if _, errs, code := b.run("reload"); code != 2 || !strings.Contains(errs, "system_of_record") {
+	if _, errs, code := b.run("reload"); code != 78 || !strings.Contains(errs, "system_of_record") {
 		t.Errorf("reload of a bad file: code %d, %q", code, errs)
 	}
 	b.edit("hub.yaml", "system_of_recrd: qbench", "system_of_record: qbench")
@@ -669,7 +671,7 @@ func TestE2EBothTargets(t *testing.T) {
 	}
 	id := b.qb.AddCustomer(qbenchsim.Fields{"customer_name": "Acme", "industry": "Food", "website": "acme.example"})
 	b.qb.AddContact(qbenchsim.Fields{"first_name": "Ann", "last_name": "Lee", "email_address": "ann@acme.example", "phone": "1 202 555 0100"}, id)
-	if out := b.want(2, "check", "--live"); !strings.Contains(out, "qbench_id") || !strings.Contains(out, "--fix") {
+	if out := b.want(78, "check", "--live"); !strings.Contains(out, "qbench_id") || !strings.Contains(out, "--fix") {
 		t.Errorf("check says\n%s", out)
 	}
 	if out := b.want(0, "check", "--live", "--fix"); !strings.Contains(out, "qbench_id") {

@@ -2,21 +2,53 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"crmsyncd/sync/daemon"
 	"crmsyncd/sync/engine"
 )
 
-// Exit codes. A one-shot command that did its work may still say 3, 4 or 5.
+// Exit codes; of several that apply, the highest. None is 2: so ends every Go
+// program that crashes, and a crash is to be restarted.
 const (
-	exitDone   = 0
-	exitFailed = 1
-	exitUsage  = 2 // the command line or the configuration is wrong
-	exitHeld   = 3 // done, and records are held
-	exitGuard  = 4 // stopped by a guard
-	exitAudit  = 5 // hub and systems differ, and nobody has said why
+	exitDone        = 0
+	exitFailed      = 1
+	exitHeld        = 3
+	exitGuard       = 4
+	exitUnexplained = 5
+	exitUsage       = 64 // EX_USAGE of sysexits
+	exitConfig      = 78 // EX_CONFIG of sysexits
 )
+
+// exitWord is an exit code with its meaning.
+type exitWord struct {
+	code    int
+	meaning string
+}
+
+// exitWords are the codes as the help and the README tell them.
+func exitWords() []exitWord {
+	return []exitWord{
+		{exitDone, "done"},
+		{exitFailed, "failed"},
+		{exitHeld, "done, and records are held (one-shot runs)"},
+		{exitGuard, "stopped by a guard, so a plan waits for `crmsyncd accept`"},
+		{exitUnexplained, "something differs between hub and system that nothing explains"},
+		{exitUsage, "the command line is wrong"},
+		{exitConfig, "the configuration is wrong"},
+	}
+}
+
+// exitHelp is the end of the program's help.
+func exitHelp() string {
+	var b strings.Builder
+	b.WriteString("Exit codes, of several the highest:\n")
+	for _, w := range exitWords() {
+		fmt.Fprintf(&b, "  %2d  %s\n", w.code, strings.ReplaceAll(w.meaning, "`", ""))
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
 
 // coded is an error with an exit code. Its error may be nil where the code says
 // it all.
@@ -37,6 +69,8 @@ func (c *coded) Error() string {
 func (c *coded) Unwrap() error { return c.err }
 
 func usageError(err error) error { return &coded{exitUsage, err} }
+
+func configError(err error) error { return &coded{exitConfig, err} }
 
 // exitCode is the code that an error stands for.
 func exitCode(err error) int {

@@ -30,6 +30,10 @@ func (a *app) exportCommand() *cobra.Command {
 			"--without SYSTEM leaves only what that system does not hold, such as leads of Close that\n" +
 			"are no customers of QBench yet. In CSV a field that names another record has a second\n" +
 			"column with its label, and each route one with the id in its system.\n\n" +
+			"In CSV a value that a spreadsheet would take for a formula (it begins with = + - @, a tab or a line\n" +
+			"break) has an apostrophe in front, as has one that begins with an apostrophe: take one off to get the\n" +
+			"value back. Control characters stand as \\u009b and the like. A negative number stays as it is.\n" +
+			"Lines of JSON (jsonl) hold every value exactly.\n\n" +
 			"Guard the file: it is as confidential as the systems it came from.",
 		Example: "  crmsyncd export account --format csv > accounts.csv\n" +
 			"  crmsyncd export account --without qbench\n" +
@@ -52,14 +56,14 @@ func (a *app) exportCommand() *cobra.Command {
 }
 
 func (a *app) export(ctx context.Context, args daemon.RecordArgs, format string) error {
-	s, err := a.open(ctx, false, nil)
+	s, err := a.look(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
 	if format == exportJSONL {
 		_, err := daemon.Ask[daemon.Count](ctx, s.Client, "export", args, daemon.Sink{Item: func(raw json.RawMessage) error {
-			_, err := fmt.Fprintln(a.out, string(raw))
+			_, err := fmt.Fprintln(a.out, string(cleanJSON(raw)))
 			return err
 		}})
 		return err
@@ -75,7 +79,7 @@ func (a *app) export(ctx context.Context, args daemon.RecordArgs, format string)
 			return nil
 		}
 		headed = true
-		return w.Write(csvHead(cols))
+		return w.Write(cells(csvHead(cols)))
 	}
 	_, err = daemon.Ask[daemon.Count](ctx, s.Client, "export", args, daemon.Sink{Item: func(raw json.RawMessage) error {
 		var v engine.RecordView
@@ -85,7 +89,7 @@ func (a *app) export(ctx context.Context, args daemon.RecordArgs, format string)
 		if err := head(); err != nil {
 			return err
 		}
-		return w.Write(csvRow(v, cols))
+		return w.Write(cells(csvRow(v, cols)))
 	}})
 	if err != nil {
 		return err
@@ -94,7 +98,14 @@ func (a *app) export(ctx context.Context, args daemon.RecordArgs, format string)
 		return fmt.Errorf("write: %w", err)
 	}
 	w.Flush()
-	return w.Error() //nolint:wrapcheck // a broken pipe says enough
+	return w.Error() //nolint:wrapcheck // it says that the output was cut
+}
+
+func cells(row []string) []string {
+	for i, c := range row {
+		row[i] = csvCell(c)
+	}
+	return row
 }
 
 func csvHead(cols daemon.Columns) []string {

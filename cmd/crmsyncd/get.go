@@ -23,7 +23,7 @@ func (a *app) getCommand() *cobra.Command {
 			"  crmsyncd get opportunity oppo_abc123\n  crmsyncd get contact jane@example.com -o json",
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, w []string) error {
-			s, err := a.open(cmd.Context(), false, nil)
+			s, err := a.look(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -30,7 +30,8 @@ func (a *app) heldCommand() *cobra.Command {
 		Use:   "held [list|retry|drop]",
 		Short: "Show what is held and why; retry or drop it",
 		Long: "Held records wait for an event or a person, and everything else goes on without them.\n" +
-			"retry decides them anew at the next run; drop ignores them until their source value changes.\n" +
+			"retry decides them anew at the next run; drop ignores them until their source value changes,\n" +
+			"and wants to be told which: by a filter, or --all.\n" +
 			"--create-only lists fields that are written at creation only and differ now, with both values.",
 		Example: "  crmsyncd held\n  crmsyncd held --system salesforce --reason waiting_for_parent\n  crmsyncd held --create-only\n" +
 			"  crmsyncd held retry --reason rejected_by_vendor\n  crmsyncd held retry --recreate --hub-id 42 --system salesforce",
@@ -51,11 +52,12 @@ func (a *app) heldCommand() *cobra.Command {
 	retry.Flags().BoolVar(&f.args.Recreate, "recreate", false, "make records again that were deleted or merged there")
 	drop := &cobra.Command{
 		Use: "drop", Short: "Ignore held records until their source value changes", Args: cobra.NoArgs,
-		Example: "  crmsyncd held drop --reason ambiguous_match",
+		Example: "  crmsyncd held drop --reason ambiguous_match\n  crmsyncd held drop --all",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.heldDo(cmd.Context(), "drop", f, "%d are ignored until their source value changes.")
 		},
 	}
+	drop.Flags().BoolVar(&f.args.All, "all", false, "drop everything that is held")
 	p := c.PersistentFlags()
 	p.StringVar(&f.args.System, "system", "", "of this `system` only")
 	p.StringVar(&f.args.Object, "object", "", "of this `object` only, by its name in the system")
@@ -71,7 +73,7 @@ func (a *app) heldCommand() *cobra.Command {
 }
 
 func (a *app) heldList(ctx context.Context, f heldFlags) error {
-	s, err := a.open(ctx, false, nil)
+	s, err := a.look(ctx)
 	if err != nil {
 		return err
 	}
@@ -99,6 +101,11 @@ func (a *app) heldDo(ctx context.Context, what string, f heldFlags, told string)
 	if what == "retry" && f.args.Recreate && f.args.Hub == "" && f.args.Remote == "" && f.args.System == "" {
 		return usageError(errors.New("--recreate makes records again that people deleted: say which with --system, --hub-id or --remote-id"))
 	}
+	if what == "drop" {
+		if err := a.beforeDrop(ctx, s, f.args); err != nil {
+			return err
+		}
+	}
 	n, err := daemon.Ask[daemon.Count](ctx, s.Client, what, f.args, daemon.Sink{})
 	if err != nil {
 		return err
@@ -107,6 +114,35 @@ func (a *app) heldDo(ctx context.Context, what string, f heldFlags, told string)
 		return a.printJSON(n)
 	}
 	a.say(told, n.Count)
+	return nil
+}
+
+// beforeDrop says how many a drop will meet, by reason, and refuses one that was
+// given no filter and not told that everything is meant.
+func (a *app) beforeDrop(ctx context.Context, s *session, args daemon.HeldArgs) error {
+	holds, err := collect[engine.HoldView](ctx, s, "held", daemon.HeldArgs{HoldFilter: args.HoldFilter}, nil)
+	if err != nil {
+		return err
+	}
+	counts := map[string]int{}
+	n := 0
+	for _, h := range holds {
+		if !h.Dropped {
+			counts[h.Reason]++
+			n++
+		}
+	}
+	var reasons []string
+	for _, reason := range slices.Sorted(maps.Keys(counts)) {
+		reasons = append(reasons, fmt.Sprintf("%s %d", reason, counts[reason]))
+	}
+	switch {
+	case args.HoldFilter == (engine.HoldFilter{}) && !args.All:
+		return usageError(fmt.Errorf("that would drop all %d held (%s): say which with --reason, --system, --object, --hub-id or --remote-id, or --all",
+			n, strings.Join(reasons, ", ")))
+	case !a.json() && n > 0:
+		a.say("Dropping %d held: %s.", n, strings.Join(reasons, ", "))
+	}
 	return nil
 }
 

@@ -68,13 +68,13 @@ func (a *app) mustLoad() (*loaded, error) {
 // badConfig prints every error and returns one that counts them.
 func (a *app) badConfig(problems []fieldmap.Problem) error {
 	if _, err := os.Stat(filepath.Join(a.config, configs.MainFile)); errors.Is(err, os.ErrNotExist) {
-		return usageError(fmt.Errorf("there is no %s in %s: name its folder with --config", configs.MainFile, a.config))
+		return configError(fmt.Errorf("there is no %s in %s: name its folder with --config", configs.MainFile, a.config))
 	}
 	n := countErrors(problems)
 	if n == 1 {
 		for _, p := range problems {
 			if !p.Warning {
-				return usageError(fmt.Errorf("configuration: %w", p))
+				return configError(fmt.Errorf("configuration: %w", p))
 			}
 		}
 	}
@@ -83,7 +83,7 @@ func (a *app) badConfig(problems []fieldmap.Problem) error {
 			a.note("%s", p.Error())
 		}
 	}
-	return usageError(fmt.Errorf("the configuration has %s; crmsyncd check lists them with warnings", plural(n, "error")))
+	return configError(fmt.Errorf("the configuration has %s; crmsyncd check lists them with warnings", plural(n, "error")))
 }
 
 // problemText is every error of a list on one line.
@@ -105,7 +105,7 @@ func (l *loaded) schedules() ([]daemon.System, error) {
 	}
 	systems, err := daemon.Systems(l.mapping, lines, l.cfg.Timezone)
 	if err != nil {
-		return nil, usageError(err)
+		return nil, configError(err)
 	}
 	return systems, nil
 }

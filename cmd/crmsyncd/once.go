@@ -46,7 +46,7 @@ func (a *app) runOnce(ctx context.Context, f runFlags) error {
 	if !errors.Is(err, daemon.ErrNoDaemon) {
 		return err
 	}
-	st, err := a.openStore(l, l.cfg.State)
+	st, err := a.openStore(l, l.cfg.State, false)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (a *app) runOnce(ctx context.Context, f runFlags) error {
 func onceError(res onceResult, err error) error {
 	switch {
 	case slices.ContainsFunc(res.Runs, func(r daemon.RunView) bool { return r.Counts["audit_unexplained"] > 0 }):
-		return &coded{exitAudit, err}
+		return &coded{exitUnexplained, err}
 	case errors.Is(err, engine.ErrGuard):
 		return &coded{exitGuard, err}
 	case err != nil:

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ func TestGridAlignsAndCleans(t *testing.T) {
 	g.add("a", "1")
 	g.add("bb\x1b\u202e\nx", "1234")
 	g.print(&b, false)
-	want := "NAME    COUNT\na           1\nbb\ufffd\ufffd x   1234\n"
+	want := "NAME              COUNT\na                     1\nbb\\u001b\\u202e x   1234\n"
 	if b.String() != want {
 		t.Errorf("got %q, want %q", b.String(), want)
 	}
@@ -67,7 +68,7 @@ func TestBar(t *testing.T) {
 func TestExitCode(t *testing.T) {
 	for want, err := range map[int]error{
 		exitDone: nil, exitFailed: errors.New("x"), exitUsage: usageError(errors.New("x")), exitHeld: &coded{exitHeld, nil},
-		exitGuard: fmt.Errorf("push: %w", engine.ErrGuard),
+		exitGuard: fmt.Errorf("push: %w", engine.ErrGuard), exitConfig: configError(errors.New("x")),
 	} {
 		if got := exitCode(err); got != want {
 			t.Errorf("%v: %d, want %d", err, got, want)
@@ -92,6 +93,15 @@ func TestTokenFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	read("second")
+	if os.Geteuid() == 0 { // C17.2: what root stores belongs to the folder's owner
+		const user = 65534
+		if err := errors.Join(os.Chown(filepath.Dir(f.path), user, user), f.write("second")); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(f.path); err != nil || info.Sys().(*syscall.Stat_t).Uid != user {
+			t.Errorf("the token belongs to %+v (%v)", info.Sys(), err)
+		}
+	}
 	if info, err := os.Stat(f.path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v (%v), want 0600", info.Mode(), err)
 	}

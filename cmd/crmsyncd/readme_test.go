@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -28,6 +29,34 @@ func TestReadmeTableOfSystems(t *testing.T) {
 	table, _, _ = strings.Cut(table, "\n## ")
 	if n := strings.Count(table, "\n| "); n != 6 {
 		t.Errorf("%d lines in the table, want a heading, a rule and 4 systems", n)
+	}
+}
+
+// C13.2: the README, the help and the unit tell the same exit codes, and none of
+// ours is what Go ends a crash with.
+func TestC13_2_ExitCodesAreTold(t *testing.T) {
+	read := func(name string) string {
+		text, err := os.ReadFile("../../" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	readme, unit := read("README.md"), read("systemd/crmsyncd.service")
+	help := newApp(io.Discard, io.Discard).root().Long
+	for _, w := range exitWords() {
+		if line := fmt.Sprintf("\n| %d | %s |\n", w.code, w.meaning); !strings.Contains(readme, line) {
+			t.Errorf("README.md lacks the line%s", line)
+		}
+		if !strings.Contains(help, strings.ReplaceAll(w.meaning, "`", "")) {
+			t.Errorf("the help lacks %d", w.code)
+		}
+		if w.code == 2 {
+			t.Error("2 is what a crash ends with")
+		}
+	}
+	if stay := fmt.Sprintf("\nRestartPreventExitStatus=%d %d\n", exitUsage, exitConfig); !strings.Contains(unit, stay) {
+		t.Errorf("the unit lacks the line%s", stay)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -25,7 +26,11 @@ func (a *app) reloadCommand() *cobra.Command {
 				return fmt.Errorf("%w on %s", err, socket)
 			}
 			if _, err := daemon.Ask[struct{}](cmd.Context(), c, "reload", nil, daemon.Sink{}); err != nil {
-				return usageError(fmt.Errorf("the old configuration goes on: %w", err))
+				var fault *daemon.Fault
+				if !errors.As(err, &fault) {
+					return err // nobody has said what goes on
+				}
+				return configError(fmt.Errorf("the old configuration goes on: %w", err))
 			}
 			if a.json() {
 				return a.printJSON(struct {

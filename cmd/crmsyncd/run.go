@@ -63,9 +63,9 @@ func (a *app) runDaemon(ctx context.Context, f runFlags) error {
 		return fmt.Errorf("%w (process %d, state %s): ask it with `crmsyncd status`, or stop it first", daemon.ErrRunning, c.Daemon.PID, c.Daemon.State)
 	}
 	log := a.logger(slog.LevelInfo)
-	st, err := a.openStore(l, l.cfg.State)
+	st, err := state.Open(l.cfg.State, state.Options{})
 	if err != nil {
-		return err
+		return openError(l, err)
 	}
 	defer func() {
 		if err := st.Close(); err != nil {
@@ -94,10 +94,10 @@ func (a *app) serve(ctx context.Context, l *loaded, st *state.Store, log *slog.L
 	if err != nil {
 		return err
 	}
-	api := &daemon.API{Version: buildVersion().Version, Store: st, Daemon: d, Setup: d.Setup, Logger: log}
+	api := &daemon.API{Version: buildVersion().Version, Store: st, Daemon: d, Setup: d.Setup, Logger: log, Verify: newChecker().store}
 	stop := daemon.Serve(listener, api.Handler(), log)
 	defer stop()
-	defer servePages(api, l.cfg.Admin.Listen, log)()
+	defer servePages(api, l.cfg.Admin, log)()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer p.signals(ctx, d, cancel)()
@@ -109,10 +109,21 @@ func (a *app) serve(ctx context.Context, l *loaded, st *state.Store, log *slog.L
 	for _, w := range l.warnings {
 		log.Warn("configuration", "warning", w.Error())
 	}
+	tellState(log, st)
 	log.Info("started", "version", buildVersion().Version, "state", st.Path(), "socket", l.cfg.Admin.Socket, "systems", len(setup.Systems))
 	err = d.Run(ctx)
 	log.Info("stopped")
 	return err
+}
+
+// tellState warns of what the opening of the state found.
+func tellState(log *slog.Logger, st *state.Store) {
+	if why := st.Suspect(); why != "" {
+		log.Warn("state in doubt, so nothing is created", "why", why, "mend", "put the newest copy back, or look at `crmsyncd state trust`")
+	}
+	for _, d := range st.SetAside() {
+		log.Warn("damaged history set aside", "what", damageText(d))
+	}
 }
 
 // process is what a running daemon needs beside the daemon itself.

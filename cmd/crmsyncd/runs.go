@@ -31,7 +31,7 @@ func (a *app) runsCommand() *cobra.Command {
 			if err := runsUsage(args, filter, changes, words, a.format); err != nil {
 				return err
 			}
-			s, err := a.open(cmd.Context(), false, nil)
+			s, err := a.look(cmd.Context())
 			if err != nil {
 				return err
 			}

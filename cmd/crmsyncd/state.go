@@ -13,6 +13,7 @@ import (
 type verifyResult struct {
 	Damaged int                 `json:"damaged"`
 	Rows    []daemon.DamageView `json:"rows"`
+	Note    string              `json:"note,omitempty"` // what was not checked, and why
 }
 
 func (a *app) stateCommand() *cobra.Command {
@@ -22,11 +23,13 @@ func (a *app) stateCommand() *cobra.Command {
 	}
 	c.AddCommand(&cobra.Command{
 		Use: "verify", Short: "Check every row of the state file", Args: cobra.NoArgs,
-		Long:    "verify reads every row, its checksum and its place in the indexes. It changes nothing.\nIt exits with 1 if anything is damaged.",
+		Long: "verify reads every row, its checksum and its place in the indexes. It changes nothing.\n" +
+			"Beside a running daemon it checks a copy that it makes beside the state and removes again.\n" +
+			"It exits with 1 if anything is damaged.",
 		Example: "  crmsyncd state verify\n  crmsyncd state verify -o json",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.verify(cmd.Context()) },
 	})
-	c.AddCommand(a.trustCommand())
+	c.AddCommand(a.trustCommand(), a.checkFileCommand())
 	return c
 }
 
@@ -84,23 +87,43 @@ func (a *app) printTrust(v daemon.TrustView) error {
 	return nil
 }
 
+// verify checks the state beside a running daemon, or the file itself where
+// there is none; either way in another process.
 func (a *app) verify(ctx context.Context) error {
-	s, err := a.open(ctx, false, nil)
+	l, problems, c, err := a.dial(ctx)
 	if err != nil {
 		return err
 	}
-	defer s.close()
 	b := a.bar()
-	rows, err := collect[daemon.DamageView](ctx, s, "verify", nil, b)
+	progress := func(p daemon.Progress) { b.set(p.What, p.Done, p.Total) }
+	var v daemon.VerifyView
+	switch {
+	case c != nil:
+		v, err = daemon.Ask[daemon.VerifyView](ctx, c, "verify", nil, daemon.Sink{Progress: progress})
+	case l == nil:
+		return a.badConfig(problems)
+	default:
+		if err := stateMissing(l.cfg.State); err != nil {
+			return err
+		}
+		v.Damage, err = newChecker().file(ctx, l.cfg.State, progress)
+	}
 	b.end()
 	if err != nil {
 		return err
 	}
+	return a.printVerify(v)
+}
+
+func (a *app) printVerify(v daemon.VerifyView) error {
+	rows := v.Damage
 	if a.json() {
 		if rows == nil {
 			rows = []daemon.DamageView{}
 		}
-		err = a.printJSON(verifyResult{len(rows), rows})
+		if err := a.printJSON(verifyResult{len(rows), rows, v.Note}); err != nil {
+			return err
+		}
 	} else {
 		g := newGrid("bucket", "key", "problem")
 		for _, r := range rows {
@@ -113,9 +136,12 @@ func (a *app) verify(ctx context.Context) error {
 			a.gap()
 			a.say("%d rows are damaged. Links among them lost their digests and are compared anew; nothing is made a second time.", len(rows))
 		}
+		if v.Note != "" {
+			a.say("%s", v.Note)
+		}
 	}
-	if err == nil && len(rows) > 0 {
+	if len(rows) > 0 {
 		return &coded{exitFailed, nil}
 	}
-	return err
+	return nil
 }

@@ -18,7 +18,7 @@ func (a *app) statusCommand() *cobra.Command {
 		Long:    "status asks the running daemon; without one it reads the state and says so.\nIts exit code is 1 when something is red, else 0. Yellow means that all runs but\na part rests, such as a mapped field that is gone.",
 		Example: "  crmsyncd status\n  crmsyncd status -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := a.open(cmd.Context(), false, nil)
+			s, err := a.look(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -122,7 +122,11 @@ func (a *app) printSystems(systems []daemon.SystemStatus) {
 	for _, s := range systems {
 		var linked []string
 		for _, object := range daemon.CountNames(s.Links) {
-			linked = append(linked, fmt.Sprintf("%s %d", object, s.Links[object]))
+			count := fmt.Sprintf("%s %d", object, s.Links[object])
+			if n := s.Excluded[object]; n > 0 {
+				count += fmt.Sprintf(" (%d out of scope)", n)
+			}
+			linked = append(linked, count)
 		}
 		name, held, links := s.Name, strconv.Itoa(s.Held), strings.Join(linked, ", ")
 		if s.WritesOff {

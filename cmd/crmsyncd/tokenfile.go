@@ -7,8 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
+
+	"crmsyncd/state"
 )
 
 // tokenFile keeps a refresh token that the system changed for another: a file
@@ -35,14 +36,14 @@ func (t tokenFile) read() (string, error) {
 		return first, nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("read the stored refresh token: %w", err)
+		return "", fmt.Errorf("read the stored refresh token: %w", state.Forbidden(t.path, err))
 	}
 	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
 		return "", fmt.Errorf("the stored refresh token %s must be an ordinary file that nobody else may read: chmod 600 it", t.path)
 	}
 	text, err := os.ReadFile(t.path)
 	if err != nil {
-		return "", fmt.Errorf("read the stored refresh token: %w", err)
+		return "", fmt.Errorf("read the stored refresh token: %w", state.Forbidden(t.path, err))
 	}
 	began, token, ok := strings.Cut(strings.TrimSpace(string(text)), "\n")
 	if !ok || began != digestOf(first) {
@@ -52,31 +53,13 @@ func (t tokenFile) read() (string, error) {
 }
 
 // write stores a token durably before it returns.
-func (t tokenFile) write(token string) (err error) {
+func (t tokenFile) write(token string) error {
 	first, err := t.first()
 	if err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(t.path), ".refresh-token-")
-	if err != nil {
+	if err := state.WriteFile(t.path, []byte(digestOf(first)+"\n"+token+"\n")); err != nil {
 		return fmt.Errorf("store the refresh token: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("store the refresh token: %w", err)
-			_ = os.Remove(tmp.Name()) // it may be gone already
-		}
-	}()
-	_, werr := tmp.WriteString(digestOf(first) + "\n" + token + "\n")
-	if err := errors.Join(werr, tmp.Chmod(0o600), tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp.Name(), t.path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(t.path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return nil
 }

@@ -171,11 +171,12 @@ func lacks(m *fieldmap.Mapping, sys *engine.System) []fieldmap.Problem {
 }
 
 // engine makes the engine and keeps the configuration by its fingerprint, so
-// that what decided today can be shown later.
+// that what decided today can be shown later. A state that is open for reading
+// only stays as it is.
 func (l *loaded) engine(st *state.Store, log *slog.Logger, progress func(engine.Progress)) (*engine.Engine, error) {
 	systems, problems := l.systems()
 	if hasErrors(problems) {
-		return nil, usageError(errors.New("configuration: " + problemText(problems)))
+		return nil, configError(errors.New("configuration: " + problemText(problems)))
 	}
 	g := l.cfg.Guards
 	e, err := engine.New(engine.Options{
@@ -189,10 +190,8 @@ func (l *loaded) engine(st *state.Store, log *slog.Logger, progress func(engine.
 	if err != nil {
 		return nil, fmt.Errorf("start the engine: %w", err)
 	}
-	return e, st.Update(func(tx *state.Tx) error {
-		if tx.Config(l.cfg.Fingerprint) != nil {
-			return nil
-		}
-		return tx.PutConfig(l.cfg.Fingerprint, l.cfg.Text)
-	})
+	if st.ReadOnly() {
+		return e, nil
+	}
+	return e, st.Update(func(tx *state.Tx) error { return tx.PutConfig(l.cfg.Fingerprint, l.cfg.Text) })
 }

@@ -77,7 +77,7 @@ func TestConvert(t *testing.T) {
 		{"R6 external id that looks like one", "Ext__c", record.ID, `"001D000000IRFma"`, record.Of("001D000000IRFma")},
 		{"R6 case", "Ext__c", record.ID, `"aBc"`, record.Of("aBc")},
 		{"R9 long id", "Ext__c", record.ID, `"000123456789012345678901"`, record.Of("000123456789012345678901")},
-		{"R11 text form is left alone", "Ext__c", record.ID, `"12345.0"`, record.Of("12345.0")},
+		{"decimal text form is left alone", "Ext__c", record.ID, `"12345.0"`, record.Of("12345.0")},
 		{"multi", "Tags__c", record.MultiSet, `"b;a"`, record.Multi("a", "b")},
 	}
 	for _, tt := range tests {

@@ -10,8 +10,10 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 
+	"crmsyncd/fieldmap"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
 )
@@ -25,6 +27,9 @@ type API struct {
 	Daemon  *Daemon      // nil in a command's own process
 	Setup   func() Setup // what is in place now
 	Logger  *slog.Logger
+	// Verify checks the state. A damaged file can end the process that checks it,
+	// so that must be another one.
+	Verify func(context.Context, *state.Store, func(Progress)) (VerifyView, error)
 }
 
 func (a *API) engine() *engine.Engine { return a.Setup().Admin }
@@ -177,6 +182,8 @@ type Count struct {
 type HeldArgs struct {
 	engine.HoldFilter
 	Recreate bool `json:"recreate,omitempty"`
+	// All is to be said where everything is to be dropped.
+	All bool `json:"all,omitempty"`
 }
 
 func opHeld(_ context.Context, a *API, args json.RawMessage, s *sender) (any, error) {
@@ -190,9 +197,39 @@ func opHeld(_ context.Context, a *API, args json.RawMessage, s *sender) (any, er
 		return s.item(h)
 	})
 	if err == nil && n == 0 {
-		err = a.knows(in.System)
+		err = a.knowsFilter(in.HoldFilter)
 	}
 	return Count{n}, err
+}
+
+// knowsFilter returns an error for a system, object or reason that nobody knows,
+// with the nearest that there is. It is for a filter that nothing fits.
+func (a *API) knowsFilter(f engine.HoldFilter) error {
+	if err := a.knows(f.System); err != nil {
+		return err
+	}
+	var objects []string
+	for _, r := range a.engine().Mapping().Routes {
+		if f.System == "" || f.System == r.System {
+			objects = append(objects, r.Object)
+		}
+	}
+	if err := known("object", f.Object, objects); err != nil {
+		return err
+	}
+	return known("reason", f.Reason, engine.HoldReasons())
+}
+
+// known returns an error for a name that is not among those that there are.
+func known(what, name string, names []string) error {
+	if name == "" || slices.Contains(names, name) {
+		return nil
+	}
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
+	if near := fieldmap.Nearest(name, names); near != "" {
+		return usage("there is no %s %q; did you mean %s?", what, name, near)
+	}
+	return usage("there is no %s %q; there are %s", what, name, strings.Join(names, ", "))
 }
 
 // knows returns an error for a system that is not configured, so that a slip in
@@ -206,7 +243,11 @@ func (a *API) knows(system string) error {
 	for _, s := range systems {
 		names = append(names, s.Name)
 	}
-	return fmt.Errorf("%w: %q; there are %s", ErrUnknownSystem, system, strings.Join(names, ", "))
+	near := ""
+	if n := fieldmap.Nearest(system, names); n != "" {
+		near = "did you mean " + n + "? "
+	}
+	return fmt.Errorf("%w: %q; %sthere are %s", ErrUnknownSystem, system, near, strings.Join(names, ", "))
 }
 
 func opRetry(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, error) {
@@ -218,6 +259,9 @@ func opRetry(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, e
 		return nil, err
 	}
 	n, err := a.engine().RetryHolds(in.HoldFilter, in.Recreate)
+	if err == nil && n == 0 {
+		err = a.knowsFilter(in.HoldFilter)
+	}
 	if err == nil && n > 0 && a.Daemon != nil {
 		err = a.Daemon.Request(Wish{System: in.System, Trigger: "held_retry"})
 	}
@@ -232,7 +276,13 @@ func opDrop(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, er
 	if err := a.knows(in.System); err != nil {
 		return nil, err
 	}
+	if in.HoldFilter == (engine.HoldFilter{}) && !in.All {
+		return nil, usage("to drop everything that is held is to be said: --all")
+	}
 	n, err := a.engine().DropHolds(in.HoldFilter)
+	if err == nil && n == 0 {
+		err = a.knowsFilter(in.HoldFilter)
+	}
 	return Count{n}, err
 }
 
@@ -242,6 +292,9 @@ func opDrift(ctx context.Context, a *API, args json.RawMessage, s *sender) (any,
 		return nil, err
 	}
 	if err := a.knows(in.System); err != nil {
+		return nil, err
+	}
+	if err := a.knowsFilter(engine.HoldFilter{Object: in.Object}); err != nil {
 		return nil, err
 	}
 	n := 0
@@ -362,16 +415,17 @@ type DamageView struct {
 	Problem string `json:"problem"`
 }
 
+// VerifyView is what a check of the state found.
+type VerifyView struct {
+	Damage []DamageView `json:"damage,omitempty"`
+	Note   string       `json:"note,omitempty"` // what was not checked, and why
+}
+
 func opVerify(ctx context.Context, a *API, _ json.RawMessage, s *sender) (any, error) {
-	damage, err := a.Store.Verify(ctx, func(done, total int) {
-		s.progress(Progress{What: "rows", Done: done, Total: total})
-	})
-	for _, d := range damage {
-		if err == nil {
-			err = s.item(DamageView(d))
-		}
+	if a.Verify == nil {
+		return nil, usage("the state is checked by crmsyncd state verify")
 	}
-	return Count{len(damage)}, err
+	return a.Verify(ctx, a.Store, s.progress)
 }
 
 // TrustArgs asks whether the state is doubted, and with Yes to end the doubt.

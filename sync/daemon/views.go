@@ -228,6 +228,7 @@ type SystemStatus struct {
 	Next      []NextView         `json:"next,omitempty"`
 	Held      int                `json:"held"`
 	Links     map[string]int     `json:"links,omitempty"` // open ones, by object
+	Excluded  map[string]int     `json:"out_of_scope,omitempty"`
 	PushDue   bool               `json:"push_due,omitempty"`
 	Standing  StandingView       `json:"standing"`
 	Listing   map[string]float64 `json:"listing_seconds,omitempty"` // what the last complete listing took
@@ -354,10 +355,13 @@ func behind(e *engine.Engine, system string) ([]BehindView, error) {
 func systemStatus(tx *state.Tx, e *engine.Engine, sys System, runs []state.Run) (SystemStatus, error) {
 	s := SystemStatus{
 		Name: sys.Name, Pull: sys.Pull, Push: sys.Push, Held: tx.CountHolds(sys.Name),
-		WritesOff: e.WritesOff(sys.Name), Links: map[string]int{}, Listing: map[string]float64{}, Unexplained: map[string]int{},
+		WritesOff: e.WritesOff(sys.Name), Links: map[string]int{}, Excluded: map[string]int{}, Listing: map[string]float64{}, Unexplained: map[string]int{},
 	}
 	for _, r := range e.Mapping().RoutesOf(sys.Name) {
 		s.Links[r.Object] = tx.Links(r.System, r.Object).Open()
+		if n := tx.CountExcluded(r.System, r.Object); n > 0 {
+			s.Excluded[r.Object] = n
+		}
 		if r.Direction != fieldmap.Pull {
 			continue
 		}

@@ -46,15 +46,10 @@ func (e *Engine) noObject(object string) error {
 	return fmt.Errorf("%w: %q; it has %s", ErrNoObject, object, strings.Join(names, ", "))
 }
 
-// Export calls fn for each record of an object that stands for itself, in the
-// order of hub ids.
-func (e *Engine) Export(object string, fn func(RecordView) error) error {
-	return e.ExportWithout(object, "", fn)
-}
-
-// ExportWithout is Export of the records in scope that a system does not hold:
-// those without a link there that is not closed. So an admin sees which
-// accounts the system of record lacks (R21, D14). No system is no limit.
+// ExportWithout calls fn for each record of an object that stands for itself, in
+// the order of hub ids; with a system, for those in scope that it does not hold:
+// without a link there that is not closed. So an admin sees which accounts the
+// system of record lacks (R21, D14).
 func (e *Engine) ExportWithout(object, system string, fn func(RecordView) error) error {
 	o, shows, err := e.asked(object)
 	if err != nil {

@@ -93,7 +93,7 @@ func TestExport(t *testing.T) {
 	}
 	w.pull()
 	var labels []string
-	if err := w.eng.Export("account", func(v engine.RecordView) error { labels = append(labels, v.Label); return nil }); err != nil {
+	if err := w.eng.ExportWithout("account", "", func(v engine.RecordView) error { labels = append(labels, v.Label); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if len(labels) != 3 || !strings.HasSuffix(labels[2], "Core") {

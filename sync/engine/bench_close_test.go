@@ -89,7 +89,7 @@ func closeMapping(tb testing.TB) *fieldmap.Mapping {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		files[name] = &fstest.MapFile{Data: text}
+		files[name] = &fstest.MapFile{Data: unscheduled(text)}
 	}
 	w := &world{t: tb, files: files}
 	w.load()

@@ -87,11 +87,6 @@ type Guards struct {
 	Overwrites Guard
 }
 
-// DefaultGuards are those of a configuration that names none.
-func DefaultGuards() Guards {
-	return Guards{Removals: Guard{Percent: 10, Floor: 25}, Overwrites: Guard{Percent: 50, Floor: 25}}
-}
-
 // Options is what an Engine works with. Store, Mapping and Systems are needed.
 type Options struct {
 	Store   *state.Store

@@ -117,7 +117,7 @@ func newTheater(t testing.TB, f fixture, making bool, before func(*theater)) *th
 		}
 		w.guards = f.guards
 		if w.guards == (engine.Guards{}) {
-			w.guards = engine.DefaultGuards()
+			w.guards = defaultGuards()
 		}
 		s.simulators()
 		before(s)

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"io/fs"
 	"maps"
@@ -53,7 +54,7 @@ type worldOption func(*world)
 
 func newWorld(t testing.TB, opts ...worldOption) *world {
 	t.Helper()
-	w := &world{t: t, dir: fastDir(t), now: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC), guards: engine.DefaultGuards()}
+	w := &world{t: t, dir: fastDir(t), now: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC), guards: defaultGuards()}
 	w.files = shippedFiles(t)
 	clock := func() time.Time { return w.now }
 	var err error
@@ -100,6 +101,19 @@ func shippedFiles(t testing.TB) fstest.MapFS {
 	}
 	delete(out, hubspotRoutes) // a world has one target unless it asks for both
 	delete(out, closeRoutes)   // and one source
+	out["crmsyncd.yaml"].Data = unscheduled(out["crmsyncd.yaml"].Data)
+	return out
+}
+
+// unscheduled takes the schedules out of crmsyncd.yaml: only the daemon keeps
+// them, and a system without a route must have none.
+func unscheduled(text []byte) []byte {
+	var out []byte
+	for line := range bytes.Lines(text) {
+		if !bytes.HasPrefix(line, []byte("schedules:")) && !bytes.Contains(line, []byte("{routine:")) {
+			out = append(out, line...)
+		}
+	}
 	return out
 }
 
@@ -316,3 +330,8 @@ func person(first, last, email string, more ...qbenchsim.Fields) qbenchsim.Field
 }
 
 func slug(s string) string { return strings.ReplaceAll(strings.ToLower(s), " ", "-") }
+
+// defaultGuards are those of a configuration that names none.
+func defaultGuards() engine.Guards {
+	return engine.Guards{Removals: engine.Guard{Percent: 10, Floor: 25}, Overwrites: engine.Guard{Percent: 50, Floor: 25}}
+}

@@ -69,10 +69,7 @@ func TestMatchHits(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			form, ok := fieldmap.ParseForm(tt.form)
-			if !ok {
-				t.Fatalf("no form %q", tt.form)
-			}
+			form := formOf(t, tt.form)
 			got := plan.MatchHits(fieldmap.MatchKey{Compare: form}, value(tt.want), value(tt.external), readHits(tt.hits))
 			if matchWords(got) != tt.verdict {
 				t.Errorf("got %q, want %q", matchWords(got), tt.verdict)

@@ -75,7 +75,7 @@ func readRule(t testing.TB, words string) (rule *fieldmap.Rule, dir fieldmap.Dir
 		case "money":
 			hub.Type, rule.Remote.Type, hub.Scale = record.Decimal, record.Decimal, 2
 		case "compare":
-			rule.Compare, _ = fieldmap.ParseForm(arg)
+			rule.Compare = formOf(t, arg)
 		case "write":
 			rule.Write = pick(t, arg, fieldmap.OnChange, "on_change", "enforce", "fill_blank", "create_only", "never")
 		case "on_empty":
@@ -235,4 +235,10 @@ func decideRows(t *testing.T, rows []row) {
 			}
 		})
 	}
+}
+
+// formOf is the compare form of a scenario's word.
+func formOf(t testing.TB, word string) fieldmap.Form {
+	t.Helper()
+	return pick(t, word, fieldmap.Exact, "exact", "fold", "email", "phone", "url", "domain", "digits")
 }
