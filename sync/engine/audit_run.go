@@ -40,10 +40,10 @@ func (r *run) audits(tx *state.Tx, route *fieldmap.Route) *auditing {
 }
 
 // auditMet looks at a record that a push has just read by id and decided.
-func (p *pusher) auditMet(tx *state.Tx, it *item, rec *record.Record, h *hit, pending bool) error {
+func (p *pusher) auditMet(tx *state.Tx, it *item, rec *record.Record, h *hit, pending bool) {
 	a := p.audits(tx, p.r)
 	if a == nil {
-		return nil
+		return
 	}
 	remote := audit.Remote{ID: rec.ID, Version: rec.Version, Values: h.values, Faults: h.faults}
 	if len(p.resting) > 0 {
@@ -55,7 +55,6 @@ func (p *pusher) auditMet(tx *state.Tx, it *item, rec *record.Record, h *hit, pe
 	}
 	a.judge(tx, &remote, it.external)
 	a.rec, a.link = state.HubRecord{}, state.Link{} // they are the item's
-	return nil
 }
 
 // auditSettled looks at a record that a pull has just read and settled.

@@ -146,13 +146,15 @@ func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields 
 		return false, err
 	}
 	if !p.pending(it) {
-		return false, p.auditMet(tx, it, rec, &h, false)
+		p.auditMet(tx, it, rec, &h, false)
+		return false, nil
 	}
 	if err := tx.Hub(p.r.Hub.Name).Touch(it.id); err != nil {
 		return false, err
 	}
 	p.sent = true // another pass writes it, in this run
-	return p.overwrites(tx, it), p.auditMet(tx, it, rec, &h, true)
+	p.auditMet(tx, it, rec, &h, true)
+	return p.overwrites(tx, it), nil
 }
 
 // mask leaves out the fields that a back-fill is not about, unless the link
