@@ -303,6 +303,9 @@ func (a *auditing) chunk(ctx context.Context, chunk []state.Link, final bool) (m
 				continue
 			case stale:
 				a.tally.Add(a.r, audit.Unread, audit.ReasonMoving, 1)
+				if err := a.say(a.finding(found[i].ID, audit.Unread, audit.ReasonMoving)); err != nil {
+					return err
+				}
 				continue
 			}
 			if _, err := a.compare(tx, &found[i], true); err != nil {
