@@ -187,12 +187,15 @@ func (a *auditing) object(ctx context.Context, sample int) error {
 	if err := a.opt.Store.View(func(tx *state.Tx) error { a.src.Rests = suspended(tx, a.r); return nil }); err != nil {
 		return err
 	}
-	if a.sys.Reader == nil || sample > 0 {
-		links, err := a.linksUnseen(sample)
+	if sample > 0 {
+		links, err := a.sample(sample)
 		if err != nil {
 			return err
 		}
 		return a.byID(ctx, links)
+	}
+	if a.sys.Reader == nil {
+		return a.eachLink(ctx, a.unseen)
 	}
 	read := 0
 	err := a.src.List(ctx, func(page []audit.Remote, total int) error {
@@ -203,31 +206,26 @@ func (a *auditing) object(ctx context.Context, sample int) error {
 	if err != nil {
 		return err
 	}
-	rest, err := a.linksUnseen(0)
-	if err != nil {
-		return err
-	}
-	if err := a.byID(ctx, rest); err != nil {
+	if err := a.eachLink(ctx, a.unseen); err != nil {
 		return err
 	}
 	return a.unlinkedHub()
 }
 
-// linksUnseen returns the open links whose record was not read; n of them by
-// chance where n is set.
-func (a *auditing) linksUnseen(n int) ([]state.Link, error) {
+// sample returns n of the open links, each with the same chance.
+func (a *auditing) sample(n int) ([]state.Link, error) {
 	var out []state.Link
 	met := 0
 	err := a.opt.Store.View(func(tx *state.Tx) error {
 		return tx.Links(a.r.System, a.r.Object).Each(0, func(l *state.Link) error {
-			if l.State != state.LinkOpen || a.seen.has(uint64(l.Hub)) {
+			if l.State != state.LinkOpen {
 				return nil
 			}
 			met++
 			link := state.Link{Hub: l.Hub, Remote: l.Remote}
-			if n == 0 || len(out) < n {
+			if len(out) < n {
 				out = append(out, link)
-			} else if at := rand.IntN(met); at < n { // each has the same chance
+			} else if at := rand.IntN(met); at < n {
 				out[at] = link
 			}
 			return nil
@@ -235,6 +233,35 @@ func (a *auditing) linksUnseen(n int) ([]state.Link, error) {
 	})
 	return out, err
 }
+
+// eachLink audits the open links that want names, reading their records by id,
+// some at a time.
+func (a *auditing) eachLink(ctx context.Context, want func(state.HubID) bool) error {
+	for from := state.HubID(0); ; {
+		var chunk []state.Link
+		err := a.opt.Store.View(func(tx *state.Tx) error {
+			return tx.Links(a.r.System, a.r.Object).Each(from, func(l *state.Link) error {
+				if l.State == state.LinkOpen && want(l.Hub) {
+					chunk = append(chunk, state.Link{Hub: l.Hub, Remote: l.Remote})
+				}
+				if len(chunk) == removeBatch {
+					return state.ErrStop
+				}
+				return nil
+			})
+		})
+		if err != nil || len(chunk) == 0 {
+			return err
+		}
+		if err := a.byID(ctx, chunk); err != nil {
+			return err
+		}
+		from = chunk[len(chunk)-1].Hub + 1
+	}
+}
+
+// unseen reports whether no listing brought the record of a link.
+func (a *auditing) unseen(hub state.HubID) bool { return !a.seen.has(uint64(hub)) }
 
 // page compares a page of the listing. What differs is read again by id.
 func (a *auditing) page(ctx context.Context, page []audit.Remote) error {
@@ -303,6 +330,9 @@ func (a *auditing) chunk(ctx context.Context, chunk []state.Link, final bool) (m
 				continue
 			case stale:
 				a.tally.Add(a.r, audit.Unread, audit.ReasonMoving, 1)
+				if err := a.say(a.finding(found[i].ID, audit.Unread, audit.ReasonMoving)); err != nil {
+					return err
+				}
 				continue
 			}
 			if _, err := a.compare(tx, &found[i], true); err != nil {

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"crmsyncd/fieldmap/record"
+	"crmsyncd/providers"
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
@@ -319,5 +321,71 @@ func (w *world) damageHub(object string, n int, field, text string) {
 		return nil
 	}); err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// A reading that is older than what a run wrote meanwhile says nothing (F4): it
+// is repeated, and what goes on moving is left to the next run.
+func TestAuditReadsAgainWhatMoves(t *testing.T) {
+	w := newWorld(t, unaudited("it writes behind the audit's back"))
+	w.qb.AddCustomer(customer("Acme"))
+	w.sync()
+	w.tick()
+	id := w.account("Acme")["Id"]
+	_ = w.sf.SetField("Account", id, "Industry", "By hand")
+	reads, moves := 0, 1
+	w.wrap = func(s *engine.System) {
+		if s.Name != "salesforce" {
+			return
+		}
+		get := s.Getter
+		s.Getter = getterFunc(func(ctx context.Context, object string, f []record.Field, ids []string) ([]record.Record, []*providers.Error, error) {
+			if reads++; reads > moves {
+				return get.Get(ctx, object, f, ids)
+			}
+			recs, errs, err := get.Get(ctx, object, f, ids)
+			w.wroteAt(w.now.Add(time.Duration(reads) * time.Minute))
+			w.now = w.now.Add(time.Hour)
+			return recs, errs, err
+		})
+	}
+	w.build()
+	if _, lines := w.audit(engine.AuditRequest{System: "salesforce"}); len(lines) != 1 || reads != 2 {
+		t.Errorf("%d reads by id: %v", reads, lines)
+	}
+	reads, moves = 0, 10
+	_, lines := w.audit(engine.AuditRequest{System: "salesforce"})
+	if diff := cmp.Diff([]string{"unread salesforce/Account 1000 Acme (moving)"}, lines); diff != "" || reads != 3 {
+		t.Errorf("%d reads by id\n%s", reads, diff)
+	}
+}
+
+// wroteAt says that a run wrote to the first account then.
+func (w *world) wroteAt(at time.Time) {
+	w.t.Helper()
+	if err := w.store.Update(func(tx *state.Tx) error {
+		var l state.Link
+		ls := tx.Links("salesforce", "Account")
+		if _, err := ls.Get(1, &l); err != nil {
+			return err
+		}
+		l.Wrote = at.UnixMilli()
+		return ls.Put(&l)
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Nothing is read of another organization behind the same name.
+func TestAuditOfAnotherOrganization(t *testing.T) {
+	w := newWorld(t, unaudited("the credential stays that of another organization"))
+	w.qb.AddCustomer(customer("Acme"))
+	w.sync()
+	if err := w.store.Update(func(tx *state.Tx) error { return tx.SetMeta("org:salesforce", []byte("another")) }); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.eng.Audit(t.Context(), engine.AuditRequest{System: "salesforce"}, func(engine.AuditFinding) error { return nil })
+	if err == nil {
+		t.Error("it was audited")
 	}
 }

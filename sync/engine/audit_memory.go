@@ -134,7 +134,7 @@ func (m *auditMemory) route() *auditMemory {
 	}
 	if a.running == nil { // else the run has just read what was behind
 		m.behind = behindRules(a.r, pos, a.src.Rests)
-		m.read = auditMarks(m.tx, a.r.System)[a.r.Object].Began
+		m.read = AuditMarks(m.tx, a.r.System)[a.r.Object].Began
 	} else {
 		m.read = a.running.rec.Started
 	}

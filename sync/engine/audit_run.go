@@ -32,7 +32,7 @@ func (r *run) audits(tx *state.Tx, route *fieldmap.Route) *auditing {
 		r.aud = r.newAuditing(route, audit.Tally{})
 		r.aud.running = r
 		r.aud.src.Rests = suspended(tx, route)
-		for _, hub := range auditMarks(tx, route.System)[route.Object].Hubs {
+		for _, hub := range AuditMarks(tx, route.System)[route.Object].Hubs {
 			r.aud.suspect.set(uint64(hub))
 		}
 	}
@@ -40,10 +40,10 @@ func (r *run) audits(tx *state.Tx, route *fieldmap.Route) *auditing {
 }
 
 // auditMet looks at a record that a push has just read by id and decided.
-func (p *pusher) auditMet(tx *state.Tx, it *item, rec *record.Record, h *hit, pending bool) error {
+func (p *pusher) auditMet(tx *state.Tx, it *item, rec *record.Record, h *hit, pending bool) {
 	a := p.audits(tx, p.r)
 	if a == nil {
-		return nil
+		return
 	}
 	remote := audit.Remote{ID: rec.ID, Version: rec.Version, Values: h.values, Faults: h.faults}
 	if len(p.resting) > 0 {
@@ -55,7 +55,6 @@ func (p *pusher) auditMet(tx *state.Tx, it *item, rec *record.Record, h *hit, pe
 	}
 	a.judge(tx, &remote, it.external)
 	a.rec, a.link = state.HubRecord{}, state.Link{} // they are the item's
-	return nil
 }
 
 // auditSettled looks at a record that a pull has just read and settled.
@@ -132,12 +131,8 @@ func (r *run) auditEnd(ctx context.Context, route *fieldmap.Route, err error) er
 		}
 		return nil
 	}
-	links, err := a.linksSuspect()
-	if err != nil {
-		return err
-	}
-	if a.sys.Getter != nil {
-		if err := a.byID(ctx, links); err != nil {
+	if a.sys.Getter != nil && len(a.suspect.words) > 0 {
+		if err := a.eachLink(ctx, func(hub state.HubID) bool { return a.suspect.has(uint64(hub)) }); err != nil {
 			return fmt.Errorf("audit: %w", err)
 		}
 	}
@@ -151,22 +146,6 @@ func (r *run) auditEnd(ctx context.Context, route *fieldmap.Route, err error) er
 	return nil
 }
 
-func (a *auditing) linksSuspect() ([]state.Link, error) {
-	if len(a.suspect.words) == 0 {
-		return nil, nil
-	}
-	var out []state.Link
-	err := a.opt.Store.View(func(tx *state.Tx) error {
-		return tx.Links(a.r.System, a.r.Object).Each(0, func(l *state.Link) error {
-			if l.State == state.LinkOpen && a.suspect.has(uint64(l.Hub)) {
-				out = append(out, state.Link{Hub: l.Hub, Remote: l.Remote})
-			}
-			return nil
-		})
-	})
-	return out, err
-}
-
 // AuditMark is what the last full run of an object found.
 type AuditMark struct {
 	Run         uint64        `json:"run"`
@@ -177,21 +156,19 @@ type AuditMark struct {
 
 func markKey(system string) string { return "audit:" + system }
 
-func auditMarks(tx *state.Tx, system string) map[string]AuditMark {
+// AuditMarks returns what the last full runs of a system found, by object.
+func AuditMarks(tx *state.Tx, system string) map[string]AuditMark {
 	marks := map[string]AuditMark{}
 	_ = json.Unmarshal(tx.Meta(markKey(system)), &marks) // what cannot be read is as good as none
 	return marks
 }
-
-// AuditMarks returns what the last full runs of a system found, by object.
-func AuditMarks(tx *state.Tx, system string) map[string]AuditMark { return auditMarks(tx, system) }
 
 // keepAudit remembers what the run found, until the next full run.
 func (r *run) keepAudit(tx *state.Tx) error {
 	if len(r.audited) == 0 {
 		return nil
 	}
-	marks := auditMarks(tx, r.req.System)
+	marks := AuditMarks(tx, r.req.System)
 	maps.Copy(marks, r.audited)
 	b, err := json.Marshal(marks)
 	if err != nil {

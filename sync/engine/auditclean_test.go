@@ -40,7 +40,7 @@ func (w *world) auditAtEnd() {
 // run: what it keeps back is due.
 func auditClean(t *testing.T, w *world) {
 	t.Helper()
-	ctx := context.Background() //nolint:usetesting // the test's own has ended in a cleanup
+	ctx := context.Background() // the test's own has ended in a cleanup
 	w.clearFaults()
 	w.tick()
 	run := func(what string, one func(context.Context, engine.Request) error, system string) {

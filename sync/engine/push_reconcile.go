@@ -150,7 +150,8 @@ func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields 
 		return false, err
 	}
 	if !p.pending(it) {
-		return false, p.auditMet(tx, it, rec, &h, false)
+		p.auditMet(tx, it, rec, &h, false)
+		return false, nil
 	}
 	p.sent = true // another pass writes it, in this run
 	if it.rec.Number <= p.pos.Number {
@@ -158,7 +159,8 @@ func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields 
 			return false, err
 		}
 	}
-	return p.overwrites(tx, it), p.auditMet(tx, it, rec, &h, true)
+	p.auditMet(tx, it, rec, &h, true)
+	return p.overwrites(tx, it), nil
 }
 
 // distrust forgets what a link knows that is damaged, and of a state that was
