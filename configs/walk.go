@@ -184,6 +184,14 @@ func (w *walker) scalar(n *yaml.Node, k kind, path string, line int) {
 		if n.Decode(&number) != nil {
 			w.add(line, path, "the number is out of range", "")
 		}
+	case kindPercent, kindDays, kindBytes:
+		w.quantity(n, k, path, line)
+	}
+}
+
+// quantity checks a number with a unit.
+func (w *walker) quantity(n *yaml.Node, k kind, path string, line int) {
+	switch k {
 	case kindPercent:
 		if _, ok := parsePercent(n.Value); !ok {
 			w.add(line, path, "wants a percentage from 0 to 100", "such as 20%")

@@ -193,12 +193,11 @@ func (tx *Tx) lastSpan(run uint64) (s span, ok bool, err error) {
 		return s, false, nil
 	}
 	c := t.b.Cursor()
-	k, val := c.Seek(numberKey(run + 1))
-	if k == nil {
-		k, val = c.Last()
-	} else {
-		k, val = c.Prev()
+	find := c.Prev
+	if behind, _ := c.Seek(numberKey(run + 1)); behind == nil {
+		find = c.Last
 	}
+	k, val := find()
 	if len(k) != 16 || binary.BigEndian.Uint64(k) != run {
 		return s, false, nil
 	}

@@ -78,9 +78,9 @@ type journalPruner struct {
 }
 
 // anyKept reports whether anything was ever kept.
-func (tx *Tx) anyKept() (any bool) {
-	tx.eachTable("journalkept/", func(*table) { any = true })
-	return any
+func (tx *Tx) anyKept() (yes bool) {
+	tx.eachTable("journalkept/", func(*table) { yes = true })
+	return yes
 }
 
 // journalSwept is the number of the entry up to which what was kept was compared
@@ -390,7 +390,7 @@ func (p *journalPruner) tidyRow(t *table, first uint64) (more bool, err error) {
 		return false, nil
 	}
 	key, val := t.b.Cursor().Seek(p.from)
-	if key == nil || len(key) < 8 {
+	if len(key) < 8 {
 		return false, nil
 	}
 	group := binary.BigEndian.Uint64(key)

@@ -179,14 +179,8 @@ func checkPacked(kind string) rowCheck {
 			}
 		case "intent":
 			_, _, _, err = unpackIntents(payload)
-		case "journal":
-			_, err = unpackJournal(1, payload)
-		case "journalof", "journalnew":
-			_, err = unpackPosts(0, payload, nil)
-		case "journalrun":
-			_, err = readSpan(key, payload)
-		case "journalkept":
-			_, err = unpackKept(payload)
+		case "journal", "journalof", "journalnew", "journalrun", "journalkept":
+			err = checkJournal(kind, key, payload)
 		case "excluded":
 			_, err = unpackExcluded(payload)
 		case "planrow":
@@ -211,6 +205,22 @@ func checkPacked(kind string) rowCheck {
 		}
 		return err
 	}
+}
+
+// checkJournal checks a value of the journal, a row of one of its indexes, or
+// what was kept of it.
+func checkJournal(kind string, key, payload []byte) (err error) {
+	switch kind {
+	case "journalof", "journalnew":
+		_, err = unpackPosts(0, payload, nil)
+	case "journalrun":
+		_, err = readSpan(key, payload)
+	case "journalkept":
+		_, err = unpackKept(payload)
+	default:
+		_, err = unpackJournal(1, payload)
+	}
+	return err
 }
 
 func checkHub(changes *table) rowCheck {

@@ -68,8 +68,8 @@ unread  crm/Account  a1  1042 Acme  (changed there)
 func TestExitOfAFullRunsAudit(t *testing.T) {
 	found := onceResult{Held: 3, Runs: []daemon.RunView{{}, {Counts: map[string]int{"audit_unexplained": 1}}}}
 	for _, err := range []error{nil, engine.ErrGuard, errors.New("failed")} {
-		if got := exitCode(onceError(found, err)); got != exitAudit {
-			t.Errorf("after %v: exit code %d, want %d", err, got, exitAudit)
+		if got := exitCode(onceError(found, err)); got != exitUnexplained {
+			t.Errorf("after %v: exit code %d, want %d", err, got, exitUnexplained)
 		}
 	}
 	if got := exitCode(onceError(onceResult{Held: 3, Runs: []daemon.RunView{{Counts: map[string]int{"audit_unread": 1}}}}, nil)); got != exitHeld {

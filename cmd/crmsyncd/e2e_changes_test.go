@@ -104,8 +104,13 @@ func (b *bed) wantChanges(run string) {
 		b.t.Errorf("of a field that did not change:\n%s", out)
 	}
 	for _, bad := range [][]string{
-		{"runs", "--changes"}, {"runs", run, "--field", "name"}, {"runs", run, "-o", "csv"}, {"runs", run, "--changes", "--object", "acount"},
-		{"runs", "99999", "--changes"}, {"runs", run, "--changes", "-o", "xml"}, {"status", "-o", "csv"},
+		{"runs", "--changes"},
+		{"runs", run, "--field", "name"},
+		{"runs", run, "-o", "csv"},
+		{"runs", run, "--changes", "--object", "acount"},
+		{"runs", "99999", "--changes"},
+		{"runs", run, "--changes", "-o", "xml"},
+		{"status", "-o", "csv"},
 	} {
 		if out, errs, code := b.run(bad...); code != 2 || errs == "" || out != "" {
 			b.t.Errorf("%v: exit code %d, %q, %q", bad, code, out, errs)

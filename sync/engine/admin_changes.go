@@ -130,22 +130,6 @@ func (e *Engine) eachChange(ctx context.Context, filter ChangesFilter, fn func(*
 		return (filter.Object == "" || j.Object == filter.Object) &&
 			(filter.Field == "" || len(j.Sent) > 0 || e.fieldName(j.Field) == filter.Field)
 	}
-	one := func(tx *state.Tx, j state.JournalEntry) error {
-		for i := range 1 + len(j.Sent) {
-			c := j
-			if i > 0 {
-				v := j.Sent[i-1]
-				c.Field, c.Rule, c.New, c.Sent = v.Field, v.Rule, v.Value, nil
-			}
-			if filter.Field != "" && e.fieldName(c.Field) != filter.Field {
-				continue
-			}
-			if err := fn(tx, &c); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 	after := uint64(0)
 	for more := true; more; {
 		if err := ctx.Err(); err != nil {
@@ -160,7 +144,12 @@ func (e *Engine) eachChange(ctx context.Context, filter ChangesFilter, fn func(*
 					return state.ErrStop
 				}
 				after = j.Seq
-				return one(tx, j)
+				return eachField(j, func(c *state.JournalEntry) error {
+					if filter.Field != "" && e.fieldName(c.Field) != filter.Field {
+						return nil
+					}
+					return fn(tx, c)
+				})
 			})
 		})
 		if err != nil {
@@ -170,6 +159,24 @@ func (e *Engine) eachChange(ctx context.Context, filter ChangesFilter, fn func(*
 			continue
 		}
 		if err := end(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachField calls fn for an entry, and for each field that it says a record was
+// made with.
+func eachField(j state.JournalEntry, fn func(*state.JournalEntry) error) error {
+	sent := j.Sent
+	j.Sent = nil
+	if err := fn(&j); err != nil {
+		return err
+	}
+	for _, v := range sent {
+		c := j
+		c.Field, c.Rule, c.New = v.Field, v.Rule, v.Value
+		if err := fn(&c); err != nil {
 			return err
 		}
 	}
