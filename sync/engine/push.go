@@ -53,8 +53,10 @@ type pusher struct {
 	entries   []state.JournalEntry
 	packed    []byte
 	answers   []answer
-	flying    *flight  // the batch whose call is under way
-	indexed   bool     // the index of the target's keys is up to date in this run
+	flying    *flight         // the batch whose call is under way
+	indexed   bool            // the index of the target's keys is up to date in this run
+	hubRec    state.HubRecord // for reuse
+	made      []state.SentValue
 	silent    []string // records that are due, and on which nothing was decided
 }
 

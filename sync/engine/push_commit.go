@@ -35,11 +35,13 @@ const (
 	answerSecond  // of the second format of the state
 )
 
-// sentValue is one field that went out.
+// sentValue is one field that went out, and what it replaced.
 type sentValue struct {
-	field  state.Num // of the hub
-	reason uint8
-	value  record.Value
+	field, rule state.Num // of the hub, and of the link
+	reason      uint8
+	value       record.Value
+	old         record.Value // as it was read; missing where it was not
+	known       state.OldKnown
 }
 
 // answer fills a, whose lists it reuses.
@@ -50,14 +52,44 @@ func (p *pusher) answer(a *answer, it *item, remote string, created bool) {
 		return
 	}
 	a.fields = p.appendFieldStates(a.fields, it)
-	if created {
-		return
-	}
+	p.sentOf(a, it)
+}
+
+// sentOf lists what went out for a record.
+func (p *pusher) sentOf(a *answer, it *item) {
 	for i := range it.verdicts {
-		if v := &it.verdicts[i]; v.Kind == plan.Push {
-			a.sent = append(a.sent, sentValue{p.names.fields[p.r.Hub][p.r.Fields[i].Hub.Index], uint8(v.Reason), v.Value})
+		v := &it.verdicts[i]
+		if v.Kind != plan.Push {
+			continue
 		}
+		s := sentValue{field: p.names.fields[p.r.Hub][p.r.Fields[i].Hub.Index], rule: p.names.rules[p.r][i], reason: uint8(v.Reason), value: v.Value}
+		if it.linked {
+			s.old, s.known = p.oldOf(it, i)
+		}
+		a.sent = append(a.sent, s)
 	}
+}
+
+// oldOf is what a write replaces, as their system spells it, and how that is
+// known: it was read, or it is what we settled with there last.
+func (p *pusher) oldOf(it *item, i int) (record.Value, state.OldKnown) {
+	if i < len(it.old) && it.old[i].Known() {
+		return it.old[i], state.OldRead
+	}
+	lf := it.link.Field(p.names.rules[p.r][i])
+	stands := it.link.Stands(p.names.remotes[p.r][i])
+	typ := p.r.Fields[i].Remote.Type
+	switch last := stands.Last(); {
+	case lf == nil || last == 0:
+		return record.Value{}, state.OldUnknown
+	case lf.Text.Known() && p.key.Value(typ, lf.Text) == last:
+		return lf.Text, state.OldRead
+	case last == p.key.Value(typ, record.NullValue()):
+		return record.NullValue(), state.OldRead
+	case last == lf.Seen:
+		return record.Value{}, state.OldOwnLast
+	}
+	return record.Value{}, state.OldUnknown
 }
 
 // show notes that the answer showed a field as it was sent.
@@ -67,11 +99,6 @@ func (a *answer) show(rule state.Num) {
 			a.fields[i].Shown = true
 		}
 	}
-}
-
-// shows reports whether the answer showed a field as it was sent.
-func (a *answer) shows(rule state.Num) bool {
-	return slices.ContainsFunc(a.fields, func(f state.LinkField) bool { return f.Field == rule && f.Shown })
 }
 
 func (a *answer) append(b []byte) (_ []byte, err error) {
@@ -95,9 +122,9 @@ func (a *answer) append(b []byte) (_ []byte, err error) {
 	}
 	b = binary.AppendUvarint(b, uint64(len(a.sent)))
 	for _, s := range a.sent {
-		b = binary.AppendUvarint(b, uint64(s.field))
-		b = append(b, s.reason)
-		b = state.AppendValue(b, s.value)
+		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(s.field)), uint64(s.rule))
+		b = append(b, s.reason, byte(s.known))
+		b = state.AppendValue(state.AppendValue(b, s.value), s.old)
 	}
 	return b, nil
 }
@@ -139,17 +166,43 @@ func readAnswer(key, b []byte, a *answer) (err error) {
 	}
 	b = b[n:]
 	for range count {
-		num, n := binary.Uvarint(b)
-		if n <= 0 || len(b) < n+1 {
-			return errShort
-		}
-		s := sentValue{field: state.Num(num), reason: b[n]}
-		if s.value, b, err = state.ReadValue(b[n+1:]); err != nil {
+		var s sentValue
+		if b, err = s.read(b, flag&answerSecond == 0); err != nil {
 			return err
 		}
 		a.sent = append(a.sent, s)
 	}
 	return nil
+}
+
+// read reads a value that went out; one says that it is of the first format,
+// which knows neither rule nor old value.
+func (s *sentValue) read(b []byte, one bool) (rest []byte, err error) {
+	var num, rule uint64
+	if num, b, err = state.ReadUvarint(b); err != nil {
+		return nil, err
+	}
+	if !one {
+		if rule, b, err = state.ReadUvarint(b); err != nil {
+			return nil, err
+		}
+	}
+	head := 2
+	if one {
+		head = 1
+	}
+	if len(b) < head || num > math.MaxUint16 || rule > math.MaxUint16 {
+		return nil, errShort
+	}
+	s.field, s.rule, s.reason = state.Num(num), state.Num(rule), b[0]
+	if !one {
+		s.known = state.OldKnown(b[1])
+	}
+	if s.value, b, err = state.ReadValue(b[head:]); err != nil || one {
+		return b, err
+	}
+	s.old, b, err = state.ReadValue(b)
+	return b, err
 }
 
 // readPlace reads which intent says the fields.
@@ -267,11 +320,38 @@ func (p *pusher) recall(tx *state.Tx, a *answer) (err error) {
 		return nil
 	}
 	a.fields, err = tx.SentIntent(p.req.System, p.r.Object, a.batch, a.part, a.hub, a.fields)
+	if err == nil {
+		return p.recallValues(tx, a)
+	}
 	if !errors.Is(err, state.ErrDamaged) {
 		return err
 	}
 	p.log.Error("what a record was made with is damaged in the state; it is read again", "system", p.req.System, "object", p.r.Object, "hub", a.hub, "err", err)
 	return tx.Hub(p.r.Hub.Name).Touch(a.hub)
+}
+
+// recallValues finds what a record was made with, for the journal: the values
+// that the hub still holds. What it holds no longer is known as a digest alone.
+func (p *pusher) recallValues(tx *state.Tx, a *answer) error {
+	rec := &p.hubRec
+	if ok, err := tx.Hub(p.r.Hub.Name).Get(a.hub, rec); err != nil || !ok {
+		return err
+	}
+	for i, rule := range p.r.Fields {
+		num := p.names.rules[p.r][i]
+		at := slices.IndexFunc(a.fields, func(f state.LinkField) bool { return f.Field == num && f.Sent })
+		if at < 0 {
+			continue
+		}
+		ours := rec.Get(p.names.fields[p.r.Hub][rule.Hub.Index])
+		if !ours.IsSet() || a.fields[at].Told != p.key.Value(rule.Hub.Type, ours) {
+			continue
+		}
+		if remote, f := p.translate(tx, rule, ours); f == nil && p.key.Value(rule.Remote.Type, remote) == a.fields[at].Seen {
+			a.sent = append(a.sent, sentValue{field: p.names.fields[p.r.Hub][rule.Hub.Index], rule: num, reason: uint8(plan.NewRecord), value: remote})
+		}
+	}
+	return nil
 }
 
 // dropAnswered removes the intents that merged answers referred to.
@@ -341,10 +421,16 @@ func (p *pusher) journaled(a *answer) []state.JournalEntry {
 	e.At = a.at / 1000
 	p.entries = p.entries[:0]
 	if a.created {
-		p.entries = append(p.entries, e)
+		e.Sent = p.made[:0]
+		for _, s := range a.sent {
+			e.Sent = append(e.Sent, state.SentValue{Field: s.field, Rule: s.rule, Value: s.value})
+		}
+		p.made = e.Sent
+		return append(p.entries, e)
 	}
 	for _, s := range a.sent {
-		e.Field, e.New, e.Reason = s.field, s.value, plan.Reason(s.reason).String()
+		e.Field, e.Rule, e.New, e.Reason = s.field, s.rule, s.value, plan.Reason(s.reason).String()
+		e.Old, e.OldKnown = s.old, s.known
 		p.entries = append(p.entries, e)
 	}
 	return p.entries
@@ -370,7 +456,7 @@ func (p *pusher) release(tx *state.Tx, id state.HubID) error {
 func (p *pusher) confirm(ctx context.Context, items []*item, results []providers.Result) error {
 	var ids []state.Link
 	for i, it := range items {
-		if results[i].Err == nil && p.enforced(it) {
+		if results[i].Err == nil && p.enforced(it, &results[i]) {
 			remote := it.link.Remote
 			if remote == "" {
 				remote = results[i].ID // it was made

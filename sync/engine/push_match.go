@@ -646,8 +646,9 @@ func (p *pusher) keepMet(it *item, i int, v plan.Verdict, theirs record.Value) {
 	it.link.SetStands(num, stands)
 	switch v.Kind {
 	case plan.Push:
-		// Not told yet; the note says why it is to be, for the second walk.
-		lf.Seen, lf.Told, lf.Note = d, 0, uint8(v.Reason)
+		// Not told yet; the note says why it is to be, for the second walk, and the
+		// text what the write replaces.
+		lf.Seen, lf.Told, lf.Note, lf.Text = d, 0, uint8(v.Reason), theirs
 	case plan.Tolerate:
 		lf.Note = uint8(v.Reason)
 		if v.Reason != plan.CreateOnly {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/state"
 	"crmsyncd/sync/plan"
@@ -81,29 +82,36 @@ func (p *pusher) showed(a *answer, it *item, res *providers.Result) (other bool)
 	if !res.Version.IsZero() {
 		a.version = res.Version.UnixMilli()
 	}
-	if len(res.Shown) == 0 {
-		return false
-	}
+	eachShown(it, res, func(i int, shown record.Value) {
+		switch {
+		case !shown.Known():
+		case shown != it.verdicts[i].Value:
+			other = true
+		default:
+			a.show(p.names.rules[p.r][i])
+		}
+	})
+	return other
+}
+
+// eachShown calls fn for each field that went out with what the answer showed of
+// it; missing where it showed nothing.
+func eachShown(it *item, res *providers.Result, fn func(i int, shown record.Value)) {
 	at := 0
 	if it.setExt {
 		at++ // our id comes first
 	}
 	for i := range it.verdicts {
-		v := &it.verdicts[i]
-		if v.Kind != plan.Push || at >= len(res.Shown) {
+		if it.verdicts[i].Kind != plan.Push {
 			continue
 		}
-		shown := res.Shown[at]
-		at++
-		switch {
-		case !shown.Known():
-		case shown != v.Value:
-			other = true
-		default:
-			a.show(p.names.rules[p.r][i])
+		var shown record.Value
+		if at < len(res.Shown) {
+			shown = res.Shown[at]
 		}
+		fn(i, shown)
+		at++
 	}
-	return other
 }
 
 func (p *pusher) noteDoubts(tx *state.Tx, ids []string) error {

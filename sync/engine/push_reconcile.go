@@ -12,14 +12,13 @@ import (
 	"crmsyncd/sync/plan"
 )
 
-// enforced reports whether the item writes an enforced field.
-func (p *pusher) enforced(it *item) bool {
-	for i := range it.verdicts {
-		if it.verdicts[i].Kind == plan.Push && p.r.Fields[i].Write == fieldmap.Enforce {
-			return true
-		}
-	}
-	return false
+// enforced reports whether the item wrote an enforced field that the answer did
+// not show as it was sent.
+func (p *pusher) enforced(it *item, res *providers.Result) (yes bool) {
+	eachShown(it, res, func(i int, shown record.Value) {
+		yes = yes || p.r.Fields[i].Write == fieldmap.Enforce && shown != it.verdicts[i].Value
+	})
+	return yes
 }
 
 // reconcile reads every linked record by id and decides its fields against what
