@@ -85,6 +85,37 @@ func TestSocketAndLocalAgree(t *testing.T) {
 	}
 }
 
+// C10.6: whoever asks, nothing is dropped that was not named; and a damaged state
+// is not checked in this process (C13.1).
+func TestC10_6_DropWantsAName(t *testing.T) {
+	a := api(t)
+	for hub := range state.HubID(2) {
+		if err := a.Store.Update(func(tx *state.Tx) error {
+			return tx.PutHold(state.Hold{System: "salesforce", Object: "Account", Hub: hub + 1, Reason: "ambiguous_match"})
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := daemon.Local(a.Handler())
+	drop := func(args daemon.HeldArgs) (int, error) {
+		n, err := daemon.Ask[daemon.Count](t.Context(), c, "drop", args, daemon.Sink{})
+		return n.Count, err
+	}
+	var f *daemon.Fault
+	if n, err := drop(daemon.HeldArgs{}); !errors.As(err, &f) || f.Kind != daemon.FaultUsage || n != 0 {
+		t.Errorf("without a name: %d, %v", n, err)
+	}
+	if n, err := drop(daemon.HeldArgs{HoldFilter: engine.HoldFilter{Hub: "1"}}); n != 1 || err != nil {
+		t.Errorf("one: %d, %v", n, err)
+	}
+	if n, err := drop(daemon.HeldArgs{All: true}); n != 1 || err != nil {
+		t.Errorf("all that is left: %d, %v", n, err)
+	}
+	if got := answer(t, c, "verify"); !strings.Contains(got, "error: ") {
+		t.Errorf("verify in this process: %s", got)
+	}
+}
+
 // answer is an answer as text: items, result and error.
 func answer(t *testing.T, c *daemon.Client, name string) string {
 	t.Helper()

@@ -333,7 +333,7 @@ func TestJournalAndRuns(t *testing.T) {
 		made.ID - 1:    {"s:qbench  new_record >"},
 		made.ID:        {"s:salesforce  created >"},
 		changed.ID - 1: {"s:qbench f:description source_changed A lab>New"},
-		changed.ID:     {"s:salesforce f:description source_changed >New"},
+		changed.ID:     {"s:salesforce f:description source_changed A lab>New"},
 	}
 	if !maps.EqualFunc(got, want, slices.Equal) {
 		t.Errorf("journal %v, want %v", got, want)

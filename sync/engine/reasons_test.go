@@ -13,7 +13,7 @@ import (
 	"crmsyncd/sync/engine"
 )
 
-// C10.6: every constant that names a reason is in the list by which a misspelt one
+// C10.6: every constant that names a reason is in the list by which a misspelled one
 // is found out.
 func TestC10_6_HoldReasonsAreAll(t *testing.T) {
 	t.Parallel()
