@@ -221,6 +221,26 @@ type Eventer interface {
 	Events(ctx context.Context, since record.Cursor) iter.Seq2[EventPage, error]
 }
 
+// Historian tells which values a field had, since when, and who gave them.
+type Historian interface {
+	// History returns the values of one field, newest first, by record id. A
+	// record that is gone, or whose system kept nothing of the field, is absent.
+	// Systems keep a limited number, and some note nothing where the same value was
+	// written again.
+	History(ctx context.Context, object string, field record.Field, ids []string) (map[string][]FieldVersion, error)
+}
+
+// FieldVersion is one value that a field had.
+type FieldVersion struct {
+	Value record.Value // unreadable where it does not fit the type any more
+	At    time.Time
+	// By is certain for a person and for our own app. An app is ByUnknown as long
+	// as nothing has told which one we are.
+	By       record.Author
+	Source   string // the kind of author in the system's own words
+	SourceID string // the author, such as a user or an app
+}
+
 // EventPage is one durable step of the events.
 type EventPage struct {
 	Events []Event

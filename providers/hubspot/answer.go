@@ -17,6 +17,8 @@ const (
 	ansID = iota
 	ansTrace
 	ansUpdated
+	ansSource
+	ansApp
 	ansKey
 	ansShown
 )
@@ -47,7 +49,8 @@ func (w *write) note(ctx context.Context, idx []int, body []byte) *providers.Err
 // errors of single records.
 func (w *write) readAnswer(idx []int, names []string, body []byte) (*jsonwalk.Page, []fault, *providers.Error) {
 	cells := make([]string, 0, ansShown+len(names))
-	cells = append(cells, "id", "objectWriteTraceId", "updatedAt", "properties."+w.keyField(idx))
+	cells = append(cells, "id", "objectWriteTraceId", "updatedAt", "properties.hs_object_source", "properties.hs_object_source_id",
+		"properties."+w.keyField(idx))
 	for _, name := range names {
 		cells = append(cells, "properties."+name)
 	}
@@ -88,6 +91,9 @@ func (w *write) noteResults(idx []int, p *jsonwalk.Page, key string, names []str
 			w.fail(i, providers.Errorf(providers.Broken, w.call.op, "the answer is about another record"))
 		default:
 			w.answered, w.written[i] = true, true
+			if w.call.verb == creating {
+				w.c.learnApp(row[ansSource], row[ansApp])
+			}
 			w.results[i].Version = stamp(row[ansUpdated])
 			w.results[i].Shown = w.shown(&w.patches[i], names, row[ansShown:])
 			if w.call.verb == creating || !hasAssociation(&w.patches[i]) {

@@ -307,3 +307,48 @@ func TestErrorsShowNoValues(t *testing.T) {
 		}
 	}
 }
+
+// C3.1: a key that is read anew and opens another portal is used for nothing but
+// to learn that; the former one, put back, works again, and costs no new proof
+// while it stays.
+func TestC3_1_KeyOfAnotherPortal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		key := "pat-one"
+		portals := map[string]string{"Bearer pat-one": `{"portalId":1}`, "Bearer pat-uno": `{"portalId":1}`, "Bearer pat-two": `{"portalId":2}`}
+		s := &script{answer: func(r *http.Request, _ string) reply {
+			if strings.Contains(r.URL.Path, "account") {
+				return reply{body: portals[r.Header.Get("Authorization")]}
+			}
+			return reply{body: `{"results":[{"id":"5","properties":{}}]}`}
+		}}
+		cfg := config(s)
+		cfg.Auth.Token = func() (string, error) { return key, nil }
+		c, err := hubspot.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, err := c.Identify(t.Context())
+		if err != nil || id.Org != "1" {
+			t.Fatal(id, err)
+		}
+		c.Pin(id.Org)
+		steps := []struct {
+			key    string
+			kind   providers.Kind
+			proofs int
+		}{{"pat-one", 0, 0}, {"pat-two", providers.Denied, 1}, {"pat-two", providers.Denied, 1}, {"pat-uno", 0, 1}, {"pat-uno", 0, 0}}
+		for i, step := range steps {
+			time.Sleep(2 * time.Minute)
+			key = step.key
+			proofs, data := len(s.calls("account")), len(s.calls("/batch/read"))
+			_, _, err := c.Get(t.Context(), "companies", nil, []string{"5"})
+			denied := providers.KindOf(err) == providers.Denied && err != nil
+			if denied != (step.kind == providers.Denied) || len(s.calls("account"))-proofs != step.proofs {
+				t.Errorf("step %d: %v after %d proofs", i, err, len(s.calls("account"))-proofs)
+			}
+			if n := len(s.calls("/batch/read")) - data; denied && n != 0 {
+				t.Errorf("step %d: %d calls with a foreign key", i, n)
+			}
+		}
+	})
+}

@@ -246,3 +246,35 @@ func TestPaths(t *testing.T) {
 		}
 	}
 }
+
+// A person who gave a property its value is another; an app is we ourselves, or
+// another one, once the answer of a create told which one we are.
+func TestHistoryNamesItsAuthors(t *testing.T) {
+	history := reply{body: `{"results":[{"id":"1","propertiesWithHistory":{"name":[
+		{"value":"d","timestamp":"2026-01-04T00:00:00Z","sourceType":"CRM_UI","sourceId":"userId:12"},
+		{"value":"c","timestamp":"2026-01-03T00:00:00Z","sourceType":"INTEGRATION","sourceId":"77"},
+		{"value":"b","timestamp":"2026-01-02T00:00:00Z","sourceType":"INTEGRATION","sourceId":"88"},
+		{"value":"a","timestamp":"2026-01-01T00:00:00Z"}]}}]}`}
+	created := reply{body: `{"results":[{"id":"7","objectWriteTraceId":"r0","properties":{"hs_object_source":"INTEGRATION","hs_object_source_id":"77"}}]}`}
+	c := client(t, answers(history, created, history))
+	authors := func() string {
+		got, err := c.History(t.Context(), "companies", record.Field{Name: "name", Type: record.Text}, []string{"1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []string
+		for _, v := range got["1"] {
+			out = append(out, v.By.String())
+		}
+		return strings.Join(out, " ")
+	}
+	if got := authors(); got != "other unknown unknown unknown" {
+		t.Error(got)
+	}
+	if _, err := c.Create(t.Context(), "companies", inserts(1)); err != nil {
+		t.Fatal(err)
+	}
+	if got := authors(); got != "other ours other unknown" {
+		t.Error(got)
+	}
+}

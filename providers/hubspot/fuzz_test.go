@@ -135,7 +135,7 @@ func FuzzPages(f *testing.F) {
 				t.Errorf("an association leads to %q", l.to)
 			}
 		}
-		broken(t, parseHistories("read labs", []byte(body), name, map[string][]Version{}))
+		broken(t, parseHistories("read labs", "77", []byte(body), name, map[string][]providers.FieldVersion{}))
 		_, err = parseSchema("describe labs", "contacts", []byte(body))
 		broken(t, err)
 		if pos, err := parseCursor("read labs", record.Cursor(body)); err == nil && pos.cursor() != record.Cursor(body) {

@@ -23,6 +23,7 @@ var (
 	_ providers.Describer = (*Client)(nil)
 	_ providers.Fixer     = (*Client)(nil)
 	_ providers.Pinner    = (*Client)(nil)
+	_ providers.Historian = (*Client)(nil)
 )
 
 // What a Config without them means.
@@ -57,7 +58,8 @@ type Client struct {
 	refresh oauth.Rotation
 	pin     oauth.Pin
 	chosen  chooser
-	fast    atomic.Bool // the portal allows the higher rate
+	appID   atomic.Value // string
+	fast    atomic.Bool  // the portal allows the higher rate
 }
 
 // New returns a client. It makes no call: Identify is what proves the

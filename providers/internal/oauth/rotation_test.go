@@ -191,3 +191,30 @@ func FuzzAccept(f *testing.F) {
 		}
 	})
 }
+
+// TestGrant: a token that the endpoint gave in the place of the last one is of
+// the same grant; one that somebody put there is of another.
+func TestGrant(t *testing.T) {
+	t.Parallel()
+	stored := "rt-1"
+	r := &oauth.Rotation{Load: func() (string, error) { return stored, nil }, Store: func(s string) error { stored = s; return nil }}
+	use := func(renewed string) string {
+		if _, err := r.Form("app", nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Keep(renewed); err != nil {
+			t.Fatal(err)
+		}
+		return r.Grant()
+	}
+	first := use("")
+	for _, renewed := range []string{"", "rt-2", "", "rt-3"} {
+		if got := use(renewed); got != first {
+			t.Errorf("renewed by %q it is of the grant %q, want %q", renewed, got, first)
+		}
+	}
+	stored = "rt-9"
+	if got := use("rt-10"); got == first || use("") != got {
+		t.Errorf("another token is of the grant %q", got)
+	}
+}

@@ -74,7 +74,7 @@ func TestC13_6_AnswersHeldAtOnce(t *testing.T) {
 				c := client(t, &script{steps: streams(k, tt.size, tt.told)}, nil)
 				start := time.Now()
 				var wg sync.WaitGroup
-				for range 8 {
+				for range 5 {
 					wg.Go(func() {
 						resp, err := c.Do(t.Context(), get())
 						if err != nil || int64(len(resp.Body)) != tt.size {
