@@ -36,7 +36,11 @@ func (c *compilation) route(at place, system string, spec ObjectSpec) *Route {
 		MatchOnly:  word[uint8](c, at.at("mode"), spec.Mode, modeNames()) == 1,
 		OnLink:     word[LinkRule](c, at.at("on_link"), spec.OnLink, linkNames()),
 		OnMove:     word[OnMove](c, at.at("on_move"), spec.OnMove, moveNames()),
+		ReadBefore: spec.ReadBefore,
 		File:       spec.File, Line: spec.Line,
+	}
+	if r.ReadBefore && direction == Pull {
+		c.fail(at.at("read_before"), "read_before is for routes that push: nothing is written to "+r.Key(), "leave it out")
 	}
 	c.duplicateRoute(at, r)
 	for i, field := range spec.Fields {

@@ -155,6 +155,7 @@ type Route struct {
 	CreateNeeds    []*HubField
 	OnLink         LinkRule
 	OnMove         OnMove
+	ReadBefore     bool    // push: a record is read before each write to it
 	Filter         *Filter // nil takes everything
 	Fields         []*Rule
 	// Fingerprint stands for everything that decides how this route reads and

@@ -170,6 +170,7 @@ func TestRouteProblems(t *testing.T) {
 		"D16: push_only system of record": {
 			func(c *config) { s := c.account(); s.PushOnly = []string{"qbench"}; c.set(s) }, "cannot be push_only", false,
 		},
+		"read_before": {func(c *config) { c.routes[1].Objects[0].ReadBefore = true }, "read_before is for routes that push", false},
 		"mode":        {func(c *config) { c.sfAccount().Mode = "matchonly" }, "did you mean match_only?", false},
 		"on_link":     {func(c *config) { c.sfAccount().OnLink = "mine" }, "allowed: source, fill_blank, keep", false},
 		"on_move":     {func(c *config) { c.sfAccount().OnMove = "drop" }, "allowed: move, hold", false},

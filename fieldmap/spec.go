@@ -70,6 +70,7 @@ type ObjectSpec struct {
 	CreateNeeds []string    `koanf:"create_needs"` // hub fields that a create waits for (R149, D4)
 	OnLink      string      `koanf:"on_link"`      // source, fill_blank, keep
 	OnMove      string      `koanf:"on_move"`      // move or hold
+	ReadBefore  bool        `koanf:"read_before"`  // push: each record is read before it is written, so that every old value is known
 
 	Parent *ParentSpec `koanf:"parent"` // pull: which field names the parent (R83)
 

@@ -390,10 +390,10 @@ func (p *pusher) keepFilled(it *item, h *hit, fields []record.Field) {
 	}
 }
 
-// readOld fetches what a plan shows as the old values. A real run does not pay
-// for it.
+// readOld fetches what a plan shows as the old values, and the journal where the
+// route asks for it. Another run does not pay for it.
 func (p *pusher) readOld(ctx context.Context, items []*item) error {
-	if !p.opt.dry || p.sys.Getter == nil {
+	if !p.opt.dry && !p.r.ReadBefore || p.sys.Getter == nil {
 		return nil
 	}
 	ids := make([]string, 0, len(items))
