@@ -17,7 +17,9 @@ const demoLong = `demo starts the simulators, lets the real crmsyncd work agains
 shipped configuration, and shows each step: the checks, the plan, the first push
 to Salesforce and HubSpot, a second run that has nothing to do, and a third that
 sends just what changed. Then Close comes in as a second source: its leads become the
-accounts that are there, or wait. It ends by itself; nothing is kept.`
+accounts that are there, or wait. At last a bad day: a wrong line is pushed, seen,
+corrected and put right, and the audit looks at everything. It ends by itself;
+nothing is kept.`
 
 // demoOptions say which program is shown, and with which configuration.
 type demoOptions struct {
@@ -94,7 +96,7 @@ func (d *demo) play(ctx context.Context) error {
 	d.say("A laboratory system with %d customers and %d contacts is where the truth is. A Salesforce\n"+
 		"organization and a HubSpot portal shall follow it; they know %d and %d of the companies already.",
 		d.stage.world.Accounts(), d.stage.world.People(), known.salesforce.accounts, known.hubspot.accounts)
-	steps := []func(context.Context) error{d.check, d.fix, d.plan, d.first, d.held, d.second, d.third, d.questions, d.closeIn, d.sameAccount, d.enters, d.ticks, d.onlyRead}
+	steps := []func(context.Context) error{d.check, d.fix, d.plan, d.first, d.held, d.second, d.third, d.questions, d.closeIn, d.sameAccount, d.enters, d.ticks, d.onlyRead, d.badDay}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err

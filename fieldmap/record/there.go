@@ -132,6 +132,15 @@ func (t *There) TimesSent() (n int) {
 	return n
 }
 
+// Rename gives a value that is remembered another digest that means the same.
+func (t *There) Rename(from, to Digest) {
+	for i := range int(t.n) {
+		if t.may[i] == from {
+			t.may[i] = to
+		}
+	}
+}
+
 // Send notes that a value was accepted.
 func (t *There) Send(d Digest) { t.add(d, Sent) }
 

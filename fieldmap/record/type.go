@@ -28,6 +28,15 @@ func typeNames() [Reference + 1]string {
 	}
 }
 
+// Types returns every type.
+func Types() []Type {
+	out := make([]Type, 0, Reference)
+	for t := Text; t <= Reference; t++ {
+		out = append(out, t)
+	}
+	return out
+}
+
 // String returns the name that admins write in YAML.
 func (t Type) String() string {
 	if t >= Text && t <= Reference {

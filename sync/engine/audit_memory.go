@@ -245,6 +245,11 @@ func (m *auditMemory) Tolerated(_ *audit.Remote, d *audit.Difference) audit.Stat
 	case lf != nil && lf.Note != 0 && lf.Told != 0:
 		s.Standing, s.Reason = audit.Tolerated, plan.Reason(lf.Note).String()
 		s.Ours, s.Theirs = lf.Told, lf.Seen
+	case m.a.r.Direction == fieldmap.Pull && lf != nil && lf.Told != want:
+		// The hub took another system's value since, and a pulled field is never
+		// written back: that is no news to the record, and nothing visits it.
+		s.Standing, s.Reason = audit.Tolerated, plan.NotOwner.String()
+		s.Ours, s.Theirs = want, lf.Seen
 	}
 	return s
 }

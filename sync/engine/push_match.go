@@ -686,7 +686,9 @@ func (p *pusher) meetField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule, t
 		OursOwned: rule.Hub.Owner != "" && p.sourceOf(&it.rec, n) == rule.Hub.Owner,
 		There:     it.link.Stands(p.names.remotes[p.r][i]), Reading: how,
 	}
-	in.OtherSeen = p.behind[i] && p.otherSeen(&it.link, p.r, i, theirs)
+	if p.behind[i] {
+		in.OtherSeen, in.There = p.otherSeen(&it.link, p.r, i, theirs), p.standsUnder(&it.link, p.r, i, theirs)
+	}
 	if lf := it.link.Field(p.names.rules[p.r][i]); lf != nil {
 		in.Seen, in.Told, in.Tolerated = lf.Seen, lf.Told, lf.Note != 0 && plan.Reason(lf.Note) != plan.Skipped && lf.Told != 0
 	}

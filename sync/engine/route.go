@@ -31,12 +31,40 @@ func holdsOf(tx *state.Tx, r *fieldmap.Route, hub state.HubID, remote string) []
 // otherSeen reports whether a value is what another rule of the same remote field
 // last settled with, be its line there or gone.
 func (e *Engine) otherSeen(l *state.Link, r *fieldmap.Route, i int, theirs record.Value) bool {
-	d := e.key.Value(r.Fields[i].Remote.Type, theirs)
 	for j := range l.Fields {
 		lf := &l.Fields[j]
-		if lf.Seen == d && d != 0 && lf.Field != e.names.rules[r][i] && e.names.remoteOf[lf.Field] == e.names.remotes[r][i] {
+		if lf.Field != e.names.rules[r][i] && e.names.remoteOf[lf.Field] == e.names.remotes[r][i] && e.isDigestOf(lf.Seen, theirs) {
 			return true
 		}
 	}
 	return false
+}
+
+// isDigestOf reports whether a digest is that of a value, whatever type the rule
+// had that made it.
+func (e *Engine) isDigestOf(d record.Digest, v record.Value) bool {
+	if d == 0 || !v.Known() {
+		return false
+	}
+	for _, t := range record.Types() {
+		if e.key.Value(t, v) == d {
+			return true
+		}
+	}
+	return false
+}
+
+// standsUnder is what is known to stand in the remote field of a rule, with a
+// value that was just read named as this rule names it: a rule of another type
+// may have sent or read it.
+func (e *Engine) standsUnder(l *state.Link, r *fieldmap.Route, i int, theirs record.Value) record.There {
+	stands := l.Stands(e.names.remotes[r][i])
+	may, _ := stands.All()
+	now := e.key.Value(r.Fields[i].Remote.Type, theirs)
+	for _, d := range may {
+		if d != now && e.isDigestOf(d, theirs) {
+			stands.Rename(d, now)
+		}
+	}
+	return stands
 }
