@@ -23,7 +23,7 @@ const module = "crmsyncd"
 //	                           └───────► state ─────► fieldmap/record
 func arrows() map[string][]string {
 	const record, rest, walk, faults = "fieldmap/record", "providers/internal/rest", "providers/internal/jsonwalk", "providers/internal/faults"
-	const outcome, oauth, scrub = "providers/internal/outcome", "providers/internal/oauth", "providers/internal/scrub"
+	const outcome, oauth, scrub, simrules = "providers/internal/outcome", "providers/internal/oauth", "providers/internal/scrub", "providers/internal/simrules"
 	return map[string][]string{
 		"cmd/crmsyncd": {
 			"configs", "fieldmap", record, "providers", rest, "providers/closeio", "providers/hubspot", "providers/qbench", "providers/salesforce",
@@ -49,10 +49,11 @@ func arrows() map[string][]string {
 		scrub:                                {record, "providers"},
 		walk:                                 {},
 		faults:                               {},
-		"providers/closeio/closeiosim":       {faults, "providers/fakedata"},
-		"providers/hubspot/hubspotsim":       {faults, "providers/fakedata"},
-		"providers/qbench/qbenchsim":         {faults, "providers/fakedata"},
-		"providers/salesforce/salesforcesim": {faults, "providers/fakedata"},
+		simrules:                             {},
+		"providers/closeio/closeiosim":       {faults, simrules, "providers/fakedata"},
+		"providers/hubspot/hubspotsim":       {faults, simrules, "providers/fakedata"},
+		"providers/qbench/qbenchsim":         {faults, simrules, "providers/fakedata"},
+		"providers/salesforce/salesforcesim": {faults, simrules, "providers/fakedata"},
 		"state":                              {record},
 		"sync/plan":                          {"fieldmap", record},
 		"sync/engine":                        {"sync/plan", "fieldmap", record, "providers", "state"},
