@@ -17,6 +17,7 @@ import (
 // auth holds the org's sessions.
 type auth struct {
 	opt *Options
+	org func() string // the id of the organization
 
 	mu         sync.Mutex
 	sessions   map[string]*session
@@ -32,7 +33,7 @@ type session struct {
 }
 
 func newAuth(s *Sim) *auth {
-	a := &auth{opt: &s.opt, sessions: map[string]*session{}, refresh: map[string]bool{}, callsLeft: -1}
+	a := &auth{opt: &s.opt, org: s.OrgID, sessions: map[string]*session{}, refresh: map[string]bool{}, callsLeft: -1}
 	if s.opt.RefreshToken != "" {
 		a.refresh[s.opt.RefreshToken] = true
 	}
@@ -81,8 +82,8 @@ func bearer(r *http.Request) string {
 // open starts a session and returns its token. Locked.
 func (a *auth) open() string {
 	a.issued++
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", a.opt.OrgID, a.issued))
-	token := a.opt.OrgID[:15] + "!AQ" + base64.RawURLEncoding.EncodeToString(sum[:])
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", a.org(), a.issued))
+	token := a.org()[:15] + "!AQ" + base64.RawURLEncoding.EncodeToString(sum[:])
 	s := &session{callsLeft: a.callsLeft}
 	if a.opt.SessionTTL > 0 {
 		s.until = a.opt.Clock().Add(a.opt.SessionTTL)
@@ -234,7 +235,7 @@ func (a *auth) rotate(token string) (newRefresh string, no *refusal) {
 		return "", nil
 	}
 	a.refresh[token] = false
-	sum := sha256.Sum256(fmt.Appendf(nil, "refresh %s %d %s", a.opt.OrgID, a.issued, token))
+	sum := sha256.Sum256(fmt.Appendf(nil, "refresh %s %d %s", a.org(), a.issued, token))
 	newRefresh = "5Aep861" + base64.RawURLEncoding.EncodeToString(sum[:])
 	a.refresh[newRefresh] = true
 	return newRefresh, nil

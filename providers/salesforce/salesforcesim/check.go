@@ -10,7 +10,7 @@ func (w *writer) check(d *draft, n uint32, exists bool) *Error {
 		}
 	}
 	for _, step := range [...]func(*draft, uint32, bool) *Error{
-		w.checkWritable, w.checkRequired, w.checkReferences, w.checkLocks,
+		w.checkWritable, w.checkRefusals, w.checkRequired, w.checkReferences, w.checkLocks,
 		w.checkCountry, w.checkDuplicateRules, w.checkUnique, w.checkRule,
 	} {
 		if err := step(d, n, exists); err != nil {
@@ -101,6 +101,8 @@ func (w *writer) checkReference(c cell) *Error {
 		return bad("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", c.f.name)
 	case t.rows[n].life != live:
 		return bad("ENTITY_IS_DELETED", "entity is deleted", c.f.name)
+	case w.keepsFromAPI(t, n):
+		return noAccess()
 	}
 	return nil
 }

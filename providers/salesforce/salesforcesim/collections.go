@@ -240,7 +240,7 @@ func (c *call) removeMany() *Error {
 	case len(ids) > maxCollection:
 		return tooMany(maxCollection)
 	}
-	out := c.store.remove(ids, writeOptions{allOrNone: strings.EqualFold(q.Get("allOrNone"), "true")})
+	out := c.store.remove(ids, writeOptions{credential: c.session, allOrNone: strings.EqualFold(q.Get("allOrNone"), "true")})
 	return c.answer(http.StatusOK, func(b []byte) []byte { return appendOutcomes(b, out, false) })
 }
 
@@ -319,7 +319,7 @@ func (c *call) rowsByID(t *table, ids []string) ([]found, *Error) {
 			return nil, bad("MALFORMED_ID", "malformed id "+id)
 		}
 		if n, ok := t.find(canonical); ok {
-			if r := t.see(n, now); r != nil && r.life == live {
+			if r := t.shows(n, now); r != nil && r.life == live {
 				rows[i] = found{n, r}
 			}
 		}

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -26,10 +29,10 @@ type compositeRequest struct {
 }
 
 type compositeResponse struct {
-	Body        json.RawMessage   `json:"body"`
-	Headers     map[string]string `json:"httpHeaders"`
-	Status      int               `json:"httpStatusCode"`
-	ReferenceID string            `json:"referenceId"`
+	Body        json.RawMessage
+	Headers     map[string]string
+	Status      int
+	ReferenceID string
 }
 
 // composite carries out subrequests one after the other. All-or-none over
@@ -54,14 +57,12 @@ func (c *call) composite() *Error {
 		return bad("LIMIT_EXCEEDED", "The composite request holds more than 25 subrequests")
 	}
 	done := map[string]json.RawMessage{}
-	out := struct {
-		Responses []compositeResponse `json:"compositeResponse"`
-	}{}
+	var out []compositeResponse
 	for _, sub := range in.Requests {
 		target, ok := fillIn(sub.URL, done)
 		payload, ok2 := fillIn(string(sub.Body), done)
 		if !ok || !ok2 {
-			out.Responses = append(out.Responses, compositeResponse{
+			out = append(out, compositeResponse{
 				Body:    json.RawMessage(`[{"errorCode":"PROCESSING_HALTED","message":"Invalid reference specified. No value for a reference found."}]`),
 				Headers: map[string]string{}, Status: http.StatusBadRequest, ReferenceID: sub.ReferenceID,
 			})
@@ -72,13 +73,34 @@ func (c *call) composite() *Error {
 		if res.Status < 300 {
 			done[sub.ReferenceID] = res.Body
 		}
-		out.Responses = append(out.Responses, res)
+		out = append(out, res)
 	}
-	text, err := json.Marshal(out)
-	if err != nil {
-		return bad("UNKNOWN_EXCEPTION", err.Error())
+	return c.answer(http.StatusOK, func(b []byte) []byte {
+		b = append(b, `{"compositeResponse":[`...)
+		for i := range out {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = out[i].append(b)
+		}
+		return append(b, `]}`...)
+	})
+}
+
+// append appends a response; its body is what the subrequest answered, be it
+// JSON or not.
+func (x *compositeResponse) append(b []byte) []byte {
+	b = append(append(b, `{"body":`...), x.Body...)
+	b = append(b, `,"httpHeaders":{`...)
+	for i, name := range slices.Sorted(maps.Keys(x.Headers)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = quote(append(quote(b, name), ':'), x.Headers[name])
 	}
-	return c.answer(http.StatusOK, func(b []byte) []byte { return append(b, text...) })
+	b = append(b, `},"httpStatusCode":`...)
+	b = strconv.AppendInt(b, int64(x.Status), 10)
+	return append(quote(append(b, `,"referenceId":`...), x.ReferenceID), '}')
 }
 
 // memory keeps the answer to a subrequest.

@@ -20,18 +20,29 @@ func (s *Sim) Insert(object string, fields map[string]string) (id string, err er
 	return t.id(out.row), nil
 }
 
-// Edit changes fields of a record as a person would.
+// Edit changes fields of a record as a person would: the stamps move, and
+// LastModifiedById is a person.
 func (s *Sim) Edit(object, id string, fields map[string]string) error {
+	return s.edit(object, id, fields, writeOptions{op: OpUpdate, human: true})
+}
+
+func (s *Sim) edit(object, id string, fields map[string]string, opt writeOptions) error {
 	t := s.store.table(object)
 	if t == nil {
 		return fmt.Errorf("edit %s: no such object", object)
 	}
 	d := s.store.textDraft(t, fields)
 	d.id = id
-	if out := s.store.write([]draft{d}, writeOptions{op: OpUpdate, human: true})[0]; out.err != nil {
+	if out := s.store.write([]draft{d}, opt)[0]; out.err != nil {
 		return fmt.Errorf("edit %s %s: %w", object, id, out.err)
 	}
 	return nil
+}
+
+// EditQuietly changes fields of a record behind everybody's back: neither the
+// stamps nor LastModifiedById move.
+func (s *Sim) EditQuietly(object, id string, fields map[string]string) error {
+	return s.edit(object, id, fields, writeOptions{op: OpUpdate, human: true, quiet: true})
 }
 
 // SetField changes one field of a record as a person would.

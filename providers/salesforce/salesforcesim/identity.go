@@ -20,7 +20,7 @@ func (s *Sim) baseURL(r *http.Request) string {
 }
 
 func (s *Sim) identityURL(r *http.Request) string {
-	return s.baseURL(r) + "/id/" + s.opt.OrgID + "/" + makeID(userPrefix, apiUser)
+	return s.baseURL(r) + "/id/" + s.OrgID() + "/" + makeID(userPrefix, apiUser)
 }
 
 // serveIdentity answers userinfo and the identity URL with one object that
@@ -40,7 +40,7 @@ func (s *Sim) serveIdentity(w http.ResponseWriter, r *http.Request) {
 		{"sub", s.identityURL(r)},
 		{"id", s.identityURL(r)},
 		{"user_id", makeID(userPrefix, apiUser)},
-		{"organization_id", s.opt.OrgID},
+		{"organization_id", s.OrgID()},
 		{"username", get("Username")},
 		{"preferred_username", get("Username")},
 		{"nick_name", get("FirstName")},
@@ -136,10 +136,10 @@ func (s *Sim) serveLogin(w http.ResponseWriter, r *http.Request) {
 	token := s.auth.open()
 	s.auth.mu.Unlock()
 	user := makeID(userPrefix, apiUser)
-	url := s.baseURL(r) + r.URL.Path + "/" + s.opt.OrgID[:15]
+	url := s.baseURL(r) + r.URL.Path + "/" + s.OrgID()[:15]
 	_, _ = io.WriteString(w, open+`<loginResponse><result><passwordExpired>false</passwordExpired><serverUrl>`+url+
 		`</serverUrl><sandbox>`+strconv.FormatBool(s.opt.Sandbox)+`</sandbox><sessionId>`+token+`</sessionId><userId>`+user+
-		`</userId><userInfo><organizationId>`+s.opt.OrgID+`</organizationId><organizationName>`+escapeXML(s.opt.OrgName)+
+		`</userId><userInfo><organizationId>`+s.OrgID()+`</organizationId><organizationName>`+escapeXML(s.opt.OrgName)+
 		`</organizationName><sessionSecondsValid>7200</sessionSecondsValid><userId>`+user+`</userId><userName>`+escapeXML(in.Username)+
 		`</userName></userInfo></result></loginResponse>`+shut)
 }

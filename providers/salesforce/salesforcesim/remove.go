@@ -32,6 +32,9 @@ func (w *writer) removeOne(id string) outcome {
 		return failed(errorf(404, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id"))
 	}
 	n, err := w.find(t, canonical)
+	if err == nil && w.keepsFromAPI(t, n) {
+		err = noAccess()
+	}
 	if err == nil {
 		err = w.checkLocks(&draft{t: t}, n, true)
 	}

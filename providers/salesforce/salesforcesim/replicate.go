@@ -53,7 +53,7 @@ func (c *call) updated(t *table) *Error {
 		b = append(b, `{"ids":[`...)
 		first := true
 		for n := range t.rows {
-			r := t.see(uint32(n), now)
+			r := t.shows(uint32(n), now)
 			if r == nil || r.life != live || r.stamp < start || r.stamp >= end {
 				continue
 			}
@@ -80,7 +80,7 @@ func (c *call) deleted(t *table) *Error {
 		b = append(b, `{"deletedRecords":[`...)
 		first := true
 		for n := range t.rows {
-			r := t.see(uint32(n), now)
+			r := t.shows(uint32(n), now)
 			if r == nil || r.life != deleted || r.stamp < start || r.stamp >= end {
 				continue
 			}

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"crmsyncd/providers/internal/faults"
+	"crmsyncd/providers/internal/simrules"
 )
 
 // Options are what an org is made of. The zero Options make an org that
@@ -58,6 +60,8 @@ type Options struct {
 
 // Sim is one simulated org. It is safe for concurrent use.
 type Sim struct {
+	*simrules.Keeper
+
 	opt     Options
 	store   *store
 	auth    *auth
@@ -66,6 +70,7 @@ type Sim struct {
 	faults  *faults.Switches
 	handler http.Handler
 	buffers sync.Pool
+	orgID   atomic.Pointer[string]
 
 	mu       sync.Mutex
 	locators map[string]*locator
@@ -77,9 +82,9 @@ type Sim struct {
 // It fails if the options contradict each other or the schema is unsound.
 func New(opt Options) (*Sim, error) {
 	opt.setDefaults()
-	orgID, ok := CanonicalID(opt.OrgID)
-	if !ok || orgID[:3] != "00D" {
-		return nil, fmt.Errorf("make the org: OrgID %q is not the id of an organization (00D and 12 or 15 more letters and digits)", opt.OrgID)
+	orgID, err := readOrgID(opt.OrgID)
+	if err != nil {
+		return nil, fmt.Errorf("make the org: %w", err)
 	}
 	opt.OrgID = orgID
 	if opt.MinVersion > opt.MaxVersion {
@@ -99,7 +104,9 @@ func New(opt Options) (*Sim, error) {
 		}
 	}
 	s := &Sim{opt: opt, store: newStore(sc, opt.Clock), faults: faults.New(opt.Seed), locators: map[string]*locator{}}
-	s.store.orgID, s.store.noAudit = orgID, opt.NoAudit
+	s.orgID.Store(&orgID)
+	s.Keeper = simrules.NewKeeper(s.store.rules, vendor{s.store})
+	s.store.noAudit = opt.NoAudit
 	s.auth = newAuth(s)
 	s.quota.max = opt.Quota
 	s.buffers.New = func() any { return new([]byte) }
@@ -139,7 +146,7 @@ func (o *Options) setDefaults() {
 
 func (s *Sim) seedOrg() error {
 	org := s.store.table("Organization")
-	org.soleID = s.opt.OrgID
+	org.soleID = s.OrgID()
 	user := s.opt.Username
 	if user == "" {
 		user = "integration@acme.test"
@@ -190,4 +197,28 @@ func (s *Sim) AddFault(text string) error {
 func (s *Sim) Transport() http.RoundTripper { return &faults.Transport{Handler: s} }
 
 // OrgID is the organization's id, 18 characters.
-func (s *Sim) OrgID() string { return s.opt.OrgID }
+func (s *Sim) OrgID() string { return *s.orgID.Load() }
+
+// SetOrgID puts another organization behind the same address: token, identity
+// and Organization record tell its id, and the sessions of the one before are
+// over. The fixed Token goes on, and the records stay.
+func (s *Sim) SetOrgID(id string) error {
+	canonical, err := readOrgID(id)
+	if err != nil {
+		return fmt.Errorf("change the organization: %w", err)
+	}
+	s.store.mu.Lock()
+	s.store.table("Organization").soleID = canonical
+	s.orgID.Store(&canonical)
+	s.store.mu.Unlock()
+	s.ExpireTokens()
+	return nil
+}
+
+func readOrgID(id string) (string, error) {
+	canonical, ok := CanonicalID(id)
+	if !ok || canonical[:3] != "00D" {
+		return "", fmt.Errorf("OrgID %q is not the id of an organization (00D and 12 or 15 more letters and digits)", id)
+	}
+	return canonical, nil
+}

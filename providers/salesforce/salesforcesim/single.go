@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +13,7 @@ import (
 
 func (c *call) options(op string) writeOptions {
 	return writeOptions{
-		op:        op,
+		op: op, credential: c.session,
 		allowSave: strings.Contains(strings.ReplaceAll(strings.ToLower(c.r.Header.Get("Sforce-Duplicate-Rule-Header")), " ", ""), "allowsave=true"),
 	}
 }
@@ -74,7 +75,7 @@ func (c *call) findSingle(t *table, id string) (uint32, *Error) {
 		return 0, noSuchKey(id)
 	}
 	n, err := c.store.find(t, id)
-	if err != nil && err.Code == "INVALID_CROSS_REFERENCE_KEY" {
+	if err != nil && err.Code == "INVALID_CROSS_REFERENCE_KEY" || err == nil && t.hides(n, &t.rows[n]) {
 		err = notFound()
 	}
 	return n, err
@@ -90,7 +91,7 @@ func (c *call) retrieve(t *table, find func() (uint32, *Error)) *Error {
 	if err != nil {
 		return err
 	}
-	r := t.see(n, c.store.now())
+	r := t.shows(n, c.store.now())
 	if r == nil {
 		return notFound()
 	}
@@ -241,7 +242,7 @@ func (c *call) byKey(t *table, name, val string) *Error {
 func (c *call) hits(t *table, f *field, val string) []uint32 {
 	c.store.mu.Lock() // match may build an index
 	defer c.store.mu.Unlock()
-	return c.store.match(t, f, val)
+	return slices.DeleteFunc(c.store.match(t, f, val), func(n uint32) bool { return t.hides(n, &t.rows[n]) })
 }
 
 func (c *call) retrieveByKey(t *table, f *field, val string) *Error {

@@ -21,7 +21,7 @@ func (p *plan) needsIndex() bool {
 func (p *plan) run() []uint32 {
 	var rows []uint32
 	p.each(func(n uint32) {
-		if r := p.t.see(n, p.now); r != nil && (p.all || r.life == live) && (p.filter == nil || p.filter(n, r)) {
+		if r := p.t.shows(n, p.now); r != nil && (p.all || r.life == live) && (p.filter == nil || p.filter(n, r)) {
 			rows = append(rows, n)
 		}
 	})

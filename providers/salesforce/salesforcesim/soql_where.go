@@ -71,7 +71,7 @@ func (p *plan) follow(hops []*field, t *table, n uint32, r *row) (*table, uint32
 		if n, ok = t.find(id); !ok {
 			return nil, 0, nil
 		}
-		if r = t.see(n, p.now); r == nil {
+		if r = t.shows(n, p.now); r == nil {
 			return nil, 0, nil
 		}
 	}

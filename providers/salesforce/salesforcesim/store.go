@@ -4,6 +4,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"crmsyncd/providers/internal/simrules"
 )
 
 const (
@@ -17,7 +19,7 @@ const (
 type store struct {
 	schema *schema
 	clock  func() time.Time
-	orgID  string
+	rules  *simrules.Set
 
 	mu         sync.RWMutex
 	tables     map[*object]*table
@@ -32,10 +34,10 @@ type store struct {
 }
 
 func newStore(sc *schema, clock func() time.Time) *store {
-	s := &store{schema: sc, clock: clock, tables: map[*object]*table{}, locks: map[string]int{}}
+	s := &store{schema: sc, clock: clock, rules: &simrules.Set{}, tables: map[*object]*table{}, locks: map[string]int{}}
 	for _, name := range sc.names {
 		o := sc.object(name)
-		t := &table{obj: o, indexes: map[*field]*index{}}
+		t := &table{obj: o, indexes: map[*field]*index{}, rules: s.rules}
 		for _, f := range o.fields {
 			if f.sys == sysNone && (f.unique || f.isKey()) {
 				t.indexFor(f)
@@ -111,6 +113,11 @@ func (t *table) appendField(b []byte, n uint32, r *row, f *field) []byte {
 	b = append(b, '"')
 	b = append(b, f.name...)
 	b = append(b, `":`...)
+	if t.rules.Reading() {
+		if form, broken := t.rules.Malforms(t.obj.name, f.name, t.values(n, r)); broken {
+			return simrules.AppendMalformed(b, form, t.value(n, r, f))
+		}
+	}
 	if f.sys == sysAddress {
 		return t.appendAddress(b, r, f)
 	}

@@ -1,6 +1,10 @@
 package salesforcesim
 
-import "strings"
+import (
+	"strings"
+
+	"crmsyncd/providers/internal/simrules"
+)
 
 // life is what became of a row.
 type life uint8
@@ -36,6 +40,7 @@ type table struct {
 	indexes map[*field]*index
 	late    map[uint32]lateRow
 	soleID  string // the id of row 0, where it is not made from the number
+	rules   *simrules.Set
 }
 
 func (t *table) id(n uint32) string {

@@ -1,6 +1,10 @@
 package salesforcesim
 
-import "slices"
+import (
+	"slices"
+
+	"crmsyncd/providers/internal/simrules"
+)
 
 // The kinds of an accepted write, as Write.Op tells them.
 const (
@@ -42,6 +46,8 @@ type writeOptions struct {
 	updateOnly bool
 	allowSave  bool // Sforce-Duplicate-Rule-Header
 	human      bool // an edit in the vendor's own screens
+	quiet      bool // neither stamp nor modifier moves
+	credential string
 	guard      func(*table, *row) *Error
 }
 
@@ -115,10 +121,11 @@ func (w *writer) one(d *draft) outcome {
 	if err := w.check(d, n, exists); err != nil {
 		return outcome{err: err, created: !exists && w.op == OpUpsert}
 	}
+	changes := w.changes(d, n, exists)
 	if !exists {
-		n = w.insert(d)
+		n = w.insert(d, changes)
 	} else {
-		w.update(d, n)
+		w.update(d, n, changes)
 	}
 	w.note(d.t, n, d.cells, w.op, !exists)
 	return outcome{t: d.t, row: n, hasID: true, created: !exists}
@@ -132,6 +139,9 @@ func (w *writer) target(d *draft) (n uint32, exists bool, end *outcome) {
 		return 0, false, nil
 	case OpUpdate:
 		n, err := w.find(d.t, d.id)
+		if err == nil && w.keepsFromAPI(d.t, n) {
+			err = noAccess()
+		}
 		if err != nil {
 			return stop(err)
 		}
@@ -142,6 +152,8 @@ func (w *writer) target(d *draft) (n uint32, exists bool, end *outcome) {
 	}
 	rows := w.match(d.t, w.key, d.key)
 	switch {
+	case slices.ContainsFunc(rows, func(n uint32) bool { return w.keepsFromAPI(d.t, n) }):
+		return stop(hiddenTwin(w.key))
 	case len(rows) > 1:
 		return 0, false, &outcome{t: d.t, matches: rows}
 	case len(rows) == 1:
@@ -174,7 +186,7 @@ func (s *store) find(t *table, id string) (uint32, *Error) {
 
 func (w *writer) resolveParents(d *draft) *Error {
 	for _, p := range d.parents {
-		rows := w.match(p.to, p.by, p.val)
+		rows := slices.DeleteFunc(w.match(p.to, p.by, p.val), func(n uint32) bool { return w.keepsFromAPI(p.to, n) })
 		switch len(rows) {
 		case 0:
 			return bad("INVALID_FIELD", "Foreign key external ID: "+p.val+" not found for field "+p.by.name+" in entity "+p.to.obj.name)
@@ -187,16 +199,14 @@ func (w *writer) resolveParents(d *draft) *Error {
 	return nil
 }
 
-func (w *writer) insert(d *draft) uint32 {
+func (w *writer) insert(d *draft, changes simrules.Changes) uint32 {
 	t := d.t
 	n := uint32(len(t.rows))
 	t.rows = append(t.rows, row{
 		created: w.at, modified: w.at, stamp: w.at, createdBy: w.user, modifiedBy: w.user,
 		vals: make([]string, 0, t.slots),
 	})
-	for _, c := range d.cells {
-		t.set(n, c.f, c.val)
-	}
+	w.put(d, n, changes)
 	for _, f := range t.obj.fields {
 		if f.sys != sysNone || f.kind == "boolean" || (f.fallback == "" && f.name != "OwnerId") || d.has(f) {
 			continue
@@ -214,7 +224,7 @@ func (w *writer) insert(d *draft) uint32 {
 	return n
 }
 
-func (w *writer) update(d *draft, n uint32) {
+func (w *writer) update(d *draft, n uint32, changes simrules.Changes) {
 	t, r := d.t, &d.t.rows[n]
 	if w.allOrNone || w.late > 0 {
 		prior := *r
@@ -224,10 +234,10 @@ func (w *writer) update(d *draft, n uint32) {
 		}
 		w.hideUntilCommit(t, n, &prior)
 	}
-	for _, c := range d.cells {
-		t.set(n, c.f, c.val)
+	w.put(d, n, changes)
+	if !w.quiet {
+		r.modified, r.stamp, r.modifiedBy = w.at, w.at, w.user
 	}
-	r.modified, r.stamp, r.modifiedBy = w.at, w.at, w.user
 }
 
 // hideUntilCommit keeps a human's write from readers for a while: its stamp is
