@@ -26,7 +26,7 @@ func (c *call) serveAccount() *Error {
 func (c *call) tellDetails() {
 	_, offset := c.opt.Clock().In(c.opt.TimeZone).Zone()
 	c.sendValue(http.StatusOK, map[string]any{
-		"portalId": c.opt.PortalID, "accountType": "STANDARD", "timeZone": c.opt.TimeZone.String(), "companyCurrency": "USD",
+		"portalId": c.store.portal.Load(), "accountType": "STANDARD", "timeZone": c.opt.TimeZone.String(), "companyCurrency": "USD",
 		"additionalCurrencies": []string{}, "utcOffset": time.Unix(0, 0).In(time.FixedZone("", offset)).Format("-07:00"),
 		"utcOffsetMilliseconds": offset * 1000, "uiDomain": "app.hubspot.com", "dataHostingLocation": "na1",
 	})

@@ -9,18 +9,16 @@ import (
 func (w *writer) apply(d *draft) {
 	if d.fresh {
 		d.n = uint32(len(w.o.rows))
-		w.o.rows = append(w.o.rows, row{created: w.at, modified: w.at, source: w.source})
+		w.o.rows = append(w.o.rows, row{created: w.at, modified: w.at, source: w.source, modifier: w.source})
 	}
+	seq := w.o.rows[d.n].seq
 	w.before(w.o, d.n, d.fresh)
-	for _, c := range d.set {
-		source := w.source
-		if c.derived {
-			source = byPortal
-		}
-		w.set(w.o, d.n, c.p, newCell(c.val, w.at, source))
-	}
-	if len(d.in.Properties) > 0 {
-		w.o.rows[d.n].modified = w.at
+	w.put(d)
+	switch {
+	case w.quiet:
+		w.o.rows[d.n].seq = seq
+	case len(d.in.Properties) > 0:
+		w.o.rows[d.n].modified, w.o.rows[d.n].modifier = w.at, w.source
 	}
 	w.note(d)
 	for _, l := range d.links {

@@ -101,7 +101,7 @@ func (c *call) readTies(p *pair) *Error {
 	var results []any
 	var missing []string
 	for _, x := range in.Inputs {
-		n, ok := p.from.find(string(x.ID))
+		n, ok := c.store.seen(p.from).find(string(x.ID))
 		if !ok {
 			missing = append(missing, string(x.ID))
 			continue
@@ -136,7 +136,7 @@ func (c *call) namedTies(p *pair, n uint32) []map[string]string {
 	list := []map[string]string{}
 	for i := range p.from.rows[n].links {
 		l := &p.from.rows[n].links[i]
-		if l.obj != p.to.num {
+		if l.obj != p.to.num || c.store.hides(p.to, l.n) {
 			continue
 		}
 		for _, t := range p.types(l) {
@@ -208,7 +208,7 @@ func (c *call) planTies(p *pair, inputs []tieInput, byDefault bool) ([]plannedTi
 		if err != nil {
 			return nil, err
 		}
-		n, m, err := ends(p, string(x.From.ID), string(x.To.ID))
+		n, m, err := c.ends(p, string(x.From.ID), string(x.To.ID))
 		if err != nil {
 			bad = append(bad, err.Context["INVALID_OBJECT_IDS"]...)
 			continue
@@ -260,7 +260,7 @@ func (c *call) untieMany(p *pair) *Error {
 	defer c.store.mu.Unlock()
 	for _, x := range in.Inputs {
 		for _, to := range x.To {
-			n, m, err := ends(p, string(x.From.ID), string(to.ID))
+			n, m, err := c.ends(p, string(x.From.ID), string(to.ID))
 			if err == nil && c.store.disconnect(p, n, m) {
 				c.store.noteTie(p, n, m, nil, OpDisassociate)
 			}
@@ -298,7 +298,7 @@ func (c *call) unlabelMany(p *pair) *Error {
 		if unknown != nil {
 			return c.store.wrongType(p.from, *unknown)
 		}
-		if n, m, err := ends(p, string(x.From.ID), string(x.To.ID)); err == nil {
+		if n, m, err := c.ends(p, string(x.From.ID), string(x.To.ID)); err == nil {
 			c.store.unlabel(p, n, m, k)
 			c.store.noteTie(p, n, m, k.types, OpDisassociate)
 		}

@@ -39,10 +39,10 @@ func (a *auth) open() bool { return a.opt.Token == "" && a.opt.RefreshToken == "
 
 // check admits a call, and tells whether it comes with an OAuth token.
 func (a *auth) check(r *http.Request) (oauth bool, err *Error) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	token := credential(r)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !strings.EqualFold(scheme, "bearer") || token == "" {
+	if token == "" {
 		return false, unauthorized()
 	}
 	now := a.opt.Clock()
@@ -62,6 +62,15 @@ func (a *auth) check(r *http.Request) (oauth bool, err *Error) {
 		return false, nil
 	}
 	return false, unauthorized()
+}
+
+// credential is the bearer token that a call presents.
+func credential(r *http.Request) string {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "bearer") {
+		return ""
+	}
+	return token
 }
 
 func unauthorized() *Error {
@@ -140,7 +149,7 @@ func (s *Sim) serveToken(w http.ResponseWriter, get func(string) string) {
 	}
 	answer := map[string]any{
 		"token_type": "bearer", "access_token": a.issue(), "expires_in": int(a.opt.TokenTTL.Seconds()),
-		"hub_id": s.opt.PortalID, "scopes": []string{"oauth"},
+		"hub_id": s.store.portal.Load(), "scopes": []string{"oauth"},
 	}
 	if refresh != "" {
 		answer["refresh_token"] = refresh
@@ -193,7 +202,7 @@ func (s *Sim) introspect(w http.ResponseWriter, token string) {
 		return
 	}
 	sendJSON(w, http.StatusOK, map[string]any{
-		"active": left > 0, "token": token, "hub_id": s.opt.PortalID, "app_id": s.opt.AppID, "expires_in": left, "user_id": 12,
+		"active": left > 0, "token": token, "hub_id": s.store.portal.Load(), "app_id": s.opt.AppID, "expires_in": left, "user_id": 12,
 		"token_type": "access", "scopes": []string{"oauth"}, "hub_domain": "acme.test", "user": "jo.doe@acme.test",
 		"scope_to_scope_group_pks": []int{}, "trial_scopes": []string{}, "trial_scope_to_scope_group_pks": []int{},
 	})

@@ -89,9 +89,9 @@ func (c *call) readMany(o *objectType) *Error {
 func (c *call) find(o *objectType, key *property, ids []idRef, want life) (rows []uint32, missing []string) {
 	seen := map[uint32]bool{}
 	for _, in := range ids {
-		n, ok := o.row(string(in.ID))
+		n, ok := c.store.seen(o).row(string(in.ID))
 		if key != nil {
-			n, ok = c.store.holder(o, key, string(in.ID))
+			n, ok = c.store.seen(o).holder(key, string(in.ID))
 		}
 		switch {
 		case !ok || o.rows[n].life != want:
@@ -157,8 +157,7 @@ func (c *call) writeMany(o *objectType, op string) *Error {
 	if err != nil {
 		return err
 	}
-	w := c.store.writer(o, op)
-	w.strict = c.strict()
+	w := c.writer(o, op)
 	for _, d := range drafts {
 		w.plan(d)
 	}
@@ -291,7 +290,7 @@ func (c *call) archiveMany(o *objectType) *Error {
 	c.store.mu.Lock()
 	defer c.store.mu.Unlock()
 	for _, ref := range in.Inputs {
-		if n, ok := o.find(string(ref.ID)); ok {
+		if n, ok := c.store.seen(o).find(string(ref.ID)); ok {
 			c.store.archive(o, n)
 			c.store.noteRow(o, n, OpArchive)
 		}

@@ -17,9 +17,19 @@ func (s *Sim) Insert(object string, fields map[string]string) (id string, err er
 	return o.id(d.n), nil
 }
 
-// Edit changes properties of a record as a person would.
+// Edit changes properties of a record as a person would: the stamp moves, and
+// history and hs_updated_by_user_id name a person.
 func (s *Sim) Edit(object, id string, fields map[string]string) error {
 	if _, _, err := s.byHand(object, OpUpdate, id, fields); err != nil {
+		return fmt.Errorf("edit %s %s: %w", object, id, err)
+	}
+	return nil
+}
+
+// EditQuietly changes properties of a record behind everybody's back: neither
+// its stamp nor its author nor the history of the property moves.
+func (s *Sim) EditQuietly(object, id string, fields map[string]string) error {
+	if _, _, err := s.write(object, OpUpdate, id, fields, true); err != nil {
 		return fmt.Errorf("edit %s %s: %w", object, id, err)
 	}
 	return nil
@@ -31,6 +41,10 @@ func (s *Sim) SetField(object, id, name, value string) error {
 }
 
 func (s *Sim) byHand(object, op, id string, fields map[string]string) (*draft, *objectType, error) {
+	return s.write(object, op, id, fields, false)
+}
+
+func (s *Sim) write(object, op, id string, fields map[string]string, quiet bool) (*draft, *objectType, error) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
 	o := s.store.object(object)
@@ -42,7 +56,7 @@ func (s *Sim) byHand(object, op, id string, fields map[string]string) (*draft, *
 		d.in.Properties = append(d.in.Properties, prop{name, fields[name]})
 	}
 	w := s.store.writer(o, op)
-	w.human, w.source = true, byPerson
+	w.human, w.quiet, w.source = true, quiet, byPerson
 	w.plan(d)
 	switch {
 	case d.missing:

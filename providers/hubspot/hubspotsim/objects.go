@@ -137,7 +137,7 @@ func (c *call) list(o *objectType) *Error {
 		told, n := 0, first
 		for ; n < len(o.rows); n++ {
 			r := &o.rows[n]
-			if r.life != want {
+			if r.life != want || c.store.hides(o, uint32(n)) {
 				continue
 			}
 			if told == limit {
@@ -199,7 +199,7 @@ func (c *call) appendPaging(b []byte, after string) []byte {
 func (c *call) locate(o *objectType, id string) (uint32, *Error) {
 	name := c.query().Get("idProperty")
 	if name == "" || name == "hs_object_id" {
-		n, ok := o.follow(id)
+		n, ok := c.store.seen(o).follow(id)
 		if !ok {
 			return 0, noRecord(o, id)
 		}
@@ -209,7 +209,7 @@ func (c *call) locate(o *objectType, id string) (uint32, *Error) {
 	if key == nil {
 		return 0, nonUnique(o, name, c.PortalID())
 	}
-	n, ok := c.store.holder(o, key, id)
+	n, ok := c.store.seen(o).holder(key, id)
 	if !ok {
 		return 0, noRecord(o, id)
 	}
@@ -226,7 +226,7 @@ func (c *call) retrieve(o *objectType, id string) *Error {
 	}
 	n, err := c.locate(o, id)
 	if c.query().Get("archived") == "true" {
-		m, ok := o.row(id)
+		m, ok := c.store.seen(o).row(id)
 		if !ok || o.rows[m].life != archived {
 			return noRecord(o, id)
 		}
@@ -250,8 +250,7 @@ func (c *call) create(o *objectType) *Error {
 	}
 	c.store.mu.Lock()
 	defer c.store.mu.Unlock()
-	w := c.store.writer(o, OpCreate)
-	w.strict = c.strict()
+	w := c.writer(o, OpCreate)
 	d := &draft{in: in}
 	if w.plan(d); d.err != nil {
 		return d.err
@@ -275,8 +274,7 @@ func (c *call) update(o *objectType, id string) *Error {
 		return err
 	}
 	in.ID, in.Associations = text(o.id(n)), nil
-	w := c.store.writer(o, OpUpdate)
-	w.strict = c.strict()
+	w := c.writer(o, OpUpdate)
 	d := &draft{in: in}
 	if w.plan(d); d.err != nil {
 		return d.err
@@ -284,6 +282,13 @@ func (c *call) update(o *objectType, id string) *Error {
 	w.apply(d)
 	c.sendDraft(http.StatusOK, o, d)
 	return nil
+}
+
+// writer is the store's for what this call writes.
+func (c *call) writer(o *objectType, op string) *writer {
+	w := c.store.writer(o, op)
+	w.strict, w.credential = c.strict(), credential(c.r)
+	return w
 }
 
 func (c *call) sendDraft(status int, o *objectType, d *draft) {
@@ -327,7 +332,7 @@ func (c *call) archiveOne(o *objectType, id string) *Error {
 	c.calls.count(CallArchive, o.name)
 	c.store.mu.Lock()
 	defer c.store.mu.Unlock()
-	n, ok := o.row(id)
+	n, ok := c.store.seen(o).row(id)
 	if !ok {
 		return noRecord(o, id)
 	}
@@ -356,8 +361,8 @@ func (c *call) mergeTwo(o *objectType) *Error {
 	}
 	c.store.mu.Lock()
 	defer c.store.mu.Unlock()
-	n, ok := o.find(string(in.Primary))
-	m, okToo := o.find(string(in.Other))
+	n, ok := c.store.seen(o).find(string(in.Primary))
+	m, okToo := c.store.seen(o).find(string(in.Other))
 	switch {
 	case !ok:
 		return noRecord(o, string(in.Primary))

@@ -3,6 +3,8 @@ package hubspotsim
 import (
 	"strconv"
 	"strings"
+
+	"crmsyncd/providers/internal/simrules"
 )
 
 // view is what an answer tells of each record.
@@ -24,11 +26,7 @@ func (s *store) appendRecord(b []byte, n uint32, r *row, v *view) []byte {
 			b = append(b, ',')
 		}
 		b = append(quote(b, p.name), ':')
-		if val := s.value(v.o, n, r, p); val == "" {
-			b = append(b, "null"...)
-		} else {
-			b = quote(b, val)
-		}
+		b = s.appendValue(b, n, r, v.o, p)
 	}
 	b = append(b, '}')
 	if len(v.history) > 0 {
@@ -49,6 +47,19 @@ func (s *store) appendRecord(b []byte, n uint32, r *row, v *view) []byte {
 		b = quote(b, v.url+v.o.id(n))
 	}
 	return b
+}
+
+func (s *store) appendValue(b []byte, n uint32, r *row, o *objectType, p *property) []byte {
+	val := s.value(o, n, r, p)
+	if s.rules.Reading() {
+		if form, broken := s.rules.Malforms(o.name, p.name, s.values(o, n, r)); broken {
+			return simrules.AppendMalformed(b, form, val)
+		}
+	}
+	if val == "" {
+		return append(b, "null"...)
+	}
+	return quote(b, val)
 }
 
 // appendHistory appends the versions of the wanted properties, newest first.
@@ -120,7 +131,7 @@ func (s *store) appendTies(b []byte, r *row, v *view) []byte {
 		p, open := s.pair(v.o, to), false
 		for i := range r.links {
 			l := &r.links[i]
-			if l.obj != to.num {
+			if l.obj != to.num || s.hides(to, l.n) {
 				continue
 			}
 			for _, t := range p.types(l) {

@@ -16,6 +16,8 @@ const (
 	sysMerged
 	sysSource
 	sysSourceID
+	sysCreator  // the person who made the record
+	sysModifier // the person who changed it last
 	sysCompany  // the primary company of a contact
 	sysContacts // how many contacts a company has
 	sysPhone    // the phone number as the search sees it
@@ -35,6 +37,10 @@ func systemOf(name string) system {
 		return sysSource
 	case "hs_object_source_id":
 		return sysSourceID
+	case "hs_created_by_user_id":
+		return sysCreator
+	case "hs_updated_by_user_id":
+		return sysModifier
 	case "associatedcompanyid":
 		return sysCompany
 	case "num_associated_contacts":

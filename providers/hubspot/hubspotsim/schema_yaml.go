@@ -206,6 +206,9 @@ func systemProperties(created, modified string) []*property {
 		fixed("hs_merged_object_ids", "Merged record IDs", "enumeration", "checkbox"),
 		fixed("hs_object_source", "Record source", "string", "text"),
 		fixed("hs_object_source_id", "Record source ID", "string", "text"),
+		// What they hold after an app's write is not documented; here nothing.
+		fixed("hs_created_by_user_id", "Created by user ID", "number", "number"),
+		fixed("hs_updated_by_user_id", "Updated by user ID", "number", "number"),
 		{name: "hs_unique_creation_key", label: "Unique creation key", kind: "string", field: "text", readOnly: true, unique: true, standard: true, hidden: true},
 	}
 }

@@ -170,7 +170,7 @@ func (s *store) findAgain(o *objectType, in *searchInput) ([]hit, *Error) {
 	if err != nil || len(o.late) > 0 {
 		return s.find(o, in)
 	}
-	key := fmt.Sprintf("%s %d %s", o.name, o.seq, raw)
+	key := fmt.Sprintf("%s %d %d %s", o.name, o.seq, s.rules.Turn(), raw)
 	s.found.mu.Lock()
 	defer s.found.mu.Unlock()
 	if s.found.key == key {
@@ -202,7 +202,7 @@ func (s *store) find(o *objectType, in *searchInput) ([]hit, *Error) {
 	for i := range o.rows {
 		n := uint32(i)
 		r := o.see(n, now)
-		if r == nil || !s.matches(o, n, r, groups) || (query != "" && !o.mentions(r, query)) {
+		if r == nil || s.hides(o, n) || !s.matches(o, n, r, groups) || (query != "" && !o.mentions(r, query)) {
 			continue
 		}
 		h := hit{n: n, r: r}

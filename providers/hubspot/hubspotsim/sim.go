@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"crmsyncd/providers/internal/faults"
+	"crmsyncd/providers/internal/simrules"
 )
 
 // Unlimited switches a limit off.
@@ -63,6 +64,8 @@ type Options struct {
 
 // Sim is one simulated portal. It is safe for concurrent use.
 type Sim struct {
+	*simrules.Keeper
+
 	opt     Options
 	store   *store
 	auth    *auth
@@ -101,6 +104,7 @@ func New(opt Options) (*Sim, error) {
 		return nil, fmt.Errorf("relate the objects: %w", err)
 	}
 	s := &Sim{opt: opt, store: st, faults: faults.New(opt.Seed)}
+	s.Keeper = simrules.NewKeeper(st.rules, vendor{st})
 	s.serial.seed = opt.Seed
 	s.auth = newAuth(&s.opt)
 	s.limits.opt = &s.opt
@@ -163,4 +167,17 @@ func (s *Sim) AddFault(text string) error {
 func (s *Sim) Transport() http.RoundTripper { return &faults.Transport{Handler: s} }
 
 // PortalID is the account's number, as text.
-func (s *Sim) PortalID() string { return strconv.FormatInt(s.opt.PortalID, 10) }
+func (s *Sim) PortalID() string { return strconv.FormatInt(s.store.portal.Load(), 10) }
+
+// SetPortalID puts another account behind the same address: details, tokens
+// and texts tell its number, and the OAuth tokens of the one before are over.
+// A service key goes on, and the records stay.
+func (s *Sim) SetPortalID(id string) error {
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil || n < 1 {
+		return fmt.Errorf("change the portal: %q is not the number of an account", id)
+	}
+	s.store.portal.Store(n)
+	s.ExpireTokens()
+	return nil
+}

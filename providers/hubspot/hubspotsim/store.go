@@ -4,13 +4,24 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"crmsyncd/providers/internal/simrules"
 )
 
 // source is who wrote a value.
 type source struct {
 	kind, id, label string
 	user            int
+}
+
+// userID is the id of a person; an app has none.
+func (x source) userID() string {
+	if x.user == 0 {
+		return ""
+	}
+	return strconv.Itoa(x.user)
 }
 
 // The sources that each portal has.
@@ -24,6 +35,9 @@ const (
 type store struct {
 	opt   *Options
 	clock func() time.Time
+	rules *simrules.Set
+
+	portal atomic.Int64 // the account's number
 
 	mu       sync.RWMutex
 	objects  []*objectType
@@ -38,7 +52,8 @@ type store struct {
 }
 
 func newStore(opt *Options) *store {
-	s := &store{opt: opt, clock: opt.Clock, byName: map[string]*objectType{}, pairs: map[[2]uint8]*pair{}, lag: opt.SearchLag}
+	s := &store{opt: opt, clock: opt.Clock, byName: map[string]*objectType{}, pairs: map[[2]uint8]*pair{}, lag: opt.SearchLag, rules: &simrules.Set{}}
+	s.portal.Store(opt.PortalID)
 	s.switches.scopes = map[string]bool{}
 	app := strconv.FormatInt(opt.AppID, 10)
 	s.sources = []source{

@@ -37,7 +37,7 @@ type row struct {
 	created, modified int64 // milliseconds
 	seq               uint32
 	life              life
-	source            uint8
+	source, modifier  uint8 // who made it, and who changed it last
 	vals              []cell
 	links             []link
 	rare              *rare
@@ -141,6 +141,10 @@ func (s *store) value(o *objectType, n uint32, r *row, p *property) string {
 		return s.sources[r.source].kind
 	case sysSourceID:
 		return s.sources[r.source].id
+	case sysCreator:
+		return s.sources[r.source].userID()
+	case sysModifier:
+		return s.sources[r.modifier].userID()
 	case sysCompany:
 		if l := r.primary(s); l != nil {
 			return s.objects[l.obj].id(l.n)
@@ -198,7 +202,10 @@ func (s *store) keys(o *objectType, r *row, p *property) []string {
 }
 
 // set writes a stored property and keeps its index and history.
-func (s *store) set(o *objectType, n uint32, p *property, c cell) {
+func (s *store) set(o *objectType, n uint32, p *property, c cell) { s.replace(o, n, p, c, true) }
+
+// replace is set, whose history need not remember the old value.
+func (s *store) replace(o *objectType, n uint32, p *property, c cell, remembers bool) {
 	r := &o.rows[n]
 	old := r.stored(p)
 	if old.val == c.val {
@@ -221,7 +228,7 @@ func (s *store) set(o *objectType, n uint32, p *property, c cell) {
 		copy(grown, r.vals)
 		r.vals = grown
 	}
-	if old.stamp != 0 {
+	if remembers && old.stamp != 0 {
 		r.remember(p, old, s.opt.History)
 	}
 	r.vals[p.slot] = c

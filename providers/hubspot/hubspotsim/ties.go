@@ -85,7 +85,7 @@ func (c *call) ties(p *pair, n uint32, first, limit int) (list []tieJSON, next i
 	at := 0
 	for i := range p.from.rows[n].links {
 		l := &p.from.rows[n].links[i]
-		if l.obj != p.to.num {
+		if l.obj != p.to.num || c.store.hides(p.to, l.n) {
 			continue
 		}
 		if at >= first {
@@ -103,7 +103,7 @@ func (c *call) listTies(from *objectType, id string, to *objectType) *Error {
 	c.calls.count(CallAssociations, from.name)
 	c.store.mu.RLock()
 	defer c.store.mu.RUnlock()
-	n, ok := from.follow(id)
+	n, ok := c.store.seen(from).follow(id)
 	if !ok {
 		return noRecord(from, id)
 	}
@@ -132,9 +132,9 @@ func (c *call) listTies(from *objectType, id string, to *objectType) *Error {
 }
 
 // ends finds both records of an association.
-func ends(p *pair, fromID, toID string) (n, m uint32, err *Error) {
-	n, ok := p.from.find(fromID)
-	m, okToo := p.to.find(toID)
+func (c *call) ends(p *pair, fromID, toID string) (n, m uint32, err *Error) {
+	n, ok := c.store.seen(p.from).find(fromID)
+	m, okToo := c.store.seen(p.to).find(toID)
 	switch {
 	case !ok:
 		return 0, 0, badAssociations([]string{fromID})
@@ -176,7 +176,7 @@ func (c *call) tie(from *objectType, id string, to *objectType, toID string) *Er
 	if unknown != nil {
 		return c.store.wrongType(from, *unknown)
 	}
-	n, m, err := ends(p, id, toID)
+	n, m, err := c.ends(p, id, toID)
 	if err != nil {
 		return err
 	}
@@ -211,7 +211,7 @@ func (c *call) tieDefault(from *objectType, id string, to *objectType, toID stri
 	c.store.mu.Lock()
 	defer c.store.mu.Unlock()
 	p := c.store.pair(from, to)
-	n, m, err := ends(p, id, toID)
+	n, m, err := c.ends(p, id, toID)
 	if err != nil {
 		return err
 	}
@@ -247,7 +247,7 @@ func (c *call) untie(from *objectType, id string, to *objectType, toID string) *
 	c.store.mu.Lock()
 	defer c.store.mu.Unlock()
 	p := c.store.pair(from, to)
-	n, m, err := ends(p, id, toID)
+	n, m, err := c.ends(p, id, toID)
 	if err != nil {
 		return err
 	}
@@ -268,7 +268,7 @@ func (c *call) tieByName(from *objectType, id string, to *objectType, toID, name
 	if !ok {
 		return invalid("There is no association type " + name)
 	}
-	n, m, err := ends(p, id, toID)
+	n, m, err := c.ends(p, id, toID)
 	if err != nil {
 		return err
 	}

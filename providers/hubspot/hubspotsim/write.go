@@ -55,11 +55,14 @@ type writer struct {
 	o       *objectType
 	op      string
 	human   bool
+	quiet   bool // neither the stamp nor the author moves
 	strict  bool // 2026-09: administrators' rules hold, dates are mended
 	follows bool // ids of merged records are taken
 	at      int64
-	source  uint8
-	claims  map[*property]map[string]bool
+
+	credential string // of the call
+	source     uint8
+	claims     map[*property]map[string]bool
 }
 
 func (s *store) writer(o *objectType, op string) *writer {
@@ -84,6 +87,9 @@ func (w *writer) plan(d *draft) {
 	if rule := w.switches.rule; rule != nil && !w.human {
 		d.err = rule(w.describe(d))
 	}
+	if d.err == nil && !w.human {
+		d.err = w.refuse(d)
+	}
 	if d.err == nil {
 		w.claim(d)
 	}
@@ -100,6 +106,7 @@ func (w *writer) resolve(d *draft) {
 	default:
 		d.n, found = w.o.find(id)
 	}
+	found = found && (w.human || !w.hides(w.o, d.n))
 	d.fresh = w.op == OpCreate || (w.op == OpUpsert && !found)
 	d.missing = !found && !d.fresh
 	if w.op != OpUpsert || !d.fresh {
@@ -119,7 +126,7 @@ func (w *writer) current(d *draft) *row {
 }
 
 func (w *writer) check(d *draft) *Error {
-	bad := refused{portal: w.opt.PortalID}
+	bad := refused{portal: w.portal.Load()}
 	for _, in := range d.in.Properties {
 		if f := w.checkOne(d, in); f != nil {
 			bad.add(in.name, f)
@@ -169,7 +176,7 @@ func (w *writer) checkCompany(d *draft, id string) *fault {
 		return nil
 	}
 	m, ok := p.to.find(id)
-	if !ok {
+	if !ok || !w.human && w.hides(p.to, m) {
 		return &fault{"INVALID_OPTION", "There is no company with the id " + id}
 	}
 	d.company.m = m
@@ -237,7 +244,7 @@ func (w *writer) outcome(d *draft, name string) string {
 }
 
 func (w *writer) checkMandatory(d *draft) *Error {
-	bad := refused{portal: w.opt.PortalID}
+	bad := refused{portal: w.portal.Load()}
 	if d.fresh {
 		for _, name := range w.o.mandatory {
 			if w.outcome(d, name) == "" {
@@ -280,7 +287,7 @@ func (w *writer) checkLinks(d *draft) *Error {
 		if unknown != nil {
 			return w.wrongType(w.o, *unknown)
 		}
-		m, ok := p.to.find(string(a.To.ID))
+		m, ok := w.seen(p.to).find(string(a.To.ID))
 		if !ok {
 			return badAssociations([]string{string(a.To.ID)})
 		}
@@ -357,7 +364,7 @@ func (w *writer) conflict(d *draft, c *change, n uint32, known bool) *Error {
 			Message: w.o.label + " already exists. Existing ID: " + other,
 		}
 	}
-	bad := refused{portal: w.opt.PortalID}
+	bad := refused{portal: w.portal.Load()}
 	bad.add(c.p.name, &fault{"CONFLICTING_UNIQUE_VALUE", "Cannot set PropertyValueCoordinates{propertyName=" + c.p.name + ", value=" + c.val + "} on " + own + ". " + other + " already has that value."})
 	e := bad.err()
 	e.conflict = true
