@@ -310,16 +310,18 @@ func (p *pusher) retryHeld() error {
 				return err
 			}
 		}
-		if !p.req.Full && !p.rulesChanged(tx) {
-			return nil
+		if !p.req.Full {
+			if changed, err := p.rulesChanged(tx); err != nil || !changed {
+				return err
+			}
 		}
 		return p.touchHeld(tx, p.req.System, p.r.Object, func(h state.Hold) bool { return retriable(h.Reason) })
 	})
 }
 
-func (p *pusher) rulesChanged(tx *state.Tx) bool {
+func (p *pusher) rulesChanged(tx *state.Tx) (bool, error) {
 	pos, ok, err := positionOf(tx, p.r)
-	return err == nil && ok && len(behindRules(p.r, pos, suspended(tx, p.r))) > 0
+	return err == nil && ok && len(behindRules(p.r, pos, suspended(tx, p.r))) > 0, err
 }
 
 // retriable reports whether a changed rule or a full run may end the hold.

@@ -215,8 +215,11 @@ const rewriteShare = 2
 // them.
 func (p *pusher) mergeAnswers(ctx context.Context) error {
 	var a answer
-	rewrite := p.rewritesLinks()
-	err := p.spool.Merge(ctx, answersChunk, func(tx *state.Tx, en state.Entry) error {
+	rewrite, err := p.rewritesLinks()
+	if err != nil {
+		return err
+	}
+	err = p.spool.Merge(ctx, answersChunk, func(tx *state.Tx, en state.Entry) error {
 		if rewrite {
 			tx.Links(p.req.System, p.r.Object).Rewrite()
 		}
@@ -249,14 +252,14 @@ func (p *pusher) mergeAnswers(ctx context.Context) error {
 // rewritesLinks reports whether the spooled answers are for so many of the links
 // that to write all of them anew, page behind page, costs little more and leaves
 // them in far less room.
-func (p *pusher) rewritesLinks() (yes bool) {
-	_ = p.opt.Store.View(func(tx *state.Tx) error {
+func (p *pusher) rewritesLinks() (yes bool, err error) {
+	err = p.opt.Store.View(func(tx *state.Tx) error {
 		ls := tx.Links(p.req.System, p.r.Object)
 		n := p.spool.Len(tx)
 		yes = ls.Rewriting() || n > 0 && n >= ls.Count()/rewriteShare
 		return nil
 	})
-	return yes
+	return yes, err
 }
 
 // recall fetches what a create was sent from its intent. Where that is damaged,

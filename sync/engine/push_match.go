@@ -15,10 +15,11 @@ import (
 // matchAll is the first walk: it links what it finds, commits that, and counts
 // the records in which something would be overwritten.
 func (p *pusher) matchAll(ctx context.Context) (overwrites int, err error) {
-	_ = p.opt.Store.View(func(tx *state.Tx) error {
-		p.guardIdle = p.opt.Guards.Overwrites.idle(int(p.bound-min(p.bound, p.pos.Number)), tx.Links(p.req.System, p.r.Object).Open())
-		return nil
-	})
+	open, err := p.countOpen(p.r)
+	if err != nil {
+		return 0, err
+	}
+	p.guardIdle = p.opt.Guards.Overwrites.idle(int(p.bound-min(p.bound, p.pos.Number)), open)
 	err = p.eachChunk(ctx, p.pos.Number, p.bound, func(ctx context.Context, ids []state.HubID) error {
 		p.scanned += len(ids)
 		p.progress(p.r.Object, "match", p.scanned, 0)
@@ -164,16 +165,12 @@ func (p *pusher) planRow(it *item) (state.PlanRow, bool) {
 // guardOverwrites stops a flood, keeping what it would have written for a
 // person to look at (D22).
 func (p *pusher) guardOverwrites(n int) error {
-	open := 0
-	_ = p.opt.Store.View(func(tx *state.Tx) error {
-		open = tx.Links(p.req.System, p.r.Object).Open()
-		return nil
-	})
-	if !p.opt.Guards.Overwrites.passed(n, open) {
-		return nil
+	open, err := p.countOpen(p.r)
+	if err != nil || !p.opt.Guards.Overwrites.passed(n, open) {
+		return err
 	}
 	var rows []state.PlanRow
-	err := p.eachChunk(context.Background(), p.pos.Number, p.bound, func(_ context.Context, ids []state.HubID) error {
+	err = p.eachChunk(context.Background(), p.pos.Number, p.bound, func(_ context.Context, ids []state.HubID) error {
 		return p.opt.Store.View(func(tx *state.Tx) error {
 			for _, id := range ids {
 				it, err := p.load(tx, id)

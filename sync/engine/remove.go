@@ -48,7 +48,10 @@ func (p *puller) remove(ctx context.Context) error {
 	if len(gone)+len(plans) == 0 {
 		return nil
 	}
-	counted := p.notAccepted(plans, gone)
+	counted, err := p.notAccepted(plans, gone)
+	if err != nil {
+		return err
+	}
 	if p.filterChanged() && counted > 0 || p.opt.Guards.Removals.passed(counted, open) {
 		return p.keepPlan(gone, fmt.Sprintf("%d of %d records would leave the hub", len(gone), open))
 	}
