@@ -385,8 +385,11 @@ func (p *pusher) pass(ctx context.Context) error {
 		return err
 	}
 	err = p.eachChunk(ctx, p.pos.Number, p.bound, p.applyChunk)
-	if err == nil {
-		err = p.flush(ctx, true)
+	for err == nil && (len(p.creates)+len(p.updates) > 0 || p.flying != nil) {
+		// An answer may bring a record back into the batches.
+		if err = p.flush(ctx, true); err == nil {
+			err = p.land(ctx)
+		}
 	}
 	return errors.Join(err, p.land(ctx))
 }

@@ -302,8 +302,11 @@ func (p *pusher) applyAnswer(tx *state.Tx, a *answer) error {
 	if err != nil {
 		return err
 	}
-	if ok && l.Remote != a.remote && l.State != state.LinkClosed {
+	switch {
+	case ok && l.Remote != a.remote && l.State != state.LinkClosed:
 		return nil // a person linked it elsewhere meanwhile
+	case !a.created && (!ok || l.State == state.LinkClosed):
+		return tx.Journal(p.journaled(a)) // a person unlinked it meanwhile
 	}
 	if !ok || l.Remote != a.remote {
 		*l = state.Link{Hub: a.hub, Remote: a.remote, Origin: state.OriginMade, Fields: l.Fields[:0], There: l.There[:0]}

@@ -61,12 +61,14 @@ func (p *pusher) decide(tx *state.Tx, it *item) (moves bool) {
 		v := plan.Verdict{Kind: plan.Nothing}
 		switch {
 		case p.resting[i]:
-		case lf == nil || lf.Seen == 0 && lf.Told == 0:
-			v = p.decideUnmet(tx, it, i, rule)
-		case p.keepsHold(it, rule, ours):
-			if lf.Told != p.key.Value(rule.Hub.Type, ours) {
+		case p.keepsHold(tx, it, rule, ours):
+			if lf == nil {
+				v = plan.Verdict{Kind: plan.Hold}
+			} else if lf.Told != p.key.Value(rule.Hub.Type, ours) {
 				v = plan.Verdict{Kind: plan.Hold, Seen: lf.Seen, Told: lf.Told}
 			}
+		case lf == nil || lf.Seen == 0 && lf.Told == 0:
+			v = p.decideUnmet(tx, it, i, rule)
 		case lf.Told == p.key.Value(rule.Hub.Type, ours):
 		default:
 			v = p.decideField(tx, it, i, rule, lf, ours)
@@ -99,12 +101,23 @@ func (p *pusher) decideUnmet(tx *state.Tx, it *item, i int, rule *fieldmap.Rule)
 	return v
 }
 
+// heldOf stands for what of ours a field is held for: the hub's value, and of a
+// reference the record that it leads to there, which may become another one.
+func (p *pusher) heldOf(tx *state.Tx, rule *fieldmap.Rule, ours record.Value) record.Digest {
+	if rule.Hub.Type == record.Reference {
+		if remote, f := p.translate(tx, rule, ours); f == nil {
+			return p.key.Value(rule.Remote.Type, remote)
+		}
+	}
+	return p.key.Value(rule.Hub.Type, ours)
+}
+
 // keepsHold reports whether a field is held for the value that the hub has, by
 // something that no walk of ours can change: it stays held, and what it was
 // refused is left out of every call.
-func (p *pusher) keepsHold(it *item, rule *fieldmap.Rule, ours record.Value) bool {
+func (p *pusher) keepsHold(tx *state.Tx, it *item, rule *fieldmap.Rule, ours record.Value) bool {
 	for _, h := range it.standing {
-		if h.Field != rule.Hub.Name || h.Ours == 0 || h.Ours != p.key.Value(rule.Hub.Type, ours) {
+		if h.Field != rule.Hub.Name || h.Ours == 0 || h.Ours != p.heldOf(tx, rule, ours) {
 			continue
 		}
 		switch h.Reason {

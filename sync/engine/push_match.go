@@ -133,6 +133,7 @@ func (p *pusher) unmet(tx *state.Tx, it *item, i int, rule *fieldmap.Rule) (plan
 // overwrites decides a linked record and reports whether a value that is not
 // blank would be replaced, which no accepted plan lets through.
 func (p *pusher) overwrites(tx *state.Tx, it *item) bool {
+	it.standing = holdsOf(tx, p.r, it.id, "")
 	if p.decide(tx, it); it.wait {
 		return false
 	}
@@ -451,6 +452,9 @@ func (p *pusher) hubHas(tx *state.Tx, id record.Value, not state.HubID) bool {
 // with it is the link's first seen, and decides the first meeting.
 func (p *pusher) linkFound(tx *state.Tx, it *item, fields []record.Field, h *hit) (over bool, err error) {
 	ls := tx.Links(p.req.System, p.r.Object)
+	if ok, err := ls.Get(it.id, &it.link); err != nil || ok && it.link.State != state.LinkClosed {
+		return false, err // a person linked it meanwhile
+	}
 	if other, _, st, ok := ls.Peek(h.id); ok && other != it.id && st != state.LinkClosed {
 		p.hold(it, "", HoldDuplicate, fmt.Sprintf("%s %s is already linked with %s/%s", p.r.Object, h.id, p.r.Hub.Name, other), "",
 			p.r.Hub.Name+"/"+other.String(), p.r.Hub.Name+"/"+it.id.String())
@@ -531,7 +535,8 @@ func (h *hit) unreadable(at int) unreadable {
 // link, and as a hold.
 func (p *pusher) meetRead(tx *state.Tx, it *item, i int, theirs record.Value, bad unreadable, how plan.Reading) (plan.Verdict, error) {
 	rule := p.r.Fields[i]
-	field := holdOn{rule: rule, ours: p.key.Value(rule.Hub.Type, p.ours(it, rule)), theirs: p.key.Value(rule.Remote.Type, theirs)}
+	ours := p.key.Value(rule.Hub.Type, p.ours(it, rule))
+	field := holdOn{rule: rule, ours: p.heldOf(tx, rule, p.ours(it, rule)), theirs: p.key.Value(rule.Remote.Type, theirs)}
 	if bad.fault != "" {
 		field.theirs = p.key.Bytes(bad.raw)
 		p.leaveUnreadable(it, i, field.theirs)
@@ -540,14 +545,14 @@ func (p *pusher) meetRead(tx *state.Tx, it *item, i int, theirs record.Value, ba
 	v, f := p.meetField(tx, it, i, rule, theirs, how)
 	lf := it.link.Field(p.names.rules[p.r][i])
 	switch {
-	case f != nil && !p.behind[i] && lf != nil && lf.Seen == field.theirs && lf.Told == field.ours:
+	case f != nil && !p.behind[i] && lf != nil && lf.Seen == field.theirs && lf.Told == ours:
 		// Settled as it stands: what cannot be carried over is not to be.
 		return plan.Verdict{}, nil
 	case f != nil && f.reason != "":
 		p.show(it, i, theirs)
 		return plan.Verdict{}, p.holdMet(tx, it, field, f.reason, f.detail, f.event)
 	case f != nil:
-		v = plan.Verdict{Kind: plan.Tolerate, Reason: plan.Skipped, Seen: field.theirs, Told: field.ours}
+		v = plan.Verdict{Kind: plan.Tolerate, Reason: plan.Skipped, Seen: field.theirs, Told: ours}
 	case v.Kind == plan.Hold:
 		p.show(it, i, theirs)
 		return v, p.holdMet(tx, it, field, v.Reason.String(), p.heldFor(v.Reason, theirs, it, rule), "")

@@ -186,18 +186,6 @@ func (p *pusher) pending(it *item) bool {
 	return false
 }
 
-// missing deals with records that a write found gone.
-func (p *pusher) missing(ctx context.Context, gone []state.Link) error {
-	if len(gone) == 0 {
-		return nil
-	}
-	if p.sys.Getter == nil {
-		return p.closeMissing(gone, nil)
-	}
-	_, err := p.reconcileChunk(ctx, gone, comparison{only: map[int]bool{}})
-	return err
-}
-
 // closeMissing looks for the successor of each record that is gone. One that
 // nobody else holds takes the link over; one that is linked elsewhere, or none
 // at all, closes it, and the hub record waits for a person: it is never made
