@@ -315,7 +315,7 @@ func (p *pusher) retryHeld() error {
 				return err
 			}
 		}
-		return p.touchHeld(tx, p.req.System, p.r.Object, func(h state.Hold) bool { return retriable(h.Reason) })
+		return p.touchHeld(tx, p.req.System, p.r.Object, func(h state.Hold) bool { return retriable(h.Reason) && !readAnew(h) })
 	})
 }
 
@@ -327,6 +327,16 @@ func (p *pusher) rulesChanged(tx *state.Tx) (bool, error) {
 // retriable reports whether a changed rule or a full run may end the hold.
 func retriable(reason string) bool {
 	return reason != HoldDeleted && reason != HoldMerged
+}
+
+// readAnew reports whether a field is held for what was read of it there: the
+// next reading says whether it still is.
+func readAnew(h state.Hold) bool {
+	switch h.Reason {
+	case HoldBadValue, HoldWriteIgnored, HoldOscillating:
+		return h.Field != "" && h.Flow == state.FlowPush
+	}
+	return false
 }
 
 // touchHeld gives the held hub records of an object new numbers, and forgets

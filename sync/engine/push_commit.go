@@ -387,6 +387,6 @@ func (p *pusher) confirm(ctx context.Context, items []*item, results []providers
 	if len(ids) == 0 || p.spooling || p.sys.Getter == nil || p.opt.dry {
 		return nil
 	}
-	_, err := p.reconcileChunk(ctx, ids, comparison{own: true})
+	_, err := p.reconcileChunk(ctx, ids, comparison{own: true, late: true})
 	return err
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -452,8 +453,11 @@ func (p *pusher) hubHas(tx *state.Tx, id record.Value, not state.HubID) bool {
 // with it is the link's first seen, and decides the first meeting.
 func (p *pusher) linkFound(tx *state.Tx, it *item, fields []record.Field, h *hit) (over bool, err error) {
 	ls := tx.Links(p.req.System, p.r.Object)
-	if ok, err := ls.Get(it.id, &it.link); err != nil || ok && it.link.State != state.LinkClosed {
-		return false, err // a person linked it meanwhile
+	switch ok, err := ls.Get(it.id, &it.link); {
+	case err != nil && !errors.Is(err, state.ErrDamaged):
+		return false, err
+	case err == nil && ok && it.link.State != state.LinkClosed:
+		return false, nil // a person linked it meanwhile
 	}
 	if other, _, st, ok := ls.Peek(h.id); ok && other != it.id && st != state.LinkClosed {
 		p.hold(it, "", HoldDuplicate, fmt.Sprintf("%s %s is already linked with %s/%s", p.r.Object, h.id, p.r.Hub.Name, other), "",
@@ -542,6 +546,9 @@ func (p *pusher) meetRead(tx *state.Tx, it *item, i int, theirs record.Value, ba
 		p.leaveUnreadable(it, i, field.theirs)
 		return plan.Verdict{}, p.holdMet(tx, it, field, HoldBadValue, strings.TrimPrefix(bad.fault, rule.Remote.Name+": "), "")
 	}
+	if p.heldAsBefore(tx, it, i, field) {
+		return plan.Verdict{}, nil
+	}
 	v, f := p.meetField(tx, it, i, rule, theirs, how)
 	lf := it.link.Field(p.names.rules[p.r][i])
 	switch {
@@ -559,6 +566,17 @@ func (p *pusher) meetRead(tx *state.Tx, it *item, i int, theirs record.Value, ba
 	}
 	p.keepMet(it, i, v, theirs)
 	return v, p.endMet(tx, it, rule)
+}
+
+// heldAsBefore reports whether a field is held for just these two values, by what
+// their system made of ours, and nothing was sent since.
+func (p *pusher) heldAsBefore(tx *state.Tx, it *item, i int, on holdOn) bool {
+	stands := it.link.Stands(p.names.remotes[p.r][i])
+	if p.behind[i] || !stands.Open() || stands.Known != record.Read || stands.Last() != on.theirs {
+		return false
+	}
+	h, ok := tx.Hold(p.holdOf(it, on.rule.Hub.Name, "", "", "").Key())
+	return ok && readAnew(h) && h.Reason != HoldBadValue && h.Ours == on.ours && h.Theirs == on.theirs
 }
 
 // ours is the hub's value for a rule.

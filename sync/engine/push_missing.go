@@ -53,7 +53,7 @@ func (p *pusher) missing(ctx context.Context, gone []refusal) error {
 	if p.sys.Getter == nil {
 		return p.closeMissing(links, nil)
 	}
-	if _, err := p.reconcileChunk(ctx, links, comparison{only: map[int]bool{}}); err != nil {
+	if _, err := p.reconcileChunk(ctx, links, comparison{only: map[int]bool{}, late: true}); err != nil {
 		return err
 	}
 	var again []state.HubID
