@@ -312,6 +312,142 @@ func TestC1_1_CutFirstRun(t *testing.T) {
 	})
 }
 
+// C1.1: the same wherever the first run is cut, before or after the call took
+// effect: what it left open is done by the next runs, with nothing due and
+// nothing silent in the end.
+func TestC1_1_CutAtEveryCall(t *testing.T) {
+	doors(t, func(t *testing.T, d *door) {
+		// Each round has records of its own: found, made, unmapped and moved.
+		for n := 1; ; n++ {
+			cut := &cutCalls{at: (n + 1) / 2, after: n%2 == 0}
+			name := fmt.Sprintf("Acme %d", n)
+			found := d.put("account", map[string]string{"name": "old", "website": slug(name) + ".example"})
+			c := d.qb.AddCustomer(customer(name, qbenchsim.Fields{"industry": "Underwater Basketry"}))
+			made := d.qb.AddCustomer(customer("Made "+name, qbenchsim.Fields{"industry": "Underwater Basketry"}))
+			email := slug(name) + "@acme.example"
+			ann := d.qb.AddContact(person("Zed", "Lee", email), c)
+			d.wrap = func(s *engine.System) {
+				if s.Name == d.system {
+					s.Writer, s.Getter, s.Finder = &cutWriter{s.Writer, cut}, &cutGetter{s.Getter, cut}, &cutFinder{s.Finder, cut}
+				}
+			}
+			d.build()
+			_ = d.try(false)
+			d.wrap = nil
+			d.build()
+			for range 2 {
+				d.go1()
+			}
+			d.want("account", found, map[string]string{"name": name, "description": "A lab", "our id": fmt.Sprint(c)})
+			d.want("account", d.id("account", "name", "Made "+name), map[string]string{"description": "A lab", "our id": fmt.Sprint(made)})
+			d.want("contact", d.id("contact", "email", email), map[string]string{"last": "Lee", "our id": fmt.Sprint(ann)})
+			if got := len(d.held(d.system)); got != 3*n {
+				t.Errorf("%d holds, want %d", got, 3*n)
+			}
+			d.wantIdle()
+			if t.Failed() {
+				t.Fatalf("cut at call %d, after it took effect: %v", cut.at, cut.after)
+			}
+			if cut.calls < cut.at {
+				return
+			}
+		}
+	})
+}
+
+// cutCalls fails the calls from one on, which may take effect first.
+type cutCalls struct {
+	at, calls int
+	after     bool
+}
+
+// next counts a call; it says whether it is made, and whether it fails.
+func (c *cutCalls) next() (made, fails bool) {
+	c.calls++
+	return c.calls < c.at || c.calls == c.at && c.after, c.calls >= c.at
+}
+
+func (c *cutCalls) err() error { return providers.Errorf(providers.Unknown, "call", "cut") }
+
+type cutWriter struct {
+	providers.Writer
+	*cutCalls
+}
+
+func (x *cutWriter) Update(ctx context.Context, object string, p []record.Patch) (res []providers.Result, err error) {
+	made, fails := x.next()
+	if made {
+		res, err = x.Writer.Update(ctx, object, p)
+	}
+	if fails {
+		return nil, x.err()
+	}
+	return res, err
+}
+
+func (x *cutWriter) Create(ctx context.Context, object string, p []record.Patch) (res []providers.Result, err error) {
+	made, fails := x.next()
+	if made {
+		res, err = x.Writer.Create(ctx, object, p)
+	}
+	if fails {
+		return nil, x.err()
+	}
+	return res, err
+}
+
+type cutGetter struct {
+	providers.Getter
+	*cutCalls
+}
+
+func (x *cutGetter) Get(ctx context.Context, object string, fields []record.Field, ids []string) ([]record.Record, []*providers.Error, error) {
+	if _, fails := x.next(); fails {
+		return nil, nil, x.err()
+	}
+	return x.Getter.Get(ctx, object, fields, ids)
+}
+
+type cutFinder struct {
+	providers.Finder
+	*cutCalls
+}
+
+func (x *cutFinder) Find(ctx context.Context, object string, fields []record.Field, key record.Field, values []record.Value) ([]record.Record, error) {
+	if _, fails := x.next(); fails {
+		return nil, x.err()
+	}
+	return x.Finder.Find(ctx, object, fields, key, values)
+}
+
+// C1.1: a linked contact that moves to an account which is not there yet waits
+// with that field alone, and moves when the account is.
+func TestC1_1_MovedToWhatWaits(t *testing.T) {
+	doors(t, func(t *testing.T, d *door) {
+		acme := d.qb.AddCustomer(customer("Acme"))
+		ann := d.qb.AddContact(person("Ann", "Lee", "ann@acme.example"), acme)
+		d.go1()
+		best := d.qb.AddCustomer(customer("Best"))
+		d.arm("account", salesforcesim.Rule{On: "create", Match: salesforcesim.Match{"name": "Best"}, Text: "no"})
+		_ = d.qb.UpdateContact(ann, qbenchsim.Fields{"customer_ids": []int64{best}, "last_name": "New"})
+		d.go1()
+		c := d.id("contact", "email", "ann@acme.example")
+		d.want("contact", c, map[string]string{"last": "New"})
+		d.heldOn("account", "rejected_by_vendor")
+		d.heldOn("contact", "account waiting_for_parent")
+		d.wantIdle()
+		d.disarm()
+		_ = d.qb.UpdateCustomer(best, qbenchsim.Fields{"description": "Taken"})
+		d.go1()
+		d.heldOn("account")
+		d.heldOn("contact")
+		if d.system == "salesforce" {
+			d.want("contact", c, map[string]string{"parent": d.id("account", "name", "Best")})
+		}
+		d.wantIdle()
+	})
+}
+
 // C1.3: a line that is added to a route that runs reaches every record, or is
 // held on it: found and made ones, also with another value that is not mapped.
 func TestC1_3_LineAdded(t *testing.T) {
@@ -348,6 +484,51 @@ func TestC1_3_LineAdded(t *testing.T) {
 			d.want("account", id, map[string]string{"description": "A lab"})
 		}
 		d.heldOn("account", "industry unmapped_value", "industry unmapped_value", "industry unmapped_value")
+		d.wantIdle()
+	})
+}
+
+// C1.3: it reaches what was held or refused as a whole, and what was unlinked and
+// linked by hand, as soon as that is over.
+func TestC1_3_LineAddedWhileHeld(t *testing.T) {
+	doors(t, func(t *testing.T, d *door) {
+		acme := d.qb.AddCustomer(customer("Acme"))
+		var people []int64
+		var ids []string
+		for i := range 4 {
+			people = append(people, d.qb.AddContact(person("Ann", "Lee", fmt.Sprintf("a%d@acme.example", i)), acme))
+		}
+		d.go1()
+		for i := range people {
+			ids = append(ids, d.id("contact", "email", fmt.Sprintf("a%d@acme.example", i)))
+		}
+		_ = d.qb.UpdateContact(people[0], qbenchsim.Fields{"email_address": ""})
+		d.arm("contact", salesforcesim.Rule{On: "update", Match: salesforcesim.Match{"email": "a1@acme.example"}, Text: "no"})
+		_ = d.qb.UpdateContact(people[1], qbenchsim.Fields{"last_name": "Roe"})
+		d.go1()
+		d.heldOn("contact", engine.HoldRejected) // the other is held where it was pulled
+		hub := d.hubOfRemote(d.system, d.names["contact"], ids[2])
+		if err := d.eng.Unlink(d.system, d.names["contact"], hub); err != nil {
+			t.Fatal(err)
+		}
+		d.go1()
+		d.names["title"] = map[string]string{"salesforce": "Title", "hubspot": "jobtitle"}[d.system]
+		d.remap([3]string{"routes/salesforce.yaml", "      - {remote: LastName, hub: last_name}\n", "      - {remote: LastName, hub: last_name}\n      - {remote: Title, hub: last_name}\n"},
+			[3]string{hubspotRoutes, "      - {remote: lastname, hub: last_name}\n", "      - {remote: lastname, hub: last_name}\n      - {remote: jobtitle, hub: last_name}\n"})
+		d.go1()
+		d.want("contact", ids[3], map[string]string{"title": "Lee"})
+		d.wantIdle()
+		if err := d.eng.Link(d.system, d.names["contact"], hub, ids[2]); err != nil {
+			t.Fatal(err)
+		}
+		_ = d.qb.UpdateContact(people[0], qbenchsim.Fields{"email_address": "a0@acme.example"})
+		d.disarm()
+		_ = d.qb.UpdateContact(people[1], qbenchsim.Fields{"last_name": "Poe"})
+		d.go1()
+		for i, last := range []string{"Lee", "Poe", "Lee", "Lee"} {
+			d.want("contact", ids[i], map[string]string{"last": last, "title": last})
+		}
+		d.heldOn("contact")
 		d.wantIdle()
 	})
 }
@@ -702,6 +883,13 @@ func TestC1_9_StateCannotBeRead(t *testing.T) {
 					if n > 200 {
 						t.Fatal("there is no end of reads")
 					}
+				}
+				if system != "qbench" {
+					w.beforeView = func() error { return broken }
+					if _, err := w.eng.Due(system); !errors.Is(err, broken) {
+						t.Errorf("what is due could not be read, and the answer is %v", err)
+					}
+					w.beforeView = nil
 				}
 				w.sync()
 				w.pushTo("hubspot")
