@@ -533,6 +533,40 @@ func TestC1_3_LineAddedWhileHeld(t *testing.T) {
 	})
 }
 
+// C1.1, C1.3: a line that is added to the value map reaches what was held for the
+// want of it, found and made, and nothing else is sent.
+func TestC1_3_MapLineAdded(t *testing.T) {
+	doors(t, func(t *testing.T, d *door) {
+		var people []string
+		for i := range 4 {
+			name := fmt.Sprintf("Acme %d", i)
+			c := d.qb.AddCustomer(customer(name, qbenchsim.Fields{"industry": "Underwater Basketry"}))
+			email := slug(name) + "@acme.example"
+			d.qb.AddContact(person("Zed", "Lee", email), c)
+			if i < 2 {
+				d.put("account", map[string]string{"name": "old", "website": slug(name) + ".example"})
+				d.put("contact", map[string]string{"last": "old", "email": email})
+			}
+			people = append(people, email)
+		}
+		d.go1()
+		const held = "industry unmapped_value"
+		d.heldOn("account", held, held, held, held)
+		d.remap([3]string{"routes/salesforce.yaml", "Chemicals: [Chemicals]", "Chemicals: [Chemicals, Underwater Basketry]"},
+			[3]string{hubspotRoutes, "CHEMICALS: [Chemicals,", "CHEMICALS: [Chemicals, Underwater Basketry,"},
+			[3]string{"routes/salesforce.yaml", "Anna: [Ann]", "Anna: [Ann], Zedekiah: [Zed]"}, [3]string{hubspotRoutes, "Anna: [Ann]", "Anna: [Ann], Zedekiah: [Zed]"})
+		d.go1()
+		industry := map[string]string{"salesforce": "Chemicals", "hubspot": "CHEMICALS"}[d.system]
+		for i, email := range people {
+			d.want("account", d.id("account", "name", fmt.Sprintf("Acme %d", i)), map[string]string{"industry": industry})
+			d.want("contact", d.id("contact", "email", email), map[string]string{"first": "Zedekiah"})
+		}
+		d.heldOn("account")
+		d.heldOn("contact")
+		d.wantIdle()
+	})
+}
+
 // C1.4: a value of theirs that cannot be read holds its field; every later edit
 // of the record arrives, of that field too.
 func TestC1_4_UnreadableThere(t *testing.T) {

@@ -62,11 +62,7 @@ func (p *pusher) decide(tx *state.Tx, it *item) (moves bool) {
 		switch {
 		case p.resting[i]:
 		case p.keepsHold(tx, it, rule, ours):
-			if lf == nil {
-				v = plan.Verdict{Kind: plan.Hold}
-			} else if lf.Told != p.key.Value(rule.Hub.Type, ours) {
-				v = plan.Verdict{Kind: plan.Hold, Seen: lf.Seen, Told: lf.Told}
-			}
+			v = p.leftOut(rule, lf, ours)
 		case lf == nil || lf.Seen == 0 && lf.Told == 0:
 			v = p.decideUnmet(tx, it, i, rule)
 		case lf.Told == p.key.Value(rule.Hub.Type, ours):
@@ -82,6 +78,17 @@ func (p *pusher) decide(tx *state.Tx, it *item) (moves bool) {
 		it.setExt, moves = true, true
 	}
 	return moves
+}
+
+// leftOut is the verdict on a field whose hold is kept: nothing moves.
+func (p *pusher) leftOut(rule *fieldmap.Rule, lf *state.LinkField, ours record.Value) plan.Verdict {
+	switch {
+	case lf == nil:
+		return plan.Verdict{Kind: plan.Hold}
+	case lf.Told != p.key.Value(rule.Hub.Type, ours):
+		return plan.Verdict{Kind: plan.Hold, Seen: lf.Seen, Told: lf.Told}
+	}
+	return plan.Verdict{Kind: plan.Nothing}
 }
 
 // decideUnmet decides a field that its rule has not met, by what is known to
