@@ -445,6 +445,36 @@ func TestC2_4_HeldBesideAChangedLine(t *testing.T) {
 	})
 }
 
+// C2.4: what is held is left out of every call, though its fields travel together.
+func TestC2_4_HeldInAGroup(t *testing.T) {
+	doors(t, func(t *testing.T, d *door) {
+		if d.system != "salesforce" {
+			t.Skip("nothing travels together in HubSpot")
+		}
+		d.names["city"], d.names["state"], d.names["country"] = "BillingCity", "BillingState", "BillingCountry"
+		for _, field := range []string{"State, hub: addresses.BILLING.state", "Country, hub: addresses.BILLING.country"} {
+			d.remap([3]string{"routes/salesforce.yaml", "{remote: Billing" + field + "}", "{remote: Billing" + field + ", write: on_change}"})
+		}
+		acme := d.qb.AddCustomer(customer("Acme"))
+		d.go1()
+		a := d.id("account", "name", "Acme")
+		d.arm("account", salesforcesim.Rule{Effect: "ignore", On: "update", Fields: []string{"country"}})
+		_ = d.qb.UpdateCustomer(acme, qbenchsim.Fields{"country": "Canada"})
+		d.go1()
+		d.go1(true)
+		d.heldOn("account", "addresses.BILLING.country write_ignored")
+		before := d.sentTo("account", "country")
+		_ = d.qb.UpdateCustomer(acme, qbenchsim.Fields{"state": "Ontario"})
+		d.go1()
+		d.want("account", a, map[string]string{"state": "Ontario", "country": "United States"})
+		if n := d.sentTo("account", "country") - before; n != 0 {
+			t.Errorf("what is held was sent %d times", n)
+		}
+		d.heldOn("account", "addresses.BILLING.country write_ignored")
+		d.wantIdle()
+	})
+}
+
 // C2.5: both sides changed a pushed field, and a full run pushes ours: the journal
 // holds theirs.
 func TestC2_5_JournalHoldsWhatWasOverwritten(t *testing.T) {

@@ -193,7 +193,8 @@ func (p *pusher) group(it *item) {
 		}
 		for _, i := range g {
 			rule := p.r.Fields[i]
-			if it.verdicts[i].Kind != plan.Nothing || rule.Write == fieldmap.CreateOnly || rule.Write == fieldmap.Never {
+			fixed := rule.Write == fieldmap.CreateOnly || rule.Write == fieldmap.Never || slices.Contains(it.kept, rule.Hub.Name)
+			if it.verdicts[i].Kind != plan.Nothing || fixed {
 				continue
 			}
 			ours := it.rec.Get(p.names.fields[p.r.Hub][rule.Hub.Index])
