@@ -379,10 +379,11 @@ func (p *pusher) matched(tx *state.Tx, key fieldmap.MatchKey, it *item, fields [
 	for i := range hits {
 		h := &hits[i]
 		ext := h.value(fields, p.r.ExternalID)
-		candidates = append(candidates, plan.Hit{
-			ID: h.id, Key: h.value(fields, key.Remote), External: ext,
-			ExternalKnown: ext.IsSet() && p.presentElsewhere(tx, ext, it.id),
-		})
+		known, err := p.presentElsewhere(tx, ext, it.id)
+		if err != nil {
+			return false, false, err
+		}
+		candidates = append(candidates, plan.Hit{ID: h.id, Key: h.value(fields, key.Remote), External: ext, ExternalKnown: known})
 	}
 	m := plan.MatchHits(key, want, it.external, candidates)
 	switch m.Kind {
@@ -410,43 +411,55 @@ func hitByID(hits []hit, id string) *hit {
 
 // presentElsewhere reports whether an external id belongs to a source record
 // that we know as present and that is not this one.
-func (p *pusher) presentElsewhere(tx *state.Tx, ext record.Value, not state.HubID) bool {
-	if p.r.Hub.ID != nil && p.hubHas(tx, ext, not) {
-		return true
+func (p *pusher) presentElsewhere(tx *state.Tx, ext record.Value, not state.HubID) (bool, error) {
+	if !ext.IsSet() {
+		return false, nil
+	}
+	if has, err := p.hubHas(tx, ext, not); err != nil || has {
+		return has, err
 	}
 	system, remote, ok := strings.Cut(ext.Text(), ":")
 	if !ok {
-		return false
+		return false, nil
 	}
 	for _, r := range p.opt.Mapping.RoutesOf(system) {
 		if r.Hub != p.r.Hub || r.Direction != fieldmap.Pull {
 			continue
 		}
 		if id, _, st, ok := tx.Links(system, r.Object).Peek(remote); ok && id != not && st != state.LinkClosed {
-			return true
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
-// hubHas reports whether another hub record in scope has this identity.
-func (p *pusher) hubHas(tx *state.Tx, id record.Value, not state.HubID) bool {
+// hubHas reports whether another hub record in scope has this identity. One that
+// is damaged counts as having it.
+func (p *pusher) hubHas(tx *state.Tx, id record.Value, not state.HubID) (bool, error) {
 	o := p.r.Hub
+	if o.ID == nil {
+		return false, nil
+	}
 	ik, ok := p.indexKey(indexName{o.ID, fieldmap.Exact}, id)
 	if !ok {
-		return false
+		return false, nil
 	}
-	hubs, _ := tx.Hub(o.Name).Find(ik)
+	hubs, err := tx.Hub(o.Name).Find(ik)
+	if err != nil {
+		return false, fmt.Errorf("look who has the %s of a record: %w", o.ID.Name, err)
+	}
 	for _, hub := range hubs {
 		var rec state.HubRecord
-		if got, err := tx.Hub(o.Name).Get(hub, &rec); err != nil || !got || hub == not || rec.State != state.HubActive {
-			continue
-		}
-		if rec.Get(p.names.fields[o][o.ID.Index]) == id {
-			return true
+		got, err := tx.Hub(o.Name).Get(hub, &rec)
+		switch {
+		case hub == not:
+		case err != nil:
+			return true, nil //nolint:nilerr // nobody is linked with what may be another's
+		case got && rec.State == state.HubActive && rec.Get(p.names.fields[o][o.ID.Index]) == id:
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 // linkFound links a hub record with the record that was found. What was read

@@ -273,14 +273,15 @@ func (p *puller) outOfScope(tx *state.Tx, hub state.HubID) error {
 	return h.Put(&rec, nil)
 }
 
-// pulledElsewhere reports whether another pull route still holds the record.
+// pulledElsewhere reports whether another pull route still holds the record. One
+// whose link is damaged counts as holding it.
 func (r *run) pulledElsewhere(tx *state.Tx, not *fieldmap.Route, hub state.HubID) bool {
 	var l state.Link
 	for _, route := range r.opt.Mapping.Routes {
 		if route.Direction != fieldmap.Pull || route.Hub != not.Hub || route.Key() == not.Key() {
 			continue
 		}
-		if ok, _ := tx.Links(route.System, route.Object).Get(hub, &l); ok && l.State != state.LinkClosed {
+		if ok, err := tx.Links(route.System, route.Object).Get(hub, &l); err != nil || ok && l.State != state.LinkClosed {
 			return true
 		}
 	}
