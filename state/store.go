@@ -28,6 +28,9 @@ type Options struct {
 	// BeforeCommit is asked before each commit; its error undoes the transaction.
 	// It is how a test cuts the work at every point.
 	BeforeCommit func() error
+	// BeforeView is asked before each View; its error is what that returns. It is
+	// how a test makes the state unreadable.
+	BeforeView func() error
 }
 
 // Store is an open state file. Its methods may be called from several

@@ -51,6 +51,11 @@ func (s *Store) newTx(b *bbolt.Tx, merging bool) *Tx {
 // old pages back, so fn must be short and must not wait for a network.
 func (s *Store) View(fn func(*Tx) error) error {
 	return guard(s.path, func() error {
+		if s.opt.BeforeView != nil {
+			if err := s.opt.BeforeView(); err != nil {
+				return err
+			}
+		}
 		return s.db.View(func(b *bbolt.Tx) error {
 			tx := s.newTx(b, false)
 			if err := fn(tx); err != nil {

@@ -107,14 +107,14 @@ func (t *There) May(d Digest) bool {
 }
 
 // AnsweredBefore reports whether this value was read after the value that was
-// sent last had been sent before, and not before that: the same answer to the
-// same value.
+// sent last had been sent before, and neither read nor sent before that: the same
+// answer to the same value.
 func (t *There) AnsweredBefore(d Digest) bool {
 	last, sent := t.lastSent(), false
 	for i := range max(last, 0) {
 		switch read := t.reads>>i&1 == 1; {
-		case read && t.may[i] == d:
-			return sent
+		case t.may[i] == d:
+			return read && sent
 		case !read && t.may[i] == t.may[last]:
 			sent = true
 		}

@@ -39,6 +39,7 @@ type fake struct {
 	take func(flow string, req engine.Request) time.Duration
 	end  func(flow string, req engine.Request, n int) error // may panic
 	due  bool
+	lost error // why what is due cannot be told
 
 	behind      []string
 	turns       []time.Time
@@ -102,7 +103,7 @@ func (f *fake) Turn(context.Context) (bool, error) {
 func (f *fake) Due(string) (bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.due, nil
+	return f.due, f.lost
 }
 
 // seen returns the calls of a kind.
@@ -586,23 +587,28 @@ func TestWatchdog(t *testing.T) {
 }
 
 // A daemon that was killed in the push after a pull goes on with it when it
-// starts, whatever its slots say (R16); one with nothing to push does not.
+// starts, whatever its slots say (R16); one with nothing to push does not. Where
+// the state cannot tell, a push begins, which fails for all to see (C1.9).
 func TestStartGoesOnWithAPush(t *testing.T) {
-	for _, due := range []bool{false, true} {
+	for _, c := range []struct {
+		due  bool
+		lost error
+		want int
+	}{{false, nil, 0}, {true, nil, 1}, {false, errors.New("cannot be read"), 1}} {
 		synctest.Test(t, func(t *testing.T) {
 			until(t, "2026-11-16T00:40:00Z")
 			served := &slots{}
 			for _, key := range []string{"slot:qbench:pull", "slot:qbench:pull:full", "slot:salesforce:push"} {
 				_ = served.SetSlot(key, time.Now())
 			}
-			f := &fake{due: due}
+			f := &fake{due: c.due, lost: c.lost}
 			_, stop := start(t, daemon.Options{
 				Setup: daemon.Setup{Runner: f, Systems: []daemon.System{source(t, time.UTC), target(t, time.UTC)}},
 				Slots: served, Logger: slog.New(slog.DiscardHandler),
 			})
 			until(t, "2026-11-16T00:41:00Z")
-			if n := len(f.seen("push", false)); (n == 1) != due {
-				t.Errorf("due %v: %d pushes at the start", due, n)
+			if n := len(f.seen("push", false)); n != c.want {
+				t.Errorf("due %v, %v: %d pushes at the start", c.due, c.lost, n)
 			}
 			if err := stop(); err != nil {
 				t.Fatal(err)

@@ -122,13 +122,13 @@ func (d *Daemon) pushUnfinished() {
 
 // pushDue wishes a push of each system that has something to be pushed (R16).
 // Whether it has is told by its position in the state, so nothing is lost if
-// this is missed.
+// this is missed. Where the state cannot tell, the push fails for all to see.
 func (d *Daemon) pushDue(runner Runner, systems []string, trigger string) {
 	for _, name := range systems {
 		due, err := runner.Due(name)
 		if err != nil {
-			d.log.Error("due not told", "system", name, "err", err)
-			continue
+			d.log.Error("due not told; a push looks itself", "system", name, "err", err)
+			due = true
 		}
 		d.mu.Lock()
 		if l := d.lanes[name]; due && l != nil && l.sys.Push && !l.gone {

@@ -151,13 +151,37 @@ func (e *Engine) freshLook(tx *state.Tx, r *fieldmap.Route, h state.Hold) error 
 		return nil // unlinked: it is decided whenever it is read
 	}
 	var l state.Link
-	if ok, err := links.Get(hub, &l); err == nil && ok && l.Raw != 0 {
-		l.Raw = 0
-		if err := links.Put(&l); err != nil {
+	if ok, err := links.Get(hub, &l); err == nil && ok {
+		if l.Raw != 0 {
+			l.Raw = 0
+			if err := links.Put(&l); err != nil {
+				return err
+			}
+		}
+		if err := e.fieldAnew(tx, r, h, &l); err != nil {
 			return err
 		}
 	}
 	return tx.Hub(r.Hub.Name).Touch(hub)
+}
+
+// fieldAnew makes the next push decide a field anew that was held alone: what
+// their system did not keep of ours is due again, and what could not be read of
+// theirs is read by id.
+func (e *Engine) fieldAnew(tx *state.Tx, r *fieldmap.Route, h state.Hold, l *state.Link) error {
+	if !readAnew(h) || l.State != state.LinkOpen {
+		return nil
+	}
+	if h.Reason == HoldBadValue {
+		return tx.Wake(r.System, r.Object, state.WakeWritten, l.Remote)
+	}
+	for i, rule := range r.Fields {
+		if lf := l.Field(e.names.rules[r][i]); rule.Hub.Name == h.Field && lf != nil {
+			lf.Told, lf.Note, lf.Text = 0, uint8(plan.SourceChanged), record.Value{}
+			return tx.Links(r.System, r.Object).Put(l)
+		}
+	}
+	return nil
 }
 
 // wakeRelinked has a record of a pull route read again that is another one in the

@@ -45,8 +45,10 @@ func noteRenamed(tx *state.Tx, object string, id state.HubID) error {
 // no longer (R83).
 func (r *run) followRenames(ctx context.Context) error {
 	for name := range r.names.named {
-		var renamed string
-		_ = r.opt.Store.View(func(tx *state.Tx) error { renamed = string(tx.Meta(renamedKey(name.Name))); return nil })
+		renamed, err := r.meta(renamedKey(name.Name))
+		if err != nil {
+			return err
+		}
 		if renamed == "" {
 			continue
 		}
@@ -99,8 +101,10 @@ func Records(tx *state.Tx, object string) int { return tx.Hub(object).Count() - 
 // followMoves turns every reference to a record that moved to where it went.
 func (r *run) followMoves(ctx context.Context) error {
 	for name, object := range r.opt.Mapping.Hub {
-		moved := ""
-		_ = r.opt.Store.View(func(tx *state.Tx) error { moved = string(tx.Meta(movedKey(name))); return nil })
+		moved, err := r.meta(movedKey(name))
+		if err != nil {
+			return err
+		}
 		if moved == "" {
 			continue
 		}

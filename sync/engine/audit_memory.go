@@ -216,9 +216,22 @@ func (m *auditMemory) Held(remote *audit.Remote, d *audit.Difference) audit.Stat
 		if d.Fault != "" {
 			s.Theirs = 0 // it has no value that could be named
 		}
+		if d.Rule != nil && d.Rule.Hub.Type == record.Reference {
+			s.Ours = 0 // it names the record that the reference leads to there
+		}
 		return s
 	}
 	return audit.Statement{}
+}
+
+// fromElsewhere reports whether another source than the system gave the hub's
+// value of a rule.
+func (m *auditMemory) fromElsewhere(rule *fieldmap.Rule) bool {
+	if rule == nil {
+		return false
+	}
+	source := m.a.sourceOf(&m.a.rec, m.a.names.fields[m.a.r.Hub][rule.Hub.Index])
+	return source != "" && source != m.a.r.System
 }
 
 // Tolerated tells what the link says of the field: what stands there, and of
@@ -245,7 +258,7 @@ func (m *auditMemory) Tolerated(_ *audit.Remote, d *audit.Difference) audit.Stat
 	case lf != nil && lf.Note != 0 && lf.Told != 0:
 		s.Standing, s.Reason = audit.Tolerated, plan.Reason(lf.Note).String()
 		s.Ours, s.Theirs = lf.Told, lf.Seen
-	case m.a.r.Direction == fieldmap.Pull && lf != nil && lf.Told != want:
+	case m.a.r.Direction == fieldmap.Pull && lf != nil && lf.Told != want && m.fromElsewhere(d.Rule):
 		// The hub took another system's value since, and a pulled field is never
 		// written back: that is no news to the record, and nothing visits it.
 		s.Standing, s.Reason = audit.Tolerated, plan.NotOwner.String()

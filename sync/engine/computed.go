@@ -259,8 +259,10 @@ func (e *Engine) sameComputed(ctx context.Context) error {
 	for name, object := range e.opt.Mapping.Hub {
 		key := "computed:" + name
 		now := e.computedFingerprint(name)
-		var before string
-		_ = e.opt.Store.View(func(tx *state.Tx) error { before = string(tx.Meta(key)); return nil })
+		before, err := e.noted(key)
+		if err != nil {
+			return err
+		}
 		if before == now {
 			continue
 		}

@@ -24,11 +24,13 @@ func (r *run) events(ctx context.Context) error {
 		return nil // the objects say so themselves
 	}
 	key := "events:" + r.req.System
-	var since record.Cursor
-	_ = r.opt.Store.View(func(tx *state.Tx) error { since = record.Cursor(tx.Meta(key)); return nil })
+	since, err := r.noted(key)
+	if err != nil {
+		return err
+	}
 	r.rec.Objects = append(r.rec.Objects, state.RunObject{Object: eventsObject, Counts: map[string]int{}, Status: StatusDone})
 	r.obj = &r.rec.Objects[len(r.rec.Objects)-1]
-	for page, err := range r.sys.Events.Events(ctx, since) {
+	for page, err := range r.sys.Events.Events(ctx, record.Cursor(since)) {
 		if err == nil {
 			err = r.opt.Store.Update(func(tx *state.Tx) error { return r.takeEvents(tx, key, &page) })
 		}

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 
+	"crmsyncd/fieldmap"
 	"crmsyncd/state"
 )
 
@@ -38,9 +39,8 @@ func accepted(tx *state.Tx, plans []state.Plan, row state.PlanRow) bool {
 }
 
 // notAccepted counts the rows that no accepted plan lets through.
-func (r *run) notAccepted(plans []state.Plan, rows []state.PlanRow) int {
-	n := 0
-	_ = r.opt.Store.View(func(tx *state.Tx) error {
+func (r *run) notAccepted(plans []state.Plan, rows []state.PlanRow) (n int, err error) {
+	err = r.opt.Store.View(func(tx *state.Tx) error {
 		for _, row := range rows {
 			if !accepted(tx, plans, row) {
 				n++
@@ -48,7 +48,22 @@ func (r *run) notAccepted(plans []state.Plan, rows []state.PlanRow) int {
 		}
 		return nil
 	})
-	return n
+	if err != nil {
+		return 0, fmt.Errorf("look what was accepted: %w", err)
+	}
+	return n, nil
+}
+
+// countOpen counts the open links of a route.
+func (r *run) countOpen(route *fieldmap.Route) (n int, err error) {
+	err = r.opt.Store.View(func(tx *state.Tx) error {
+		n = tx.Links(route.System, route.Object).Open()
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count the links with %s: %w", route.Key(), err)
+	}
+	return n, nil
 }
 
 // keepPlan stores what a guard stopped, so that it can be read and accepted,

@@ -61,8 +61,8 @@ func (r *run) preflight(ctx context.Context) error {
 	routes := r.opt.Mapping.RoutesOf(r.req.System)
 	key := "check:" + r.req.System
 	config := routesFingerprint(routes)
-	if r.checkedLately(key, config) {
-		return nil
+	if lately, err := r.checkedLately(key, config); err != nil || lately {
+		return err
 	}
 	if _, err := r.sameOrganization(ctx, r.sys); err != nil {
 		return err
@@ -127,14 +127,15 @@ func mayBeMissed(r *fieldmap.Route, rule *fieldmap.Rule) bool {
 	return !slices.ContainsFunc(r.Match, func(k fieldmap.MatchKey) bool { return k.Remote == rule.Remote.Name })
 }
 
-func (r *run) checkedLately(key string, config uint64) bool {
+func (r *run) checkedLately(key string, config uint64) (bool, error) {
+	note, err := r.noted(key)
+	if err != nil {
+		return false, err
+	}
 	var c checked
-	_ = r.opt.Store.View(func(tx *state.Tx) error {
-		_ = json.Unmarshal(tx.Meta(key), &c)
-		return nil
-	})
+	_ = json.Unmarshal([]byte(note), &c) // what cannot be read was not checked
 	age := r.now().Sub(c.At)
-	return c.Config == config && age >= 0 && age < checksLast
+	return c.Config == config && age >= 0 && age < checksLast, nil
 }
 
 func routesFingerprint(routes []*fieldmap.Route) uint64 {
@@ -154,8 +155,10 @@ func (e *Engine) sameOrganization(ctx context.Context, sys *System) (providers.I
 		return id, fmt.Errorf("identify %s: %w", sys.Name, err)
 	}
 	key := "org:" + sys.Name
-	var known string
-	_ = e.opt.Store.View(func(tx *state.Tx) error { known = string(tx.Meta(key)); return nil })
+	known, err := e.meta(key)
+	if err != nil {
+		return id, err
+	}
 	switch known {
 	case id.Org:
 		return id, nil
@@ -223,11 +226,12 @@ func (e *Engine) schemaFindings(ctx context.Context, sys *System, routes []*fiel
 // there.
 func (e *Engine) explainRenames(r *fieldmap.Route, schema providers.Schema, found []Finding) error {
 	key := "fields:" + r.Key()
-	known := map[string]string{} // name → the system's id of the field
-	_ = e.opt.Store.View(func(tx *state.Tx) error {
-		_ = json.Unmarshal(tx.Meta(key), &known) // not readable: nothing can be explained
-		return nil
-	})
+	note, err := e.noted(key)
+	if err != nil {
+		return err
+	}
+	known := map[string]string{}             // name → the system's id of the field
+	_ = json.Unmarshal([]byte(note), &known) // not readable: nothing can be explained
 	names := map[string]string{}
 	for name, f := range schema.Fields {
 		if f.ID != "" {

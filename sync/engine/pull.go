@@ -146,13 +146,9 @@ func (p *puller) refuseEmpty() error {
 	if p.listed > 0 || !p.everything() {
 		return nil
 	}
-	open := 0
-	_ = p.opt.Store.View(func(tx *state.Tx) error {
-		open = tx.Links(p.req.System, p.r.Object).Open()
-		return nil
-	})
-	if open == 0 {
-		return nil
+	open, err := p.countOpen(p.r)
+	if err != nil || open == 0 {
+		return err
 	}
 	e := providers.Errorf(providers.Broken, "read "+p.r.Object, "the listing is empty, but %d records of it are linked", open)
 	e.Hint = "nothing was removed; look at the system and at the credential's rights"

@@ -296,7 +296,9 @@ func (p *puller) gone(ctx context.Context, names []string) error {
 	if err := p.preflight(ctx); err != nil {
 		return err
 	}
-	_ = p.opt.Store.View(func(tx *state.Tx) error { p.suspended = suspended(tx, p.r); return nil })
+	if err := p.opt.Store.View(func(tx *state.Tx) error { p.suspended = suspended(tx, p.r); return nil }); err != nil {
+		return fmt.Errorf("look which fields rest: %w", err)
+	}
 	for i, rule := range p.r.Fields {
 		if slices.Contains(names, rule.Remote.Name) && !p.suspended[i] {
 			return providers.Errorf(providers.Broken, "read "+p.r.Object, "%s has no field %q any more", p.req.System, rule.Remote.Name)

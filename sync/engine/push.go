@@ -312,21 +312,33 @@ func (p *pusher) retryHeld() error {
 				return err
 			}
 		}
-		if !p.req.Full && !p.rulesChanged(tx) {
-			return nil
+		if !p.req.Full {
+			if changed, err := p.rulesChanged(tx); err != nil || !changed {
+				return err
+			}
 		}
-		return p.touchHeld(tx, p.req.System, p.r.Object, func(h state.Hold) bool { return retriable(h.Reason) })
+		return p.touchHeld(tx, p.req.System, p.r.Object, func(h state.Hold) bool { return retriable(h.Reason) && !readAnew(h) })
 	})
 }
 
-func (p *pusher) rulesChanged(tx *state.Tx) bool {
+func (p *pusher) rulesChanged(tx *state.Tx) (bool, error) {
 	pos, ok, err := positionOf(tx, p.r)
-	return err == nil && ok && len(behindRules(p.r, pos, suspended(tx, p.r))) > 0
+	return err == nil && ok && len(behindRules(p.r, pos, suspended(tx, p.r))) > 0, err
 }
 
 // retriable reports whether a changed rule or a full run may end the hold.
 func retriable(reason string) bool {
 	return reason != HoldDeleted && reason != HoldMerged
+}
+
+// readAnew reports whether a field is held for what was read of it there: the
+// next reading says whether it still is.
+func readAnew(h state.Hold) bool {
+	switch h.Reason {
+	case HoldBadValue, HoldWriteIgnored, HoldOscillating:
+		return h.Field != "" && h.Flow == state.FlowPush
+	}
+	return false
 }
 
 // touchHeld gives the held hub records of an object new numbers, and forgets
@@ -385,8 +397,11 @@ func (p *pusher) pass(ctx context.Context) error {
 		return err
 	}
 	err = p.eachChunk(ctx, p.pos.Number, p.bound, p.applyChunk)
-	if err == nil {
-		err = p.flush(ctx, true)
+	for err == nil && (len(p.creates)+len(p.updates) > 0 || p.flying != nil) {
+		// An answer may bring a record back into the batches.
+		if err = p.flush(ctx, true); err == nil {
+			err = p.land(ctx)
+		}
 	}
 	return errors.Join(err, p.land(ctx))
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"crmsyncd/fieldmap/record"
@@ -18,6 +19,15 @@ const maxAttempts = 3
 func (p *pusher) applyChunk(ctx context.Context, ids []state.HubID) error {
 	p.decided += len(ids)
 	p.progress(p.r.Object, "write", p.decided, p.scanned)
+	if err := p.gatherChunk(ids); err != nil {
+		return err
+	}
+	return p.flush(ctx, false)
+}
+
+// gatherChunk decides records on the rows as they are now, settles what needs no
+// call, and puts the rest into the batches.
+func (p *pusher) gatherChunk(ids []state.HubID) error {
 	var quiet, dirty []*item
 	err := p.opt.Store.View(func(tx *state.Tx) error {
 		for _, id := range ids {
@@ -47,7 +57,7 @@ func (p *pusher) applyChunk(ctx context.Context, ids []state.HubID) error {
 		}
 	}
 	p.free = append(p.free, quiet...)
-	return p.flush(ctx, false)
+	return nil
 }
 
 // sort decides one item and puts it where it belongs. quiet means that there is
@@ -159,19 +169,23 @@ func (p *pusher) refusedBefore(it *item, holds []state.Hold) bool {
 // that move because a difference is tolerated or the sides agree.
 func (p *pusher) settleQuiet(tx *state.Tx, items []*item) error {
 	for _, it := range items {
+		var l state.Link
+		ls := tx.Links(p.req.System, p.r.Object)
+		ok, damaged := ls.Get(it.id, &l)
+		switch {
+		case damaged != nil && !errors.Is(damaged, state.ErrDamaged):
+			return damaged
+		case it.linked && damaged == nil && (!ok || l.Remote != it.link.Remote || l.State != it.link.State):
+			continue // a person unlinked it meanwhile: it is decided anew
+		}
 		if err := p.putHolds(tx, it); err != nil {
 			return err
 		}
 		if !it.linked || it.wait || p.writes(it) {
 			continue
 		}
-		var l state.Link
-		ls := tx.Links(p.req.System, p.r.Object)
-		switch ok, err := ls.Get(it.id, &l); {
-		case err != nil:
-			return err
-		case !ok || l.Remote != it.link.Remote:
-			continue // a person unlinked it meanwhile: it is decided anew
+		if damaged != nil {
+			return damaged
 		}
 		p.setFields(&l, it)
 		if err := ls.Put(&l); err != nil {
@@ -188,7 +202,7 @@ func (p *pusher) putHolds(tx *state.Tx, it *item) error {
 	for _, h := range it.holds {
 		standing[h.Key()] = true
 		if h.Field != "" {
-			p.nameSides(it, &h)
+			p.nameSides(tx, it, &h)
 		}
 		if err := tx.PutHold(h); err != nil {
 			return err
@@ -208,11 +222,11 @@ func (p *pusher) putHolds(tx *state.Tx, it *item) error {
 }
 
 // nameSides gives a field's hold the two values that it is held for.
-func (p *pusher) nameSides(it *item, h *state.Hold) {
+func (p *pusher) nameSides(tx *state.Tx, it *item, h *state.Hold) {
 	for i, rule := range p.r.Fields {
 		if rule.Hub.Name == h.Field {
 			stands := it.link.Stands(p.names.remotes[p.r][i])
-			h.Ours, h.Theirs = p.key.Value(rule.Hub.Type, p.ours(it, rule)), stands.Last()
+			h.Ours, h.Theirs = p.heldOf(tx, rule, p.ours(it, rule)), stands.Last()
 			return
 		}
 	}

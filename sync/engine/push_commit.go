@@ -268,8 +268,11 @@ const rewriteShare = 2
 // them.
 func (p *pusher) mergeAnswers(ctx context.Context) error {
 	var a answer
-	rewrite := p.rewritesLinks()
-	err := p.spool.Merge(ctx, answersChunk, func(tx *state.Tx, en state.Entry) error {
+	rewrite, err := p.rewritesLinks()
+	if err != nil {
+		return err
+	}
+	err = p.spool.Merge(ctx, answersChunk, func(tx *state.Tx, en state.Entry) error {
 		if rewrite {
 			tx.Links(p.req.System, p.r.Object).Rewrite()
 		}
@@ -302,14 +305,14 @@ func (p *pusher) mergeAnswers(ctx context.Context) error {
 // rewritesLinks reports whether the spooled answers are for so many of the links
 // that to write all of them anew, page behind page, costs little more and leaves
 // them in far less room.
-func (p *pusher) rewritesLinks() (yes bool) {
-	_ = p.opt.Store.View(func(tx *state.Tx) error {
+func (p *pusher) rewritesLinks() (yes bool, err error) {
+	err = p.opt.Store.View(func(tx *state.Tx) error {
 		ls := tx.Links(p.req.System, p.r.Object)
 		n := p.spool.Len(tx)
 		yes = ls.Rewriting() || n > 0 && n >= ls.Count()/rewriteShare
 		return nil
 	})
-	return yes
+	return yes, err
 }
 
 // recall fetches what a create was sent from its intent. Where that is damaged,
@@ -379,8 +382,11 @@ func (p *pusher) applyAnswer(tx *state.Tx, a *answer) error {
 	if err != nil {
 		return err
 	}
-	if ok && l.Remote != a.remote && l.State != state.LinkClosed {
+	switch {
+	case ok && l.Remote != a.remote && l.State != state.LinkClosed:
 		return nil // a person linked it elsewhere meanwhile
+	case !a.created && (!ok || l.State == state.LinkClosed):
+		return tx.Journal(p.journaled(a)) // a person unlinked it meanwhile
 	}
 	if !ok || l.Remote != a.remote {
 		*l = state.Link{Hub: a.hub, Remote: a.remote, Origin: state.OriginMade, Fields: l.Fields[:0], There: l.There[:0]}
@@ -467,6 +473,6 @@ func (p *pusher) confirm(ctx context.Context, items []*item, results []providers
 	if len(ids) == 0 || p.spooling || p.sys.Getter == nil || p.opt.dry {
 		return nil
 	}
-	_, err := p.reconcileChunk(ctx, ids, comparison{own: true})
+	_, err := p.reconcileChunk(ctx, ids, comparison{own: true, late: true})
 	return err
 }

@@ -61,12 +61,10 @@ func (p *pusher) decide(tx *state.Tx, it *item) (moves bool) {
 		v := plan.Verdict{Kind: plan.Nothing}
 		switch {
 		case p.resting[i]:
+		case len(it.standing) > 0 && p.keepsHold(tx, it, rule, lf, ours):
+			v = p.leftOut(rule, lf, ours)
 		case lf == nil || lf.Seen == 0 && lf.Told == 0:
 			v = p.decideUnmet(tx, it, i, rule)
-		case len(it.standing) > 0 && p.keepsHold(it, rule, lf.Told == p.key.Value(rule.Hub.Type, ours), ours):
-			if lf.Told != p.key.Value(rule.Hub.Type, ours) {
-				v = plan.Verdict{Kind: plan.Hold, Seen: lf.Seen, Told: lf.Told}
-			}
 		case lf.Told == p.key.Value(rule.Hub.Type, ours):
 		default:
 			v = p.decideField(tx, it, i, rule, lf, ours)
@@ -80,6 +78,17 @@ func (p *pusher) decide(tx *state.Tx, it *item) (moves bool) {
 		it.setExt, moves = true, true
 	}
 	return moves
+}
+
+// leftOut is the verdict on a field whose hold is kept: nothing moves.
+func (p *pusher) leftOut(rule *fieldmap.Rule, lf *state.LinkField, ours record.Value) plan.Verdict {
+	switch {
+	case lf == nil:
+		return plan.Verdict{Kind: plan.Hold}
+	case lf.Told != p.key.Value(rule.Hub.Type, ours):
+		return plan.Verdict{Kind: plan.Hold, Seen: lf.Seen, Told: lf.Told}
+	}
+	return plan.Verdict{Kind: plan.Nothing}
 }
 
 // decideUnmet decides a field that its rule has not met, by what is known to
@@ -99,12 +108,24 @@ func (p *pusher) decideUnmet(tx *state.Tx, it *item, i int, rule *fieldmap.Rule)
 	return v
 }
 
+// heldOf stands for what of ours a field is held for: the hub's value, and of a
+// reference the record that it leads to there, which may become another one.
+func (p *pusher) heldOf(tx *state.Tx, rule *fieldmap.Rule, ours record.Value) record.Digest {
+	if rule.Hub.Type == record.Reference {
+		if remote, f := p.translate(tx, rule, ours); f == nil {
+			return p.key.Value(rule.Remote.Type, remote)
+		}
+	}
+	return p.key.Value(rule.Hub.Type, ours)
+}
+
 // keepsHold reports whether a field is held for the value that the hub has, and a
 // walk cannot change that: a reading held it, or the system refused it. It stays
 // held, and what was refused is left out of every call.
-func (p *pusher) keepsHold(it *item, rule *fieldmap.Rule, told bool, ours record.Value) bool {
+func (p *pusher) keepsHold(tx *state.Tx, it *item, rule *fieldmap.Rule, lf *state.LinkField, ours record.Value) bool {
+	told := lf != nil && lf.Told == p.key.Value(rule.Hub.Type, ours)
 	for _, h := range it.standing {
-		if h.Field != rule.Hub.Name || h.Ours == 0 || h.Ours != p.key.Value(rule.Hub.Type, ours) {
+		if h.Field != rule.Hub.Name || h.Ours == 0 || h.Ours != p.heldOf(tx, rule, ours) {
 			continue
 		}
 		switch h.Reason {
@@ -177,7 +198,8 @@ func (p *pusher) group(it *item) {
 		}
 		for _, i := range g {
 			rule := p.r.Fields[i]
-			if it.verdicts[i].Kind != plan.Nothing || rule.Write == fieldmap.CreateOnly || rule.Write == fieldmap.Never {
+			fixed := rule.Write == fieldmap.CreateOnly || rule.Write == fieldmap.Never || slices.Contains(it.kept, rule.Hub.Name)
+			if it.verdicts[i].Kind != plan.Nothing || fixed {
 				continue
 			}
 			ours := it.rec.Get(p.names.fields[p.r.Hub][rule.Hub.Index])

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,10 +16,11 @@ import (
 // matchAll is the first walk: it links what it finds, commits that, and counts
 // the records in which something would be overwritten.
 func (p *pusher) matchAll(ctx context.Context) (overwrites int, err error) {
-	_ = p.opt.Store.View(func(tx *state.Tx) error {
-		p.guardIdle = p.opt.Guards.Overwrites.idle(int(p.bound-min(p.bound, p.pos.Number)), tx.Links(p.req.System, p.r.Object).Open())
-		return nil
-	})
+	open, err := p.countOpen(p.r)
+	if err != nil {
+		return 0, err
+	}
+	p.guardIdle = p.opt.Guards.Overwrites.idle(int(p.bound-min(p.bound, p.pos.Number)), open)
 	err = p.eachChunk(ctx, p.pos.Number, p.bound, func(ctx context.Context, ids []state.HubID) error {
 		p.scanned += len(ids)
 		p.progress(p.r.Object, "match", p.scanned, 0)
@@ -132,6 +134,7 @@ func (p *pusher) unmet(tx *state.Tx, it *item, i int, rule *fieldmap.Rule) (plan
 // overwrites decides a linked record and reports whether a value that is not
 // blank would be replaced, which no accepted plan lets through.
 func (p *pusher) overwrites(tx *state.Tx, it *item) bool {
+	it.standing = holdsOf(tx, p.r, it.id, "")
 	if p.decide(tx, it); it.wait {
 		return false
 	}
@@ -164,16 +167,12 @@ func (p *pusher) planRow(it *item) (state.PlanRow, bool) {
 // guardOverwrites stops a flood, keeping what it would have written for a
 // person to look at (D22).
 func (p *pusher) guardOverwrites(n int) error {
-	open := 0
-	_ = p.opt.Store.View(func(tx *state.Tx) error {
-		open = tx.Links(p.req.System, p.r.Object).Open()
-		return nil
-	})
-	if !p.opt.Guards.Overwrites.passed(n, open) {
-		return nil
+	open, err := p.countOpen(p.r)
+	if err != nil || !p.opt.Guards.Overwrites.passed(n, open) {
+		return err
 	}
 	var rows []state.PlanRow
-	err := p.eachChunk(context.Background(), p.pos.Number, p.bound, func(_ context.Context, ids []state.HubID) error {
+	err = p.eachChunk(context.Background(), p.pos.Number, p.bound, func(_ context.Context, ids []state.HubID) error {
 		return p.opt.Store.View(func(tx *state.Tx) error {
 			for _, id := range ids {
 				it, err := p.load(tx, id)
@@ -380,10 +379,11 @@ func (p *pusher) matched(tx *state.Tx, key fieldmap.MatchKey, it *item, fields [
 	for i := range hits {
 		h := &hits[i]
 		ext := h.value(fields, p.r.ExternalID)
-		candidates = append(candidates, plan.Hit{
-			ID: h.id, Key: h.value(fields, key.Remote), External: ext,
-			ExternalKnown: ext.IsSet() && p.presentElsewhere(tx, ext, it.id),
-		})
+		known, err := p.presentElsewhere(tx, ext, it.id)
+		if err != nil {
+			return false, false, err
+		}
+		candidates = append(candidates, plan.Hit{ID: h.id, Key: h.value(fields, key.Remote), External: ext, ExternalKnown: known})
 	}
 	m := plan.MatchHits(key, want, it.external, candidates)
 	switch m.Kind {
@@ -411,49 +411,67 @@ func hitByID(hits []hit, id string) *hit {
 
 // presentElsewhere reports whether an external id belongs to a source record
 // that we know as present and that is not this one.
-func (p *pusher) presentElsewhere(tx *state.Tx, ext record.Value, not state.HubID) bool {
-	if p.r.Hub.ID != nil && p.hubHas(tx, ext, not) {
-		return true
+func (p *pusher) presentElsewhere(tx *state.Tx, ext record.Value, not state.HubID) (bool, error) {
+	if !ext.IsSet() {
+		return false, nil
+	}
+	if has, err := p.hubHas(tx, ext, not); err != nil || has {
+		return has, err
 	}
 	system, remote, ok := strings.Cut(ext.Text(), ":")
 	if !ok {
-		return false
+		return false, nil
 	}
 	for _, r := range p.opt.Mapping.RoutesOf(system) {
 		if r.Hub != p.r.Hub || r.Direction != fieldmap.Pull {
 			continue
 		}
 		if id, _, st, ok := tx.Links(system, r.Object).Peek(remote); ok && id != not && st != state.LinkClosed {
-			return true
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
-// hubHas reports whether another hub record in scope has this identity.
-func (p *pusher) hubHas(tx *state.Tx, id record.Value, not state.HubID) bool {
+// hubHas reports whether another hub record in scope has this identity. One that
+// is damaged counts as having it.
+func (p *pusher) hubHas(tx *state.Tx, id record.Value, not state.HubID) (bool, error) {
 	o := p.r.Hub
+	if o.ID == nil {
+		return false, nil
+	}
 	ik, ok := p.indexKey(indexName{o.ID, fieldmap.Exact}, id)
 	if !ok {
-		return false
+		return false, nil
 	}
-	hubs, _ := tx.Hub(o.Name).Find(ik)
+	hubs, err := tx.Hub(o.Name).Find(ik)
+	if err != nil {
+		return false, fmt.Errorf("look who has the %s of a record: %w", o.ID.Name, err)
+	}
 	for _, hub := range hubs {
 		var rec state.HubRecord
-		if got, err := tx.Hub(o.Name).Get(hub, &rec); err != nil || !got || hub == not || rec.State != state.HubActive {
-			continue
-		}
-		if rec.Get(p.names.fields[o][o.ID.Index]) == id {
-			return true
+		got, err := tx.Hub(o.Name).Get(hub, &rec)
+		switch {
+		case hub == not:
+		case err != nil:
+			return true, nil //nolint:nilerr // nobody is linked with what may be another's
+		case got && rec.State == state.HubActive && rec.Get(p.names.fields[o][o.ID.Index]) == id:
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 // linkFound links a hub record with the record that was found. What was read
 // with it is the link's first seen, and decides the first meeting.
 func (p *pusher) linkFound(tx *state.Tx, it *item, fields []record.Field, h *hit) (over bool, err error) {
 	ls := tx.Links(p.req.System, p.r.Object)
+	switch ok, err := ls.Get(it.id, &it.link); {
+	case err != nil && !errors.Is(err, state.ErrDamaged):
+		return false, err
+	case err == nil && ok && it.link.State != state.LinkClosed:
+		return false, nil // a person linked it meanwhile
+	}
 	if other, _, st, ok := ls.Peek(h.id); ok && other != it.id && st != state.LinkClosed {
 		p.hold(it, "", HoldDuplicate, fmt.Sprintf("%s %s is already linked with %s/%s", p.r.Object, h.id, p.r.Hub.Name, other), "",
 			p.r.Hub.Name+"/"+other.String(), p.r.Hub.Name+"/"+it.id.String())
@@ -534,16 +552,20 @@ func (h *hit) unreadable(at int) unreadable {
 // link, and as a hold.
 func (p *pusher) meetRead(tx *state.Tx, it *item, i int, theirs record.Value, bad unreadable, how plan.Reading) (plan.Verdict, error) {
 	rule := p.r.Fields[i]
-	field := holdOn{rule: rule, ours: p.key.Value(rule.Hub.Type, p.ours(it, rule)), theirs: p.key.Value(rule.Remote.Type, theirs)}
+	ours := p.key.Value(rule.Hub.Type, p.ours(it, rule))
+	field := holdOn{rule: rule, ours: p.heldOf(tx, rule, p.ours(it, rule)), theirs: p.key.Value(rule.Remote.Type, theirs)}
 	if bad.fault != "" {
 		field.theirs = p.key.Bytes(bad.raw)
 		p.leaveUnreadable(it, i, field.theirs)
 		return plan.Verdict{}, p.holdMet(tx, it, field, HoldBadValue, strings.TrimPrefix(bad.fault, rule.Remote.Name+": "), "")
 	}
+	if p.heldAsBefore(tx, it, i, field) {
+		return plan.Verdict{}, nil
+	}
 	v, f := p.meetField(tx, it, i, rule, theirs, how)
 	lf := it.link.Field(p.names.rules[p.r][i])
 	switch {
-	case f != nil && rule.Hub.Type == record.Reference && lf != nil && lf.Seen == field.theirs && lf.Told == field.ours:
+	case f != nil && rule.Hub.Type == record.Reference && lf != nil && lf.Seen == field.theirs && lf.Told == ours:
 		return plan.Verdict{}, nil // they still name the record that is gone or waits
 	case f != nil && f.reason != "":
 		p.show(it, i, theirs)
@@ -553,13 +575,24 @@ func (p *pusher) meetRead(tx *state.Tx, it *item, i int, theirs record.Value, ba
 		}
 		return plan.Verdict{}, p.holdMet(tx, it, field, f.reason, f.detail, f.event)
 	case f != nil:
-		v = plan.Verdict{Kind: plan.Tolerate, Reason: plan.Skipped, Seen: field.theirs, Told: field.ours}
+		v = plan.Verdict{Kind: plan.Tolerate, Reason: plan.Skipped, Seen: field.theirs, Told: ours}
 	case v.Kind == plan.Hold:
 		p.show(it, i, theirs)
 		return v, p.holdMet(tx, it, field, v.Reason.String(), p.heldFor(v.Reason, theirs, it, rule), "")
 	}
 	p.keepMet(it, i, v, theirs)
 	return v, p.endMet(tx, it, rule)
+}
+
+// heldAsBefore reports whether a field is held for just these two values, by what
+// their system made of ours, and nothing was sent since.
+func (p *pusher) heldAsBefore(tx *state.Tx, it *item, i int, on holdOn) bool {
+	stands := it.link.Stands(p.names.remotes[p.r][i])
+	if p.behind[i] || !stands.Open() || stands.Known != record.Read || stands.Last() != on.theirs {
+		return false
+	}
+	h, ok := tx.Hold(p.holdOf(it, on.rule.Hub.Name, "", "", "").Key())
+	return ok && readAnew(h) && h.Reason != HoldBadValue && h.Ours == on.ours && h.Theirs == on.theirs
 }
 
 // ours is the hub's value for a rule.

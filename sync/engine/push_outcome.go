@@ -29,12 +29,12 @@ func (p *pusher) createFailed(ctx context.Context, batch uint64, err error) erro
 
 // outcome sorts the answers to one batch.
 type outcome struct {
-	answers  []answer     // valid until the next batch
-	there    []*item      // a record with our id is there already
-	doubtful []*item      // made or not: nobody knows
-	gone     []state.Link // an update found no record
-	doubts   []string     // records whose answer showed something else than what was sent
-	stop     error        // reaches further than a record: the route, or the system
+	answers  []answer  // valid until the next batch
+	there    []*item   // a record with our id is there already
+	doubtful []*item   // made or not: nobody knows
+	gone     []refusal // an update found no record, or so it says
+	doubts   []string  // records whose answer showed something else than what was sent
+	stop     error     // reaches further than a record: the route, or the system
 }
 
 // outcome takes each result by its place. What stops the system or the route
@@ -67,7 +67,7 @@ func (p *pusher) outcome(items []*item, results []providers.Result, creating boo
 		case kind == providers.Unknown && creating:
 			o.doubtful = append(o.doubtful, it)
 		case kind == providers.Missing && !creating:
-			o.gone = append(o.gone, state.Link{Hub: it.id, Remote: it.link.Remote})
+			o.gone = append(o.gone, p.refusalOf(it, res.Err))
 		default:
 			p.refused(it, res.Err)
 		}
@@ -243,18 +243,21 @@ func (p *pusher) commitUpdates(ctx context.Context, f *flight) error {
 // refused notes what the vendor said of a record. What fails in passing is
 // tried again by the next runs, three times in all.
 func (p *pusher) refused(it *item, e *providers.Error) {
-	detail := strings.TrimSpace(e.Code + " " + e.Message)
-	if len(e.Fields) > 0 {
-		detail += " [" + strings.Join(e.Fields, ", ") + "]"
-	}
-	h := state.Hold{
-		System: p.req.System, Object: p.r.Object, Flow: flowOf(p.r), Hub: it.id, Reason: HoldRejected, Detail: detail,
-		Digest: p.hubDigest(it), Run: p.rec.ID, Since: p.now(), Last: p.now(),
-	}
+	h := p.holdOf(it, "", HoldRejected, vendorWords(e), "")
+	h.Digest = p.hubDigest(it)
 	if e.Kind == providers.Transient || e.Kind == providers.Unknown {
 		h.Event = nextRun(p.req.System)
 	}
 	it.holds = append(it.holds, h)
+}
+
+// vendorWords is a refusal as the vendor put it.
+func vendorWords(e *providers.Error) string {
+	detail := strings.TrimSpace(e.Code + " " + e.Message)
+	if len(e.Fields) > 0 {
+		detail += " [" + strings.Join(e.Fields, ", ") + "]"
+	}
+	return detail
 }
 
 // putRefused writes the refusals of a batch, counting attempts.

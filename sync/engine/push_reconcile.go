@@ -82,6 +82,7 @@ func (p *pusher) openLinks(from state.HubID) ([]state.Link, error) {
 type comparison struct {
 	only map[int]bool // some rules alone; nil means all
 	own  bool         // right after our own write, so that it shows what became of that
+	late bool         // the walk that writes is past the records
 }
 
 // covers reports whether a rule is compared.
@@ -153,7 +154,7 @@ func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields 
 		return false, nil
 	}
 	p.sent = true // another pass writes it, in this run
-	if it.rec.Number <= p.pos.Number {
+	if c.late || it.rec.Number <= p.pos.Number {
 		if err := tx.Hub(p.r.Hub.Name).Touch(it.id); err != nil {
 			return false, err
 		}
@@ -185,18 +186,6 @@ func (p *pusher) pending(it *item) bool {
 		}
 	}
 	return false
-}
-
-// missing deals with records that a write found gone.
-func (p *pusher) missing(ctx context.Context, gone []state.Link) error {
-	if len(gone) == 0 {
-		return nil
-	}
-	if p.sys.Getter == nil {
-		return p.closeMissing(gone, nil)
-	}
-	_, err := p.reconcileChunk(ctx, gone, comparison{only: map[int]bool{}})
-	return err
 }
 
 // closeMissing looks for the successor of each record that is gone. One that

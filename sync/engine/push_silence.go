@@ -54,7 +54,7 @@ func (p *pusher) readWritten(ctx context.Context, own bool) error {
 			return err
 		}
 		if len(chunk) > 0 {
-			if _, err := p.reconcileChunk(ctx, chunk, comparison{own: own}); err != nil {
+			if _, err := p.reconcileChunk(ctx, chunk, comparison{own: own, late: true}); err != nil {
 				return err
 			}
 		}

@@ -48,7 +48,10 @@ func (p *puller) remove(ctx context.Context) error {
 	if len(gone)+len(plans) == 0 {
 		return nil
 	}
-	counted := p.notAccepted(plans, gone)
+	counted, err := p.notAccepted(plans, gone)
+	if err != nil {
+		return err
+	}
 	if p.filterChanged() && counted > 0 || p.opt.Guards.Removals.passed(counted, open) {
 		return p.keepPlan(gone, fmt.Sprintf("%d of %d records would leave the hub", len(gone), open))
 	}
@@ -270,14 +273,15 @@ func (p *puller) outOfScope(tx *state.Tx, hub state.HubID) error {
 	return h.Put(&rec, nil)
 }
 
-// pulledElsewhere reports whether another pull route still holds the record.
+// pulledElsewhere reports whether another pull route still holds the record. One
+// whose link is damaged counts as holding it.
 func (r *run) pulledElsewhere(tx *state.Tx, not *fieldmap.Route, hub state.HubID) bool {
 	var l state.Link
 	for _, route := range r.opt.Mapping.Routes {
 		if route.Direction != fieldmap.Pull || route.Hub != not.Hub || route.Key() == not.Key() {
 			continue
 		}
-		if ok, _ := tx.Links(route.System, route.Object).Get(hub, &l); ok && l.State != state.LinkClosed {
+		if ok, err := tx.Links(route.System, route.Object).Get(hub, &l); err != nil || ok && l.State != state.LinkClosed {
 			return true
 		}
 	}

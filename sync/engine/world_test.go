@@ -42,6 +42,7 @@ type world struct {
 	spool       int
 	commits     int // since they were counted
 	cutAt       int // the commit from which on every one fails; 0 for none
+	beforeView  func() error
 	qbOpt       func(*qbench.Config)
 	sfTransport http.RoundTripper
 	more        []fieldmap.RouteSpec             // routes beside those of the files
@@ -161,7 +162,7 @@ func (w *world) load() {
 func (w *world) open() {
 	w.t.Helper()
 	var err error
-	w.store, err = state.Open(filepath.Join(w.dir, "private", "state.db"), state.Options{Now: w.clock, BeforeCommit: w.beforeCommit})
+	w.store, err = state.Open(filepath.Join(w.dir, "private", "state.db"), state.Options{Now: w.clock, BeforeCommit: w.beforeCommit, BeforeView: w.viewing})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -174,6 +175,13 @@ func (w *world) beforeCommit() error {
 		return errCut
 	}
 	return nil
+}
+
+func (w *world) viewing() error {
+	if w.beforeView == nil {
+		return nil
+	}
+	return w.beforeView()
 }
 
 func (w *world) clock() time.Time { return w.now }
