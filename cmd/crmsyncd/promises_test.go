@@ -48,7 +48,7 @@ func promised(t *testing.T) map[string]string {
 	}
 	out := map[string]string{}
 	said := map[string]string{}
-	for _, m := range regexp.MustCompile(`(?m)^\| ([RBDF]\d+) \| (.*) \|$`).FindAllStringSubmatch(string(text), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\| ([RBDF]\d+|C\d+\.\d+) \| (.*) \|$`).FindAllStringSubmatch(string(text), -1) {
 		id, sentence := m[1], m[2]
 		if out[id] != "" {
 			t.Errorf("%s stands twice in the list", id)
@@ -65,7 +65,7 @@ func promised(t *testing.T) map[string]string {
 // names, comments and texts of Go tests, and in scenarios under testdata.
 func named(t *testing.T) map[string]string {
 	t.Helper()
-	out := map[string]string{}
+	out, ids := map[string]string{}, idFinder()
 	walk(t, func(name string) {
 		if strings.HasSuffix(name, "/promises_test.go") {
 			return
@@ -120,16 +120,23 @@ func goTexts(t *testing.T, path string) (out []string) {
 	return out
 }
 
-// ids finds whole words such as a letter and a number, also at the beginning of
-// a test's name.
-func ids(text string) (out []string) {
-	id := regexp.MustCompile(`^(?:Test|Fuzz|Benchmark)?(R\d{1,3}|[BDF]\d{1,2})$`)
-	for _, word := range regexp.MustCompile(`[0-9A-Za-z]+`).FindAllString(text, -1) {
-		if m := id.FindStringSubmatch(word); m != nil {
-			out = append(out, m[1])
+// idFinder returns what finds ids in a text: whole words such as a letter and a
+// number, also at the beginning of a test's name; those of cases have two
+// numbers, with a mark between them.
+func idFinder() func(text string) []string {
+	word, id := regexp.MustCompile(`[0-9A-Za-z]+`), regexp.MustCompile(`^(?:Test|Fuzz|Benchmark)?(R\d{1,3}|[BDF]\d{1,2})$`)
+	cases := regexp.MustCompile(`(?:\b|Test|_)C(\d{1,2})[._](\d{1,2})(?:\b|_)`)
+	return func(text string) (out []string) {
+		for _, m := range cases.FindAllStringSubmatch(text, -1) {
+			out = append(out, "C"+m[1]+"."+m[2])
 		}
+		for _, w := range word.FindAllString(text, -1) {
+			if m := id.FindStringSubmatch(w); m != nil {
+				out = append(out, m[1])
+			}
+		}
+		return out
 	}
-	return out
 }
 
 // TestEveryPromiseIsProved compares the list of promises with the tests, both ways.
