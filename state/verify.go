@@ -169,14 +169,26 @@ func checker(tx *Tx, name string) rowCheck {
 	return checkPacked(kind)
 }
 
+func checkJSON(payload []byte) error {
+	if !json.Valid(payload) {
+		return errShort
+	}
+	return nil
+}
+
+func checkLen(key []byte, n int) error {
+	if len(key) != n {
+		return errShort
+	}
+	return nil
+}
+
 // checkPacked checks rows that no other row points to.
 func checkPacked(kind string) rowCheck {
 	return func(_ *table, key, payload []byte) (err error) {
 		switch kind {
 		case "meta", "merge", "fold", "run", "position", "plan":
-			if !json.Valid(payload) {
-				err = errShort
-			}
+			err = checkJSON(payload)
 		case "intent":
 			_, _, _, err = unpackIntents(payload)
 		case "journal", "journalof", "journalnew", "journalrun", "journalkept":
@@ -190,13 +202,9 @@ func checkPacked(kind string) rowCheck {
 		case "count":
 			_, _, err = ReadUvarint(payload)
 		case "child":
-			if len(key) != 16 {
-				err = errShort
-			}
+			err = checkLen(key, 16)
 		case "flip":
-			if len(key) != dayLen+8 {
-				err = errShort
-			}
+			err = checkLen(key, dayLen+8)
 		case "when":
 			_, _, err = unpackWhen(payload)
 		case "fact", "name", "config", "remotekey", "wake", asideRows:

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"crmsyncd/providers"
 	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
@@ -63,9 +62,6 @@ func (c *Client) send(ctx context.Context, k call, r rest.Request) (*rest.Respon
 	defer resp.Release()
 	return nil, outcome.Refused(c.rest, resp, callError(k.op, k.verb, resp))
 }
-
-// said cleans what the vendor said in an error.
-func (c *Client) said(e *providers.Error) *providers.Error { return c.rest.Words().Error(e) }
 
 // groupOf names the endpoints that share a rate: a method and a family of paths.
 //

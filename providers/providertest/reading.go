@@ -351,6 +351,13 @@ func testBadValues(t *testing.T, s Setup) {
 	if seen != s.Records || refused < len(ids) {
 		t.Errorf("%d of %d records came, %d fields of %d were refused", seen, s.Records, refused, len(ids))
 	}
+	s.eachByID(t, ids, check)
+}
+
+// eachByID calls fn for each of these records as it is read by id, where the
+// provider can.
+func (s Setup) eachByID(t *testing.T, ids []string, fn func(*record.Record)) {
+	t.Helper()
 	g, ok := s.Provider.(providers.Getter)
 	if !ok {
 		return
@@ -360,7 +367,7 @@ func testBadValues(t *testing.T, s Setup) {
 		t.Fatalf("%d records by id, %v", len(found), err)
 	}
 	for i := range found {
-		check(&found[i])
+		fn(&found[i])
 	}
 }
 

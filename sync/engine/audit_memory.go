@@ -243,14 +243,20 @@ func (m *auditMemory) Tolerated(_ *audit.Remote, d *audit.Difference) audit.Stat
 		num = m.a.names.rules[m.a.r][d.Rule.Index]
 		stands = m.a.link.Stands(m.a.names.remotes[m.a.r][d.Rule.Index])
 	}
-	s := audit.Statement{There: audit.There{Digest: stands.Last(), Sent: stands.Known == record.Sent}}
-	lf := m.a.link.Field(num)
+	s := m.stated(d, m.a.link.Field(num), stands)
+	s.There = audit.There{Digest: stands.Last(), Sent: stands.Known == record.Sent}
+	return s
+}
+
+// stated is the statement that the link makes of a difference.
+func (m *auditMemory) stated(d *audit.Difference, lf *state.LinkField, stands record.There) (s audit.Statement) {
 	ours, _ := d.Types()
 	want := m.a.key.Value(ours, d.Ours)
+	push := m.a.r.Direction == fieldmap.Push
 	switch {
 	case d.Rule != nil && m.route().behind[d.Rule.Index]:
 		s.Standing, s.Reason = audit.Due, "back_fill"
-	case m.a.r.Direction == fieldmap.Push && m.a.rec.Number > m.route().number && (lf == nil || lf.Told != want):
+	case push && m.a.rec.Number > m.route().number && (lf == nil || lf.Told != want):
 		s.Standing, s.Reason, s.Ours = audit.Due, m.route().waits, want
 		if stands.Known == record.Read {
 			s.Theirs = stands.Last()
@@ -258,7 +264,7 @@ func (m *auditMemory) Tolerated(_ *audit.Remote, d *audit.Difference) audit.Stat
 	case lf != nil && lf.Note != 0 && lf.Told != 0:
 		s.Standing, s.Reason = audit.Tolerated, plan.Reason(lf.Note).String()
 		s.Ours, s.Theirs = lf.Told, lf.Seen
-	case m.a.r.Direction == fieldmap.Pull && lf != nil && lf.Told != want && m.fromElsewhere(d.Rule):
+	case !push && lf != nil && lf.Told != want && m.fromElsewhere(d.Rule):
 		// The hub took another system's value since, and a pulled field is never
 		// written back: that is no news to the record, and nothing visits it.
 		s.Standing, s.Reason = audit.Tolerated, plan.NotOwner.String()

@@ -72,6 +72,11 @@ func (n *names) load(st *state.Store, m *fieldmap.Mapping) error {
 			return err
 		}
 	}
+	return n.loadFixed(st, m)
+}
+
+// loadFixed numbers the match keys, and the names that are no admin's.
+func (n *names) loadFixed(st *state.Store, m *fieldmap.Mapping) (err error) {
 	for ix := range n.keys {
 		if n.keys[ix], err = one(st.Nums("k:" + ix.field.Object + "." + ix.field.Name + ":" + ix.form.String())); err != nil {
 			return err

@@ -121,20 +121,10 @@ func pushObject(ctx context.Context, r *run, route *fieldmap.Route) error {
 // stages does everything that is due on the object, what earlier runs left
 // open first.
 func (p *pusher) stages(ctx context.Context) error {
-	if err := p.mergeAnswers(ctx); err != nil {
-		return err
-	}
-	if err := p.settleIntents(ctx); err != nil {
-		return err
-	}
-	if err := p.retryHeld(); err != nil {
-		return err
-	}
-	if err := p.loadPosition(); err != nil {
-		return err
-	}
-	if err := p.readWritten(ctx, false); err != nil {
-		return err
+	for _, step := range []func(context.Context) error{p.mergeAnswers, p.settleIntents, p.retryHeld, p.loadPosition, p.readLeft} {
+		if err := step(ctx); err != nil {
+			return err
+		}
 	}
 	if p.req.Full || len(p.behind) > 0 {
 		if err := p.reconcile(ctx); err != nil {
@@ -145,17 +135,10 @@ func (p *pusher) stages(ctx context.Context) error {
 		if err := p.pass(ctx); err != nil {
 			return errors.Join(err, p.mergeAnswers(context.WithoutCancel(ctx)))
 		}
-		if err := p.mergeAnswers(ctx); err != nil {
-			return err
-		}
-		if err := p.readWritten(ctx, true); err != nil {
-			return err
-		}
-		if err := p.spoken(); err != nil {
-			return err
-		}
-		if err := p.savePosition(); err != nil {
-			return err
+		for _, step := range []func(context.Context) error{p.mergeAnswers, p.readOwn, p.spoken, p.savePosition} {
+			if err := step(ctx); err != nil {
+				return err
+			}
 		}
 		if more, err := p.released(); err != nil || !p.sent || !more {
 			return err
@@ -232,7 +215,7 @@ func (p *pusher) prepare() error {
 	})
 }
 
-func (p *pusher) loadPosition() error {
+func (p *pusher) loadPosition(context.Context) error {
 	return p.opt.Store.View(func(tx *state.Tx) error {
 		p.rest(suspended(tx, p.r))
 		pos, ok, err := positionOf(tx, p.r)
@@ -266,7 +249,7 @@ func (p *pusher) rest(rules map[int]bool) {
 
 // savePosition moves the position to the pass's bound: everything up to there
 // is settled or held.
-func (p *pusher) savePosition() error {
+func (p *pusher) savePosition(context.Context) error {
 	p.pos.Number = max(p.pos.Number, p.bound)
 	p.pos.Fields, p.pos.Behind, p.pos.Complete = fingerprints(p.r), nil, true
 	p.pos.Fields[choiceName] = choiceFingerprint(p.r)
@@ -302,7 +285,7 @@ func (p *pusher) released() (again bool, err error) {
 
 // retryHeld gives new numbers to the records whose hold ends with a new run,
 // and in a full run to every refused one, once.
-func (p *pusher) retryHeld() error {
+func (p *pusher) retryHeld(context.Context) error {
 	return p.opt.Store.Update(func(tx *state.Tx) error {
 		for _, h := range tx.HoldsFor(nextRun(p.req.System)) {
 			if h.Object != p.r.Object {

@@ -54,20 +54,10 @@ func (p *pusher) parentWaits(tx *state.Tx, it *item, rule *fieldmap.Rule, v reco
 // hub holds and what the link was told. It reports whether anything moves.
 func (p *pusher) decide(tx *state.Tx, it *item) (moves bool) {
 	it.verdicts, it.kept, it.left = it.verdicts[:0], it.kept[:0], it.left[:0]
-	nums := p.names.rules[p.r]
 	for i, rule := range p.r.Fields {
-		ours := p.ours(it, rule)
-		lf := it.link.Field(nums[i])
 		v := plan.Verdict{Kind: plan.Nothing}
-		switch {
-		case p.resting[i]:
-		case len(it.standing) > 0 && p.keepsHold(tx, it, rule, lf, ours):
-			v = p.leftOut(rule, lf, ours)
-		case lf == nil || lf.Seen == 0 && lf.Told == 0:
-			v = p.decideUnmet(tx, it, i, rule)
-		case lf.Told == p.key.Value(rule.Hub.Type, ours):
-		default:
-			v = p.decideField(tx, it, i, rule, lf, ours)
+		if !p.resting[i] {
+			v = p.decideRule(tx, it, i, rule)
 		}
 		moves = moves || v.Kind != plan.Nothing && v.Kind != plan.Hold
 		it.verdicts = append(it.verdicts, v)
@@ -78,6 +68,21 @@ func (p *pusher) decide(tx *state.Tx, it *item) (moves bool) {
 		it.setExt, moves = true, true
 	}
 	return moves
+}
+
+// decideRule takes the verdict on one rule that does not rest.
+func (p *pusher) decideRule(tx *state.Tx, it *item, i int, rule *fieldmap.Rule) plan.Verdict {
+	ours := p.ours(it, rule)
+	lf := it.link.Field(p.names.rules[p.r][i])
+	switch {
+	case len(it.standing) > 0 && p.keepsHold(tx, it, rule, lf, ours):
+		return p.leftOut(rule, lf, ours)
+	case lf == nil || lf.Seen == 0 && lf.Told == 0:
+		return p.decideUnmet(tx, it, i, rule)
+	case lf.Told == p.key.Value(rule.Hub.Type, ours):
+		return plan.Verdict{Kind: plan.Nothing}
+	}
+	return p.decideField(tx, it, i, rule, lf, ours)
 }
 
 // leftOut is the verdict on a field whose hold is kept: nothing moves.

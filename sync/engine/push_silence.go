@@ -22,7 +22,7 @@ func (p *pusher) leave(it *item) {
 }
 
 // spoken fails where the pass left something without a word.
-func (p *pusher) spoken() error {
+func (p *pusher) spoken(context.Context) error {
 	n := len(p.silent)
 	if n == 0 {
 		return nil
@@ -33,6 +33,12 @@ func (p *pusher) spoken() error {
 	e.Hint = "nothing is lost: the position stays before them; please report this"
 	return e
 }
+
+// readLeft reads what an earlier run wrote and did not come to read.
+func (p *pusher) readLeft(ctx context.Context) error { return p.readWritten(ctx, false) }
+
+// readOwn reads what this pass wrote.
+func (p *pusher) readOwn(ctx context.Context) error { return p.readWritten(ctx, true) }
 
 // readWritten reads by id what was written and showed something else in its
 // answer, before anything is said of it. own says that the writes are of this

@@ -55,35 +55,41 @@ func (s *sides) leftBlank() bool {
 // pushedAnswer decides on the first reading after a write. A change of ours since
 // goes out whatever became of the last one.
 func (s *sides) pushedAnswer(a answer) Verdict {
-	if s.ours == s.Told && !s.remoteChanged() {
-		switch a {
-		case formOrEdit:
-			return s.drifted(FormOrEdit)
-		case ignored:
-			if s.Rule.Write == fieldmap.Enforce && s.There.TimesSent() < 2 {
-				return s.push(DriftEnforced)
-			}
-			return s.hold(WriteIgnored)
-		case repeated:
-			if s.sameSpelling() {
-				return s.tolerate(RemoteForm)
-			}
-			return s.hold(Oscillating)
-		case ownForm:
-			return s.tolerate(RemoteForm)
-		case filled:
-			return s.tolerate(VendorDefault)
-		case confirmed, edited:
-		}
-	}
-	if a == confirmed && s.theirs != s.Seen {
-		// The rule settled with what was sent: this is the same in their form.
-		if s.ours == s.Told && !s.remoteChanged() {
-			return s.agree(Same)
-		}
+	still := s.ours == s.Told && !s.remoteChanged()
+	switch {
+	case a == edited:
+	case still && a != confirmed:
+		return s.unconfirmed(a)
+	case a != confirmed, s.theirs == s.Seen:
+	case still:
+		return s.agree(Same) // what was sent, in their form
+	default:
 		s.Seen = s.theirs
 	}
 	return s.pushedTable(Drift)
+}
+
+// unconfirmed decides a value that they have and we did not send, while ours is
+// what was sent.
+func (s *sides) unconfirmed(a answer) Verdict {
+	switch a {
+	case ignored:
+		if s.Rule.Write == fieldmap.Enforce && s.There.TimesSent() < 2 {
+			return s.push(DriftEnforced)
+		}
+		return s.hold(WriteIgnored)
+	case repeated:
+		if !s.sameSpelling() {
+			return s.hold(Oscillating)
+		}
+		return s.tolerate(RemoteForm)
+	case ownForm:
+		return s.tolerate(RemoteForm)
+	case filled:
+		return s.tolerate(VendorDefault)
+	case formOrEdit, confirmed, edited:
+	}
+	return s.drifted(FormOrEdit)
 }
 
 // sameSpelling reports whether theirs and ours differ in case, blanks, marks

@@ -113,24 +113,37 @@ func (s *sides) pulled() Verdict {
 		return s.pulledFirst()
 	case !theirsChanged && !oursChanged && !s.RuleChanged:
 		return s.nothing()
-	case s.RuleChanged && s.OtherSeen:
-		theirsChanged = false // nobody edited: another rule put it there
-	}
-	switch {
 	case s.TheirsHub == s.Ours:
 		return s.agree(Same)
-	case s.equal():
-		return s.equalByForm(theirsChanged || !oursChanged)
-	case !theirsChanged && oursChanged && !(s.RuleChanged && s.OtherSeen):
-		return s.tolerate(NotOwner)
-	case !theirsChanged && s.Tolerated && s.theirs == s.Seen:
-		return s.nothing()
-	case !theirsChanged: // only the rule changed
-		return s.pulledBy(MappingChanged)
-	case oursChanged:
+	}
+	byOther := s.RuleChanged && s.OtherSeen // another rule put it there, and nobody edited
+	spoke := theirsChanged && !byOther
+	if s.equal() {
+		return s.equalByForm(spoke || !oursChanged)
+	}
+	if spoke {
+		return s.pulledChange(oursChanged)
+	}
+	return s.pulledStill(theirsChanged, oursChanged && !byOther)
+}
+
+// pulledChange decides a value that somebody changed there.
+func (s *sides) pulledChange(oursChanged bool) Verdict {
+	if oursChanged {
 		return s.pulledConflict()
 	}
 	return s.pulledBy(SourceChanged)
+}
+
+// pulledStill decides a value that nobody changed there: ours did, or the rule.
+func (s *sides) pulledStill(theirsChanged, oursChanged bool) Verdict {
+	switch {
+	case oursChanged:
+		return s.tolerate(NotOwner)
+	case s.Tolerated && !theirsChanged:
+		return s.nothing()
+	}
+	return s.pulledBy(MappingChanged)
 }
 
 // pulledFirst is the first reading of a field, or the first after its digests

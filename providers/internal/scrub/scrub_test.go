@@ -196,7 +196,7 @@ func TestValuesAtTheCut(t *testing.T) {
 	t.Parallel()
 	for msg, want := range map[string]string{"bad Larch Se…": "bad [value]…", "bad La…": "bad La…", "bad Lar": "bad Lar", "…": "…"} {
 		e := &providers.Error{Message: msg}
-		if scrub.Values(e, &record.Patch{Fields: []record.FieldValue{field(record.Text, record.Of("larch secret"))}}); e.Message != want {
+		if _ = scrub.Values(e, &record.Patch{Fields: []record.FieldValue{field(record.Text, record.Of("larch secret"))}}); e.Message != want {
 			t.Errorf("%q: %q, want %q", msg, e.Message, want)
 		}
 	}
