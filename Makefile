@@ -10,7 +10,7 @@ RACE     := $(if $(shell command -v gcc || command -v clang),-race,)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo test race lint fmt fmt-check vet bench fuzz configs unit-verify check clean
+.PHONY: help build demo test race lint fmt fmt-check vet bench bench-quick fuzz fuzz-short configs unit-verify check check-more clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ vet: ## go vet
 bench: ## benchmarks, without tests
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./...
 
+bench-quick: ## the main benchmarks at 20,000 records, this build against BASE (HEAD), ten rounds in turn
+	@bash .ci/bench-quick $(BASE)
+
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	@set -e; for pkg in $$($(GO) list ./...); do \
 	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
@@ -67,7 +70,19 @@ unit-verify: build ## the systemd unit: no warning, exposure at most 1.2
 	out=$$(systemd-analyze security --no-pager --offline=true --threshold=12 "$$dir/crmsyncd.service") || { echo "$$out"; exit 1; }; \
 	echo "$$out" | tail -n 1
 
-check: fmt-check lint vet race configs unit-verify demo ## everything that must hold before a change is taken
+# each says how long a part took.
+define each
+	@set -e; for part in $(1); do began=$$(date +%s); $(MAKE) --no-print-directory $$part; echo "== $$part: $$(($$(date +%s)-began)) s"; done
+endef
+
+check: ## everything that must hold before a change is taken
+	$(call each,fmt-check lint vet race worlds configs unit-verify demo)
+
+check-more: ## the slower proofs
+	$(call each,worlds-all fuzz-short)
+
+fuzz-short: ## each fuzz target for three seconds
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=3s
 
 clean: ## remove what build made
 	rm -rf bin

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -14,6 +16,9 @@ import (
 
 // scale is the size of a benchmark: -short cuts it to a twentieth.
 func scale(n int) int {
+	if rows, err := strconv.Atoi(os.Getenv("BENCH_ROWS")); err == nil {
+		return rows
+	}
 	if testing.Short() {
 		return n / 20
 	}
