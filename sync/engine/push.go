@@ -420,7 +420,7 @@ func (p *pusher) eachChunk(ctx context.Context, after, upTo uint64, fn func(cont
 }
 
 // load reads a hub record and its link. It returns nil for one that this route
-// has nothing to do with.
+// has nothing to do with; one on which the filter cannot answer waits.
 func (p *pusher) load(tx *state.Tx, id state.HubID) (*item, error) {
 	it := p.newItem(id)
 	ok, err := tx.Hub(p.r.Hub.Name).Get(id, &it.rec)
@@ -430,8 +430,9 @@ func (p *pusher) load(tx *state.Tx, id state.HubID) (*item, error) {
 	if !ok || it.rec.State != state.HubActive {
 		return nil, nil
 	}
-	if in, err := p.inScope(it); err != nil || !in {
-		return nil, err
+	in, fault := p.inScope(it)
+	if !in && fault == "" {
+		return nil, nil
 	}
 	ok, err = tx.Links(p.req.System, p.r.Object).Get(id, &it.link)
 	it.lost = errors.Is(err, state.ErrDamaged)
@@ -443,6 +444,9 @@ func (p *pusher) load(tx *state.Tx, id state.HubID) (*item, error) {
 	}
 	it.linked = ok
 	it.external, it.key = p.externalOf(tx, it), p.keyOf(&it.rec)
+	if fault != "" {
+		p.hold(it, "", HoldBadValue, fault, "")
+	}
 	return it, nil
 }
 
@@ -464,9 +468,11 @@ func (it *item) reset(id state.HubID) {
 	it.rec.Values, it.link.Fields, it.link.There = values, fields, there
 }
 
-func (p *pusher) inScope(it *item) (bool, error) {
+// inScope applies the route's filter. Where it cannot answer, fault says so,
+// without any value.
+func (p *pusher) inScope(it *item) (in bool, fault string) {
 	if p.r.Filter == nil {
-		return true, nil
+		return true, ""
 	}
 	get := func(name string) record.Value {
 		if f := p.r.Hub.ByName[name]; f != nil {
@@ -476,9 +482,9 @@ func (p *pusher) inScope(it *item) (bool, error) {
 	}
 	ok, err := p.r.Filter.Match(get, fieldmap.Scope{Today: p.today})
 	if err != nil {
-		return false, fmt.Errorf("filter of %s: %w", p.r.Key(), err)
+		return false, err.Error()
 	}
-	return ok, nil
+	return ok, ""
 }
 
 // externalOf is the id that we write into the target: the source's, never the

@@ -135,7 +135,7 @@ func (p *pusher) reconcileChunk(ctx context.Context, chunk []state.Link, c compa
 // compare decides one record that was read by id.
 func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields []record.Field, readAt int64, c comparison) (over bool, err error) {
 	it, err := p.load(tx, l.Hub)
-	if err != nil || it == nil || !it.linked || it.link.Remote != l.Remote {
+	if err != nil || it == nil || it.wait || !it.linked || it.link.Remote != l.Remote {
 		return false, err
 	}
 	if it.link.Wrote > readAt {

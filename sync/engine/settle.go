@@ -73,11 +73,10 @@ func (p *puller) settle(tx *state.Tx, o *observation) error {
 		return nil
 	}
 	s.parents = p.parentsOf(&s.rec)
-	in, err := s.inScope()
-	if err != nil {
-		return err
-	}
+	in, fault := s.inScope()
 	switch {
+	case fault != "":
+		return s.close(s.doubt(fault))
 	case !in && linked && !p.standsIn(&s.link):
 		return s.close(s.leave())
 	case !in:
