@@ -462,7 +462,7 @@ func (st *Status) judge() {
 	}
 	for _, s := range st.Systems {
 		if n := len(s.Standing.Suspended); n > 0 {
-			st.Warnings = append(st.Warnings, fmt.Sprintf("%s: %s gone or hidden there, so nothing is taken from it or written to it: crmsyncd check --live says how to mend it",
+			st.Warnings = append(st.Warnings, fmt.Sprintf("%s: %s gone, hidden or not writable there, so nothing is taken from it or written to it: crmsyncd check --live says how to mend it",
 				s.Name, strings.Join(s.Standing.Suspended, ", ")))
 		}
 		for _, object := range slices.Sorted(maps.Keys(s.Unexplained)) {

@@ -31,7 +31,8 @@ type pusher struct {
 	r        *fieldmap.Route
 	pos      state.Position
 	behind   map[int]bool // rules that the position was not reached under
-	resting  map[int]bool // rules whose remote field is gone
+	asked    bool         // the schema was asked again in this run
+	resting  map[int]bool // rules whose remote field is gone or cannot be written
 	bound    uint64
 	batch    int
 	spool    *state.Spool
@@ -258,7 +259,7 @@ func (p *pusher) rest(rules map[int]bool) {
 	}
 	if len(names) > 0 {
 		slices.Sort(names)
-		p.obj.Note = "suspended, for the field is gone there: " + strings.Join(names, ", ")
+		p.obj.Note = "suspended, for the field is gone, hidden or not writable there: " + strings.Join(names, ", ")
 	}
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,7 +34,9 @@ type outcome struct {
 	doubtful []*item      // made or not: nobody knows
 	gone     []state.Link // an update found no record
 	doubts   []string     // records whose answer showed something else than what was sent
-	stop     error        // reaches further than a record: the route, or the system
+	unfit    []refusal    // names fields, or says that the object is not what it was
+	again    []state.HubID
+	stop     error // reaches further than a record: the route, or the system
 }
 
 // outcome takes each result by its place. What stops the system or the route
@@ -58,8 +61,10 @@ func (p *pusher) outcome(items []*item, results []providers.Result, creating boo
 			continue
 		}
 		switch kind := res.Err.Kind; {
-		case kind == providers.Broken, kind == providers.Budget, kind == providers.Denied:
+		case kind == providers.Budget, kind == providers.Denied:
 			o.stop = res.Err
+		case kind == providers.Broken, kind == providers.Rejected && p.namesField(res.Err):
+			o.unfit = append(o.unfit, refusal{it, res.Err})
 		case kind == providers.Exists && creating:
 			it.taken = res.Err
 			o.there = append(o.there, it)
@@ -127,6 +132,9 @@ func (p *pusher) closeIntents(tx *state.Tx, batch uint64, answers []answer) erro
 // commitCreates keeps the answers to a batch of creates.
 func (p *pusher) commitCreates(ctx context.Context, f *flight) error {
 	o := p.outcome(f.items, f.results, true)
+	if err := p.settleUnfit(ctx, &o); err != nil {
+		return err
+	}
 	var doubt uint64
 	err := p.opt.Store.Update(func(tx *state.Tx) (err error) {
 		tx.OneOfMany()
@@ -144,7 +152,7 @@ func (p *pusher) commitCreates(ctx context.Context, f *flight) error {
 		if err := p.noteDoubts(tx, o.doubts); err != nil {
 			return err
 		}
-		return p.putRefused(tx, f.items)
+		return errors.Join(p.sendAgain(tx, o.again), p.putRefused(tx, f.items))
 	})
 	if err != nil {
 		return err
@@ -209,6 +217,9 @@ func takenBy(e *providers.Error) *providers.Error {
 // commitUpdates keeps the answers to a batch of updates.
 func (p *pusher) commitUpdates(ctx context.Context, f *flight) error {
 	o := p.outcome(f.items, f.results, false)
+	if err := p.settleUnfit(ctx, &o); err != nil {
+		return err
+	}
 	err := p.opt.Store.Update(func(tx *state.Tx) error {
 		tx.OneOfMany()
 		if err := p.keep(tx, o.answers); err != nil {
@@ -217,7 +228,7 @@ func (p *pusher) commitUpdates(ctx context.Context, f *flight) error {
 		if err := p.noteDoubts(tx, o.doubts); err != nil {
 			return err
 		}
-		return p.putRefused(tx, f.items)
+		return errors.Join(p.sendAgain(tx, o.again), p.putRefused(tx, f.items))
 	})
 	if err != nil {
 		return err
