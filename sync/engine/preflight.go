@@ -25,6 +25,9 @@ type checked struct {
 	// Suspended names the rules whose remote field is gone or cannot be written
 	// now: they rest, the others go on, and nothing is taken for blank (F19).
 	Suspended []string
+	// Unoffered are the options, by what a rule rests under, that a line of its
+	// value map names and the system does not offer: what needs one is held.
+	Unoffered map[string][]string
 }
 
 // Finding is one thing that a live check has to say.
@@ -37,6 +40,8 @@ type Finding struct {
 	Warning               bool
 	Filled, Of            int    // of a fill rate: so many of the records that were read
 	denied                bool   // a right is missing, and nothing else
+	option                string // that a line of the value map names and the system does not offer
+	rule                  string // the line that names it
 	rests                 string // the name under which the rule rests; empty where it cannot
 }
 
@@ -75,7 +80,7 @@ func (r *run) preflight(ctx context.Context) error {
 		return r.unfitFor(f)
 	}
 	r.sayResting(findings)
-	return r.keepChecked(checked{At: r.now(), Config: config, Suspended: restingNames(findings)})
+	return r.keepChecked(checked{At: r.now(), Config: config, Suspended: restingNames(findings), Unoffered: unofferedOf(findings)})
 }
 
 // forgetChecks makes the next run check the system again: it said something
@@ -241,7 +246,7 @@ func (e *Engine) picklistsChanged(system string, r *fieldmap.Route, schema provi
 			return nil
 		}
 		if before != "" {
-			if err := e.touchHeld(tx, system, r.Object, func(h state.Hold) bool { return h.Reason == HoldRejected }); err != nil {
+			if err := e.touchHeld(tx, system, r.Object, func(h state.Hold) bool { return h.Reason == HoldRejected || h.Reason == HoldUnmapped }); err != nil {
 				return err
 			}
 		}
@@ -279,6 +284,7 @@ func routeFindings(r *fieldmap.Route, schema providers.Schema) []Finding {
 		}
 		for _, p := range ruleProblems(r, rule, f) {
 			say(rule.Remote.Name, rule.Line, p.warning, p.message, p.mend)
+			out[len(out)-1].option, out[len(out)-1].rule = p.option, suspendedName(r.Object, rule)
 			if p.unwritable && mayBeMissed(r, rule) {
 				out[len(out)-1].rests, out[len(out)-1].denied = unwritableName(r.Object, rule), p.denied
 			}
@@ -312,8 +318,9 @@ func missingMend(r *fieldmap.Route, rule *fieldmap.Rule, schema providers.Schema
 type problem struct {
 	message, mend string
 	warning       bool
-	unwritable    bool // the field cannot be written, and others can
-	denied        bool // for want of a right alone
+	unwritable    bool   // the field cannot be written, and others can
+	denied        bool   // for want of a right alone
+	option        string // that the system does not offer
 }
 
 // ruleProblems says what is wrong between one rule and one field of a schema.
@@ -345,10 +352,17 @@ func ruleProblems(r *fieldmap.Route, rule *fieldmap.Rule, f providers.SchemaFiel
 		})
 	}
 	if f.Restricted && rule.Values != nil {
-		for _, entry := range rule.Values.Entries() {
+		last := ""
+		for _, entry := range rule.Values.Entries() { // in order of their values
 			v := entry[0]
-			if !slices.Contains(f.Picklist, v) {
-				out = append(out, problem{message: fmt.Sprintf("%s does not offer %q, which the value map names", name, v), mend: "add the value there, or mend the map"})
+			if v == last {
+				continue
+			}
+			if last = v; !slices.Contains(f.Picklist, v) {
+				out = append(out, problem{
+					message: fmt.Sprintf("%s does not offer %q, which the value map names: a record that needs it is held", name, v),
+					mend:    "add the value there, or mend the map", warning: true, option: v,
+				})
 			}
 		}
 	}

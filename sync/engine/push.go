@@ -28,25 +28,26 @@ const maxPasses = 5
 // pusher writes one hub object to one object of one system.
 type pusher struct {
 	*run
-	r        *fieldmap.Route
-	pos      state.Position
-	behind   map[int]bool // rules that the position was not reached under
-	asked    bool         // the schema was asked again in this run
-	resting  map[int]bool // rules whose remote field is gone or cannot be written
-	bound    uint64
-	batch    int
-	spool    *state.Spool
-	spooling bool
-	external state.Num
-	keys     []fieldmap.MatchKey // that records are looked up by
-	plans    []state.Plan        // that a person accepted
-	sent     bool                // something was written, or released, in this pass
-	creates  []*item
-	updates  []*item
-	scanned  int // in the first walk
-	decided  int // in the second
-	today    string
-	free     []*item // for reuse
+	r         *fieldmap.Route
+	pos       state.Position
+	behind    map[int]bool     // rules that the position was not reached under
+	unoffered map[int][]string // options that value maps name and the system does not offer
+	asked     bool             // the schema was asked again in this run
+	resting   map[int]bool     // rules whose remote field is gone or cannot be written
+	bound     uint64
+	batch     int
+	spool     *state.Spool
+	spooling  bool
+	external  state.Num
+	keys      []fieldmap.MatchKey // that records are looked up by
+	plans     []state.Plan        // that a person accepted
+	sent      bool                // something was written, or released, in this pass
+	creates   []*item
+	updates   []*item
+	scanned   int // in the first walk
+	decided   int // in the second
+	today     string
+	free      []*item // for reuse
 
 	guardIdle bool       // no count of overwrites can be too many
 	groups    [][]int    // rules whose fields travel together
@@ -234,6 +235,7 @@ func (p *pusher) prepare() error {
 func (p *pusher) loadPosition() error {
 	return p.opt.Store.View(func(tx *state.Tx) error {
 		p.rest(suspended(tx, p.r))
+		p.unoffered = unoffered(tx, p.r)
 		pos, ok, err := positionOf(tx, p.r)
 		if err != nil {
 			return err

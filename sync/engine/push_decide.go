@@ -71,6 +71,7 @@ func (p *pusher) decide(tx *state.Tx, it *item) (moves bool) {
 		default:
 			v = p.decideField(tx, it, i, rule, lf, ours)
 		}
+		v = p.offered(it, i, v)
 		moves = moves || v.Kind != plan.Nothing && v.Kind != plan.Hold
 		it.verdicts = append(it.verdicts, v)
 	}
@@ -253,9 +254,9 @@ func (p *pusher) decideCreate(tx *state.Tx, it *item) {
 			})
 			continue
 		}
-		it.verdicts = append(it.verdicts, plan.Decide(p.key, plan.Field{
+		it.verdicts = append(it.verdicts, p.offered(it, i, plan.Decide(p.key, plan.Field{
 			Rule: rule, Direction: fieldmap.Push, OnLink: p.r.OnLink, Ours: ours, OursRemote: remote, Creating: true,
-		}))
+		})))
 	}
 	it.setExt = p.r.ExternalID != ""
 }

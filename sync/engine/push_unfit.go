@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -66,9 +67,13 @@ func (p *pusher) settleUnfit(ctx context.Context, o *outcome) error {
 	return nil
 }
 
-// restsFor reports whether a refusal names a field that rests now.
+// restsFor reports whether a refusal names a field that rests now, or one that
+// lacks an option.
 func (p *pusher) restsFor(e *providers.Error) bool {
-	return slices.ContainsFunc(e.Fields, func(name string) bool { return p.resting[p.ruleOf(name)] })
+	return slices.ContainsFunc(e.Fields, func(name string) bool {
+		i := p.ruleOf(name)
+		return p.resting[i] || len(p.unoffered[i]) > 0
+	})
 }
 
 // sendAgain has records decided once more in this run.
@@ -81,8 +86,8 @@ func (p *pusher) sendAgain(tx *state.Tx, ids []state.HubID) error {
 	return nil
 }
 
-// askSchema asks for the object's schema anew, once in a run. changed says that a
-// field rests since; known, that there is a schema to go by. An error stops the
+// askSchema asks for the schema anew, once for each object in a run. changed says
+// that a field rests since, or lacks an option; known, that there is a schema to go by. An error stops the
 // object: it cannot be written as it is now.
 func (p *pusher) askSchema(ctx context.Context) (changed, known bool, err error) {
 	if p.sys.Describer == nil || p.opt.dry {
@@ -99,19 +104,23 @@ func (p *pusher) askSchema(ctx context.Context) (changed, known bool, err error)
 	if f := wrong(findings); f != nil {
 		return false, true, p.unfitFor(f)
 	}
-	c, now := p.lastChecked(p.req.System), restingNames(findings)
-	if slices.Equal(c.Suspended, now) {
+	c, now, options := p.lastChecked(p.req.System), restingNames(findings), unofferedOf(findings)
+	if slices.Equal(c.Suspended, now) && maps.EqualFunc(c.Unoffered, options, slices.Equal) {
 		return false, true, nil
 	}
-	c.Suspended = now
+	c.Suspended, c.Unoffered = now, options
 	if err := p.keepChecked(c); err != nil {
 		return false, true, err
 	}
-	before := len(p.resting)
-	_ = p.opt.Store.View(func(tx *state.Tx) error { p.rest(suspended(tx, p.r)); return nil })
+	rested, lacked := len(p.resting), len(p.unoffered)
+	_ = p.opt.Store.View(func(tx *state.Tx) error {
+		p.rest(suspended(tx, p.r))
+		p.unoffered = unoffered(tx, p.r)
+		return nil
+	})
 	if p.aud != nil {
 		p.aud.src.Rests = p.resting
 	}
 	p.sayResting(findings)
-	return len(p.resting) > before, true, nil
+	return len(p.resting) > rested || len(p.unoffered) > lacked, true, nil
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"crmsyncd/fieldmap"
 	"crmsyncd/providers"
@@ -120,18 +122,21 @@ func restingNames(findings []Finding) (names []string) {
 func (r *run) lookAgain(ctx context.Context) error {
 	c := r.lastChecked(r.req.System)
 	all := r.opt.Mapping.RoutesOf(r.req.System)
-	if len(c.Suspended) == 0 || c.Config != routesFingerprint(all) {
+	if len(c.Suspended)+len(c.Unoffered) == 0 || c.Config != routesFingerprint(all) {
 		return nil // nothing rests, or everything is checked anew
 	}
 	var routes []*fieldmap.Route
 	_ = r.opt.Store.View(func(tx *state.Tx) error {
 		for _, route := range all {
-			if len(suspended(tx, route)) > 0 {
+			if len(suspended(tx, route)) > 0 || needsOption(tx, route) {
 				routes = append(routes, route)
 			}
 		}
 		return nil
 	})
+	if len(routes) == 0 {
+		return nil
+	}
 	findings, err := r.schemaFindings(ctx, r.sys, routes)
 	switch {
 	case err != nil && reachesSystem(err):
@@ -140,11 +145,19 @@ func (r *run) lookAgain(ctx context.Context) error {
 		return r.forgetChecks() // the object's own check says what is wrong
 	}
 	r.sayResting(findings)
-	now := restingNames(findings)
-	if slices.Equal(now, c.Suspended) {
+	now, options := restingNames(findings), unofferedOf(findings)
+	for name, kept := range c.Unoffered {
+		if !slices.ContainsFunc(routes, func(route *fieldmap.Route) bool { return strings.HasPrefix(name, route.Object+"/") }) {
+			if options == nil {
+				options = map[string][]string{}
+			}
+			options[name] = kept // it was not asked about
+		}
+	}
+	if slices.Equal(now, c.Suspended) && maps.EqualFunc(options, c.Unoffered, slices.Equal) {
 		return nil
 	}
-	c.Suspended = now
+	c.Suspended, c.Unoffered = now, options
 	return r.keepChecked(c)
 }
 
@@ -165,15 +178,16 @@ func (r *run) unfitFor(f *Finding) error {
 	return e
 }
 
-// joinAgain ends the rest of fields that a live check found in order. It lets
-// none rest: that is for a run to say.
+// joinAgain ends the rest of fields that a live check found in order, and notes
+// the options that it missed. It lets no field rest: that is for a run to say.
 func (e *Engine) joinAgain(system string, findings []Finding) error {
 	c, now := e.lastChecked(system), restingNames(findings)
 	rest := slices.DeleteFunc(slices.Clone(c.Suspended), func(name string) bool { return !slices.Contains(now, name) })
-	if len(rest) == len(c.Suspended) {
+	options := unofferedOf(findings)
+	if len(rest) == len(c.Suspended) && maps.EqualFunc(options, c.Unoffered, slices.Equal) {
 		return nil
 	}
-	c.Suspended = rest
+	c.Suspended, c.Unoffered = rest, options
 	return e.setChecked(system, c)
 }
 

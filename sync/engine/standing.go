@@ -117,7 +117,7 @@ func (e *Engine) viewer(tx *state.Tx, r *fieldmap.Route) *pusher {
 	sys := e.opt.Systems[r.System]
 	p := &pusher{
 		run: &run{Engine: e, sys: sys, req: Request{System: r.System}, flow: "push", obj: &state.RunObject{Counts: map[string]int{}}},
-		r:   r, behind: map[int]bool{}, resting: suspended(tx, r), external: e.names.external, today: e.today(),
+		r:   r, behind: map[int]bool{}, resting: suspended(tx, r), unoffered: unoffered(tx, r), external: e.names.external, today: e.today(),
 	}
 	if sys != nil {
 		p.groups = groupsOf(sys, r)
