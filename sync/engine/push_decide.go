@@ -226,6 +226,7 @@ func (p *pusher) decideCreate(tx *state.Tx, it *item) {
 			missing = append(missing, f.Name)
 		}
 	}
+	missing = append(missing, p.foreign(tx, it)...)
 	if len(missing) > 0 {
 		p.hold(it, "", HoldRequired, strings.Join(missing, ", "), "")
 		return
@@ -259,6 +260,25 @@ func (p *pusher) decideCreate(tx *state.Tx, it *item) {
 		})))
 	}
 	it.setExt = p.r.ExternalID != ""
+}
+
+// foreign returns the required fields of a record that the object's system of
+// record holds and that another system filled: who is to be made there is for
+// the system of record to say (R140). A field whose word another system has, and
+// a value that a person gave, are as good.
+func (p *pusher) foreign(tx *state.Tx, it *item) (names []string) {
+	h := p.r.Hub
+	for i, f := range h.Fields {
+		if !f.Required || f.Owner == "" || f.Owner != h.SystemOfRecord || !it.rec.Get(p.names.fields[h][i]).IsSet() {
+			continue
+		}
+		source := p.sourceOf(&it.rec, p.names.fields[h][i])
+		if source == f.Owner || p.names.systems[source] == 0 || !p.heldBy(tx, h.SystemOfRecord, h, it.id) {
+			continue
+		}
+		names = append(names, fmt.Sprintf("%s (%s has none, and it is not made by the one of %s)", f.Name, h.SystemOfRecord, source))
+	}
+	return names
 }
 
 // shortName is what an admin calls a field that a create waits for.
