@@ -295,15 +295,8 @@ func (p *pusher) untellChildren(tx *state.Tx, parent state.HubID) error {
 }
 
 func (p *pusher) untell(tx *state.Tx, child *fieldmap.Route, i int, parent state.HubID) error {
-	want := record.Of(parent.String())
-	field := p.names.fields[child.Hub][child.Fields[i].Hub.Index]
-	var ids []state.HubID
-	if err := tx.Hub(child.Hub.Name).Each(0, func(rec *state.HubRecord) error {
-		if rec.Get(field) == want {
-			ids = append(ids, rec.ID)
-		}
-		return nil
-	}); err != nil {
+	ids, err := p.family(tx, child.Hub, child.Fields[i].Hub, parent)
+	if err != nil {
 		return err
 	}
 	ls := tx.Links(child.System, child.Object)

@@ -259,6 +259,9 @@ func (s *settling) write(changed bool) error {
 		if err := s.hub.Put(&s.rec, p.indexKeys(p.r.Hub, &s.rec)); err != nil {
 			return err
 		}
+		if err := p.keepFamily(s.tx, p.r.Hub, &s.rec); err != nil {
+			return err
+		}
 	}
 	if err := s.links.Put(&s.link); err != nil {
 		return err
