@@ -180,6 +180,9 @@ func (e *Engine) schemaFindings(ctx context.Context, sys *System, routes []*fiel
 			return nil, fmt.Errorf("describe %s: %w", r.Key(), err)
 		}
 		found := routeFindings(r, schema)
+		if r.Direction == fieldmap.Push && sys.Chooser == nil {
+			found = append(found, keyProblems(r, schema)...)
+		}
 		if err := e.explainRenames(r, schema, found); err != nil {
 			return nil, err
 		}
@@ -382,6 +385,37 @@ func needLength(rule *fieldmap.Rule) int {
 		return 80
 	}
 	return 0
+}
+
+// keyProblems says which match keys of a push route the system cannot be asked
+// by. Of one whose schema tells that of no field, nothing is known.
+func keyProblems(r *fieldmap.Route, schema providers.Schema) (out []Finding) {
+	tells := false
+	for _, f := range schema.Fields {
+		tells = tells || f.FindBy
+	}
+	if !tells {
+		return nil
+	}
+	for _, k := range r.Match {
+		f, ok := lookup(schema, k.Remote)
+		if ok && f.FindBy || k.Remote == r.ExternalID {
+			continue
+		}
+		found := Finding{System: r.System, Object: r.Object, Field: k.Remote, File: r.File, Line: r.Line}
+		switch mapped := slices.ContainsFunc(r.Fields, func(rule *fieldmap.Rule) bool { return rule.Remote.Name == k.Remote }); {
+		case ok:
+			found.Message = fmt.Sprintf("%s cannot look records up by %s.%s (%s), which is a match key", r.System, r.Object, k.Remote, f.Type)
+			found.Mend = "take the line out of match:, or name a field that can be filtered by"
+		case mapped:
+			continue // its line says so
+		default:
+			found.Message = fmt.Sprintf("%s has no field %q, which is a match key, or the credential may not see it", r.Key(), k.Remote)
+			found.Mend = "make the field, grant the right to see it, or mend the name in " + r.File
+		}
+		out = append(out, found)
+	}
+	return out
 }
 
 // externalProblems says what is wrong with the field that carries our id.
