@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -85,11 +86,32 @@ func (a *app) heldList(ctx context.Context, f heldFlags) error {
 		}
 		return a.printDrift(rows, f.long)
 	}
-	holds, err := collect[engine.HoldView](ctx, s, "held", f.args, nil)
+	var holds []engine.HoldView
+	sum, err := daemon.Ask[daemon.HeldView](ctx, s.Client, "held", f.args, daemon.Sink{Item: func(raw json.RawMessage) error {
+		var h engine.HoldView
+		if err := json.Unmarshal(raw, &h); err != nil {
+			return fmt.Errorf("read the answer: %w", err)
+		}
+		holds = append(holds, h)
+		return nil
+	}})
 	if err != nil {
 		return err
 	}
-	return a.printHolds(holds, f)
+	if err := a.printHolds(holds, f); err != nil {
+		return err
+	}
+	if !a.json() {
+		a.printResting(sum.Resting)
+	}
+	return nil
+}
+
+// printResting names the fields that rest with their remote field.
+func (a *app) printResting(fields []string) {
+	if len(fields) > 0 {
+		a.say("resting: %s: gone, hidden or not writable there; crmsyncd check --live says how to mend it.", strings.Join(fields, ", "))
+	}
 }
 
 func (a *app) heldDo(ctx context.Context, what string, f heldFlags, told string) error {

@@ -156,6 +156,7 @@ func (a *app) printPlan(p daemon.PlanView) {
 	if len(p.Held) > 0 {
 		a.say("%d would be held.", len(p.Held))
 	}
+	a.printResting(p.Resting)
 	for _, r := range p.Runs {
 		if r.Error != "" {
 			a.say("%s %s: %s", r.Flow, r.System, r.Error)

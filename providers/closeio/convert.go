@@ -21,6 +21,9 @@ func (c *Client) Convert(object string, f record.Field, raw []byte) (record.Valu
 			Op: "convert " + object + "." + short(f.Name), Kind: providers.Rejected, Fields: []string{f.Name}, Err: err,
 		}
 	}
+	if v.Text() == untitled && (f.Name == "display_name" && object == Lead || f.Name == "lead_name") {
+		return record.NullValue(), nil
+	}
 	return v, nil
 }
 

@@ -40,6 +40,12 @@ const (
 	uriRoom = 4000
 )
 
+// untitled is what Close shows in place of the name of a lead that has none. It
+// is no value: a record of another system would get it for its name. What a
+// person wrote stands in name.
+// https://developer.close.com/resources/leads
+const untitled = "Untitled"
+
 const (
 	// schemaLasts is how long a schema is used again by calls that are no listing.
 	schemaLasts = 10 * time.Minute

@@ -113,8 +113,6 @@ func (f *describeField) readonly(compound bool) string {
 		return "calculated by a formula"
 	case f.AutoNumber:
 		return "numbered by the system"
-	case !f.Createable && !f.Updateable:
-		return "not writable by the integration user"
 	}
 	return ""
 }

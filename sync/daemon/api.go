@@ -199,7 +199,17 @@ func opHeld(_ context.Context, a *API, args json.RawMessage, s *sender) (any, er
 	if err == nil && n == 0 {
 		err = a.knowsFilter(in.HoldFilter)
 	}
-	return Count{n}, err
+	if err != nil {
+		return nil, err
+	}
+	rests, err := a.engine().Resting(in.System)
+	return HeldView{n, rests}, err
+}
+
+// HeldView sums the holds up that were listed before it.
+type HeldView struct {
+	Count   int      `json:"count"`
+	Resting []string `json:"resting,omitempty"` // system/object.field that rest with their remote field
 }
 
 // knowsFilter returns an error for a system, object or reason that nobody knows,

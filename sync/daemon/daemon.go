@@ -241,6 +241,9 @@ func (d *Daemon) sleep(now time.Time) time.Duration {
 				wait = min(wait, s.next.Sub(now))
 			}
 		}
+		if len(l.want) > 0 && l.alone.After(now) {
+			wait = min(wait, l.alone.Sub(now))
+		}
 		for _, j := range l.want {
 			if j.notBefore.After(now) {
 				wait = min(wait, j.notBefore.Sub(now))

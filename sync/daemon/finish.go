@@ -29,6 +29,10 @@ func (d *Daemon) finish(ctx context.Context, res result) {
 		out.err = res.err.Error()
 	}
 	l.last[j.flow] = out
+	if until := now.Add(retryAfter(res.err)); until.After(now) && until.After(l.alone) {
+		l.alone = until
+		d.log.Warn("the system asks to be left alone; its next run begins after that", "system", l.sys.Name, "until", until)
+	}
 	interrupted := res.err != nil && ctx.Err() != nil
 	served := map[string]time.Time{}
 	if !interrupted && !j.backfill {
@@ -50,6 +54,23 @@ func (d *Daemon) finish(ctx context.Context, res result) {
 		d.pushDue(runner, after, "after_pull")
 		d.fillBehind(runner, l, j)
 	}
+}
+
+// retryAfter is the longest time for which a system asked, in any of the errors
+// of a run, to be left alone.
+func retryAfter(err error) (longest time.Duration) {
+	if e, ok := err.(*providers.Error); ok { //nolint:errorlint // each error of the tree is looked at
+		longest = e.RetryAfter
+	}
+	switch e := err.(type) { //nolint:errorlint // see above
+	case interface{ Unwrap() error }:
+		longest = max(longest, retryAfter(e.Unwrap()))
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			longest = max(longest, retryAfter(one))
+		}
+	}
+	return longest
 }
 
 // fillBehind wishes a back-fill pass after a routine pull of a system that is

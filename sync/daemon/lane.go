@@ -20,6 +20,7 @@ type lane struct {
 	first   *job               // the routine run that the running one gives way to
 	last    map[string]outcome // by flow
 	gone    bool               // no longer configured; dropped once idle
+	alone   time.Time          // until then the system asked to be left alone
 }
 
 // slotState is a slot with when it was served and when it is due.
@@ -186,8 +187,12 @@ func (l *lane) wish(j *job) {
 const patience = time.Hour
 
 // next returns the most urgent wish that is wanted now: routine before full, so
-// that a full run never keeps the day's changes waiting, and pull before push.
+// that a full run never keeps the day's changes waiting, and pull before push. A
+// system that asked to be left alone has none.
 func (l *lane) next(now time.Time, fits func(*job) bool) *job {
+	if l.alone.After(now) {
+		return nil
+	}
 	var best *job
 	for _, key := range sortedKeys(l.want) {
 		j := l.want[key]

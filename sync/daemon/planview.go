@@ -46,6 +46,9 @@ type PlanView struct {
 	Calls  map[string]map[string]int `json:"calls"`  // writes that would be needed, by system
 	Runs   []RunView                 `json:"runs"`
 	Held   []engine.HoldView         `json:"held"`
+	// Resting names the fields, as system/object.field, that are gone, hidden or
+	// not writable there: the plan leaves them out.
+	Resting []string `json:"resting,omitempty"`
 }
 
 func opPlan(ctx context.Context, a *API, args json.RawMessage, s *sender) (any, error) {
@@ -75,7 +78,7 @@ func opPlan(ctx context.Context, a *API, args json.RawMessage, s *sender) (any, 
 	for _, r := range res.Runs {
 		view.Runs = append(view.Runs, ViewRun(r))
 	}
-	view.Held = append(view.Held, res.Held...)
+	view.Held, view.Resting = append(view.Held, res.Held...), res.Resting
 	return view, err
 }
 

@@ -226,6 +226,7 @@ type SystemStatus struct {
 	Waiting   *RunningView       `json:"gives_way,omitempty"` // the full run that stands aside for it
 	Last      []RunView          `json:"last,omitempty"`      // of each flow
 	Next      []NextView         `json:"next,omitempty"`
+	Alone     time.Time          `json:"left_alone_until,omitzero"` // as the system asked
 	Held      int                `json:"held"`
 	Links     map[string]int     `json:"links,omitempty"` // open ones, by object
 	Excluded  map[string]int     `json:"out_of_scope,omitempty"`
@@ -413,13 +414,19 @@ func (a *API) live(st *Status) {
 		if l.first != nil {
 			s.Running, s.Waiting = viewRunning(l.first), s.Running
 		}
+		alone := time.Time{}
+		if l.alone.After(time.Now()) {
+			alone = l.alone
+			s.Alone = alone.UTC()
+			st.Warnings = append(st.Warnings, s.Name+" asks to be left alone until "+s.Alone.Format(time.RFC3339)+": its next run begins after that")
+		}
 		for _, key := range sortedKeys(l.want) {
 			j := l.want[key]
-			s.Next = append(s.Next, NextView{Flow: j.flow, Full: j.full, Objects: j.objects, Trigger: j.trigger, At: j.notBefore})
+			s.Next = append(s.Next, NextView{Flow: j.flow, Full: j.full, Objects: j.objects, Trigger: j.trigger, At: later(j.notBefore, alone)})
 		}
 		for _, slot := range l.slots {
 			s.Next = append(s.Next, NextView{
-				Flow: slot.Flow, Full: slot.Full, Objects: slot.Objects, Schedule: slot.Schedule.String(), At: slot.next.UTC(),
+				Flow: slot.Flow, Full: slot.Full, Objects: slot.Objects, Schedule: slot.Schedule.String(), At: later(slot.next, alone),
 			})
 		}
 		for flow, out := range l.last {
@@ -428,6 +435,17 @@ func (a *API) live(st *Status) {
 			}
 		}
 	}
+}
+
+// later returns the later of two times in UTC, zero where both are.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		a = b
+	}
+	if a.IsZero() {
+		return a
+	}
+	return a.UTC()
 }
 
 func viewRunning(j *job) *RunningView {
@@ -462,7 +480,7 @@ func (st *Status) judge() {
 	}
 	for _, s := range st.Systems {
 		if n := len(s.Standing.Suspended); n > 0 {
-			st.Warnings = append(st.Warnings, fmt.Sprintf("%s: %s gone or hidden there, so nothing is taken from it or written to it: crmsyncd check --live says how to mend it",
+			st.Warnings = append(st.Warnings, fmt.Sprintf("%s: %s gone, hidden or not writable there, so nothing is taken from it or written to it: crmsyncd check --live says how to mend it",
 				s.Name, strings.Join(s.Standing.Suspended, ", ")))
 		}
 		for _, object := range slices.Sorted(maps.Keys(s.Unexplained)) {

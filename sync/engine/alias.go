@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
@@ -26,67 +24,6 @@ func noteMoved(tx *state.Tx, object string) error {
 		return err
 	}
 	return tx.SetMeta(movedKey(object), tx.Meta("aliases:"+object))
-}
-
-func renamedKey(object string) string { return "renamed:" + object }
-
-// noteRenamed remembers that a record has another key than the one by which
-// others may name it.
-func noteRenamed(tx *state.Tx, object string, id state.HubID) error {
-	key := renamedKey(object)
-	before := tx.Meta(key)
-	if slices.Contains(strings.Fields(string(before)), id.String()) {
-		return nil
-	}
-	return tx.SetMeta(key, append(append([]byte{}, before...), " "+id.String()...))
-}
-
-// followRenames has those read again that named a record by a key which it has
-// no longer (R83).
-func (r *run) followRenames(ctx context.Context) error {
-	for name := range r.names.named {
-		renamed, err := r.meta(renamedKey(name.Name))
-		if err != nil {
-			return err
-		}
-		if renamed == "" {
-			continue
-		}
-		ids := strings.Fields(renamed)
-		for _, route := range r.opt.Mapping.Routes {
-			for _, rule := range route.Fields {
-				if rule.RefKey == nil || rule.Hub.RefTo != name.Name {
-					continue
-				}
-				if err := r.wakeNaming(ctx, route, r.names.fields[route.Hub][rule.Hub.Index], ids); err != nil {
-					return err
-				}
-			}
-		}
-		if err := r.opt.Store.Update(func(tx *state.Tx) error {
-			if string(tx.Meta(renamedKey(name.Name))) != renamed {
-				return nil // another one since: all of them are looked for again
-			}
-			return tx.SetMeta(renamedKey(name.Name), nil)
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// wakeNaming notes the records of a route whose reference is one of these.
-func (r *run) wakeNaming(ctx context.Context, route *fieldmap.Route, field state.Num, ids []string) error {
-	var l state.Link
-	return r.eachOfHub(ctx, route.Hub, func(tx *state.Tx, rec *state.HubRecord) error {
-		if v := rec.Get(field); !v.IsSet() || !slices.Contains(ids, v.Text()) {
-			return nil
-		}
-		if ok, err := tx.Links(route.System, route.Object).Get(rec.ID, &l); !ok || err != nil || l.State == state.LinkClosed {
-			return nil //nolint:nilerr // a damaged link is settled when its record is read
-		}
-		return tx.Wake(route.System, route.Object, state.WakeRecord, l.Remote)
-	})
 }
 
 func aliases(tx *state.Tx, object string) int {
@@ -151,6 +88,9 @@ func (r *run) turnReferences(ctx context.Context, child, to *fieldmap.HubObject)
 			return nil
 		}
 		if err := tx.Hub(child.Name).Put(rec, r.indexKeys(child, rec)); err != nil {
+			return err
+		}
+		if err := r.keepFamily(tx, child, rec); err != nil {
 			return err
 		}
 		p := &puller{run: r, r: &fieldmap.Route{Hub: child}}

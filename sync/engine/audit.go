@@ -605,12 +605,10 @@ func (a *auditing) unlinkedHub() error {
 // agree where it does not belong into the target.
 func (a *auditing) unlinked(tx *state.Tx, closed bool) (audit.Standing, string) {
 	it := &item{id: a.rec.ID, rec: a.rec}
-	in, err := a.p.inScope(it)
+	in, fault := a.p.inScope(it)
 	held := a.memory.heldWhole()
 	switch {
-	case err != nil:
-		return audit.Unexplained, AuditNoLink
-	case !in || !a.p.mayLink(tx, it.id):
+	case fault == "" && !in || !a.p.mayLink(tx, it.id):
 		return audit.Agree, ""
 	case held != "":
 		return audit.Held, held

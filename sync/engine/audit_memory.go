@@ -152,8 +152,8 @@ func (m *auditMemory) filtered() bool {
 	if m.a.r.Direction != fieldmap.Push {
 		return false
 	}
-	in, err := m.a.p.inScope(&item{rec: m.a.rec})
-	return err != nil || !in
+	in, fault := m.a.p.inScope(&item{rec: m.a.rec})
+	return fault == "" && !in
 }
 
 // Link tells of the link of the record under way.

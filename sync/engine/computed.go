@@ -91,6 +91,9 @@ func (r *run) reckonDue(ctx context.Context) error {
 	if err := r.sameComputed(ctx); err != nil {
 		return err
 	}
+	if err := r.buildFamilies(ctx); err != nil {
+		return err
+	}
 	if err := r.followMoves(ctx); err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ type PlanResult struct {
 	Runs    []state.Run
 	Calls   map[string]map[string]int // writes that would be needed, by system and kind
 	Held    []HoldView
+	Resting []string // system/object.field of fields that nothing is taken from or written to
 }
 
 // Plan carries the same runs out on a copy of the state, with the systems read
@@ -89,7 +90,9 @@ func (e *Engine) planOn(ctx context.Context, st *state.Store, req PlanRequest) (
 		}
 		return nil
 	})
-	return res, errors.Join(err, verr)
+	rests, rerr := dry.Resting("")
+	res.Resting = rests
+	return res, errors.Join(err, verr, rerr)
 }
 
 // planRuns pulls from every source and pushes to the systems asked for.

@@ -22,9 +22,12 @@ const checksLast = 24 * time.Hour
 type checked struct {
 	At     time.Time
 	Config uint64 // a changed configuration is checked anew
-	// Suspended names the rules whose remote field is gone: they rest, the others
-	// go on, and nothing is taken for blank (F19).
+	// Suspended names the rules whose remote field is gone or cannot be written
+	// now: they rest, the others go on, and nothing is taken for blank (F19).
 	Suspended []string
+	// Unoffered are the options, by what a rule rests under, that a line of its
+	// value map names and the system does not offer: what needs one is held.
+	Unoffered map[string][]string
 }
 
 // Finding is one thing that a live check has to say.
@@ -36,7 +39,10 @@ type Finding struct {
 	Mend                  string
 	Warning               bool
 	Filled, Of            int    // of a fill rate: so many of the records that were read
-	rule                  string // of a push route whose field is gone and may be missed
+	denied                bool   // a right is missing, and nothing else
+	option                string // that a line of the value map names and the system does not offer
+	rule                  string // the line that names it
+	rests                 string // the name under which the rule rests; empty where it cannot
 }
 
 // String is one line: where, what and how to mend it.
@@ -59,9 +65,8 @@ func (f Finding) String() string {
 // touches anything, once a day.
 func (r *run) preflight(ctx context.Context) error {
 	routes := r.opt.Mapping.RoutesOf(r.req.System)
-	key := "check:" + r.req.System
 	config := routesFingerprint(routes)
-	if lately, err := r.checkedLately(key, config); err != nil || lately {
+	if lately, err := r.checkedLately(config); err != nil || lately {
 		return err
 	}
 	if _, err := r.sameOrganization(ctx, r.sys); err != nil {
@@ -71,48 +76,17 @@ func (r *run) preflight(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mark := checked{At: r.now(), Config: config}
-	for _, f := range findings {
-		if f.rule != "" {
-			r.log.Error("a field is gone and rests until it is back", "system", f.System, "object", f.Object, "field", f.Field, "mend", f.Mend)
-			mark.Suspended = append(mark.Suspended, suspendedName(f.Object, f.rule))
-			continue
-		}
-		if !f.Warning {
-			e := providers.Errorf(providers.Broken, "check "+r.req.System, "%s", f)
-			e.Hint = "`crmsyncd check --live` lists everything"
-			return e
-		}
+	if f := wrong(findings); f != nil {
+		return r.unfitFor(f)
 	}
-	text, err := json.Marshal(mark)
-	if err != nil {
-		return err
-	}
-	return r.opt.Store.Update(func(tx *state.Tx) error { return tx.SetMeta(key, text) })
-}
-
-func suspendedName(object, rule string) string { return object + "/" + rule }
-
-// suspended returns the rules of a route whose remote field was gone when the
-// system was last checked.
-func suspended(tx *state.Tx, r *fieldmap.Route) map[int]bool {
-	var c checked
-	if err := json.Unmarshal(tx.Meta("check:"+r.System), &c); err != nil || len(c.Suspended) == 0 {
-		return nil
-	}
-	out := map[int]bool{}
-	for i, rule := range r.Fields {
-		if slices.Contains(c.Suspended, suspendedName(r.Object, ruleName(rule))) {
-			out[i] = true
-		}
-	}
-	return out
+	r.sayResting(findings)
+	return r.keepChecked(checked{At: r.now(), Config: config, Suspended: restingNames(findings), Unoffered: unofferedOf(findings)})
 }
 
 // forgetChecks makes the next run check the system again: it said something
 // that does not fit what was found.
 func (r *run) forgetChecks() error {
-	return r.opt.Store.Update(func(tx *state.Tx) error { return tx.SetMeta("check:"+r.req.System, nil) })
+	return r.opt.Store.Update(func(tx *state.Tx) error { return tx.SetMeta(checkedKey(r.req.System), nil) })
 }
 
 // mayBeMissed reports whether records can go out without a field: it is no key,
@@ -127,13 +101,11 @@ func mayBeMissed(r *fieldmap.Route, rule *fieldmap.Rule) bool {
 	return !slices.ContainsFunc(r.Match, func(k fieldmap.MatchKey) bool { return k.Remote == rule.Remote.Name })
 }
 
-func (r *run) checkedLately(key string, config uint64) (bool, error) {
-	note, err := r.noted(key)
+func (r *run) checkedLately(config uint64) (bool, error) {
+	c, err := r.lastChecked(r.req.System)
 	if err != nil {
 		return false, err
 	}
-	var c checked
-	_ = json.Unmarshal([]byte(note), &c) // what cannot be read was not checked
 	age := r.now().Sub(c.At)
 	return c.Config == config && age >= 0 && age < checksLast, nil
 }
@@ -188,6 +160,9 @@ func (e *Engine) Check(ctx context.Context, system string) (providers.Identity, 
 	if err != nil {
 		return id, nil, err
 	}
+	if err := e.joinAgain(system, findings); err != nil {
+		return id, nil, err
+	}
 	for _, r := range routes {
 		rates, err := e.fillRates(ctx, sys, r)
 		if err != nil {
@@ -210,7 +185,13 @@ func (e *Engine) schemaFindings(ctx context.Context, sys *System, routes []*fiel
 			return nil, fmt.Errorf("describe %s: %w", r.Key(), err)
 		}
 		found := routeFindings(r, schema)
+		if r.Direction == fieldmap.Push && sys.Chooser == nil {
+			found = append(found, keyProblems(r, schema)...)
+		}
 		if err := e.explainRenames(r, schema, found); err != nil {
+			return nil, err
+		}
+		if err := e.noteFits(r, found); err != nil {
 			return nil, err
 		}
 		out = append(out, found...)
@@ -274,7 +255,7 @@ func (e *Engine) picklistsChanged(system string, r *fieldmap.Route, schema provi
 			return nil
 		}
 		if before != "" {
-			if err := e.touchHeld(tx, system, r.Object, func(h state.Hold) bool { return h.Reason == HoldRejected }); err != nil {
+			if err := e.touchHeld(tx, system, r.Object, func(h state.Hold) bool { return h.Reason == HoldRejected || h.Reason == HoldUnmapped }); err != nil {
 				return err
 			}
 		}
@@ -306,12 +287,16 @@ func routeFindings(r *fieldmap.Route, schema providers.Schema) []Finding {
 			message := fmt.Sprintf("%s has no field %q, or the credential may not see it", r.Key(), rule.Remote.Name)
 			say(rule.Remote.Name, rule.Line, schema.Partial, message, missingMend(r, rule, schema))
 			if !schema.Partial && mayBeMissed(r, rule) {
-				out[len(out)-1].rule = ruleName(rule)
+				out[len(out)-1].rests = suspendedName(r.Object, rule)
 			}
 			continue
 		}
 		for _, p := range ruleProblems(r, rule, f) {
 			say(rule.Remote.Name, rule.Line, p.warning, p.message, p.mend)
+			out[len(out)-1].option, out[len(out)-1].rule = p.option, suspendedName(r.Object, rule)
+			if p.unwritable && mayBeMissed(r, rule) {
+				out[len(out)-1].rests, out[len(out)-1].denied = unwritableName(r.Object, rule), p.denied
+			}
 		}
 	}
 	if r.Direction == fieldmap.Push {
@@ -342,6 +327,9 @@ func missingMend(r *fieldmap.Route, rule *fieldmap.Rule, schema providers.Schema
 type problem struct {
 	message, mend string
 	warning       bool
+	unwritable    bool   // the field cannot be written, and others can
+	denied        bool   // for want of a right alone
+	option        string // that the system does not offer
 }
 
 // ruleProblems says what is wrong between one rule and one field of a schema.
@@ -354,29 +342,36 @@ func ruleProblems(r *fieldmap.Route, rule *fieldmap.Rule, f providers.SchemaFiel
 	if rule.Write != fieldmap.Never {
 		switch {
 		case f.Readonly != "":
-			out = append(out, problem{name + " can never be written: " + f.Readonly, "map another field, or say `write: never`", false})
+			out = append(out, problem{message: name + " can never be written: " + f.Readonly, mend: "map another field, or say `write: never`", unwritable: true})
 		case !f.Createable:
-			out = append(out, problem{name + " is not writable for this credential", "grant edit access to the field", false})
+			out = append(out, problem{message: name + " is not writable for this credential", mend: "grant edit access to the field", unwritable: true, denied: true})
 		case !f.Updateable && rule.Write != fieldmap.CreateOnly:
-			out = append(out, problem{name + " can be set at creation only", "say `write: create_only`", false})
+			out = append(out, problem{message: name + " can be set at creation only", mend: "say `write: create_only`", unwritable: true})
 		}
 	}
 	if f.Types != nil && !slices.Contains(f.Types, rule.Remote.Type) {
 		out = append(out, problem{
-			fmt.Sprintf("%s is of type %s, which cannot hold a %s", name, f.Type, rule.Remote.Type), "map a field of a fitting type", false,
+			message: fmt.Sprintf("%s is of type %s, which cannot hold a %s", name, f.Type, rule.Remote.Type), mend: "map a field of a fitting type",
 		})
 	}
 	if need := needLength(rule); f.Length > 0 && f.Length < need {
 		out = append(out, problem{
-			fmt.Sprintf("%s holds %d characters; %s may need %d", name, f.Length, rule.Hub.Name, need),
-			"make the field longer", f.Length >= shortText,
+			message: fmt.Sprintf("%s holds %d characters; %s may need %d", name, f.Length, rule.Hub.Name, need),
+			mend:    "make the field longer", warning: f.Length >= shortText,
 		})
 	}
 	if f.Restricted && rule.Values != nil {
-		for _, entry := range rule.Values.Entries() {
+		last := ""
+		for _, entry := range rule.Values.Entries() { // in order of their values
 			v := entry[0]
-			if !slices.Contains(f.Picklist, v) {
-				out = append(out, problem{fmt.Sprintf("%s does not offer %q, which the value map names", name, v), "add the value there, or mend the map", false})
+			if v == last {
+				continue
+			}
+			if last = v; !slices.Contains(f.Picklist, v) {
+				out = append(out, problem{
+					message: fmt.Sprintf("%s does not offer %q, which the value map names: a record that needs it is held", name, v),
+					mend:    "add the value there, or mend the map", warning: true, option: v,
+				})
 			}
 		}
 	}
@@ -396,6 +391,37 @@ func needLength(rule *fieldmap.Rule) int {
 		return 80
 	}
 	return 0
+}
+
+// keyProblems says which match keys of a push route the system cannot be asked
+// by. Of one whose schema tells that of no field, nothing is known.
+func keyProblems(r *fieldmap.Route, schema providers.Schema) (out []Finding) {
+	tells := false
+	for _, f := range schema.Fields {
+		tells = tells || f.FindBy
+	}
+	if !tells {
+		return nil
+	}
+	for _, k := range r.Match {
+		f, ok := lookup(schema, k.Remote)
+		if ok && f.FindBy || k.Remote == r.ExternalID {
+			continue
+		}
+		found := Finding{System: r.System, Object: r.Object, Field: k.Remote, File: r.File, Line: r.Line}
+		switch mapped := slices.ContainsFunc(r.Fields, func(rule *fieldmap.Rule) bool { return rule.Remote.Name == k.Remote }); {
+		case ok:
+			found.Message = fmt.Sprintf("%s cannot look records up by %s.%s (%s), which is a match key", r.System, r.Object, k.Remote, f.Type)
+			found.Mend = "take the line out of match:, or name a field that can be filtered by"
+		case mapped:
+			continue // its line says so
+		default:
+			found.Message = fmt.Sprintf("%s has no field %q, which is a match key, or the credential may not see it", r.Key(), k.Remote)
+			found.Mend = "make the field, grant the right to see it, or mend the name in " + r.File
+		}
+		out = append(out, found)
+	}
+	return out
 }
 
 // externalProblems says what is wrong with the field that carries our id.

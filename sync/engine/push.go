@@ -28,24 +28,26 @@ const maxPasses = 5
 // pusher writes one hub object to one object of one system.
 type pusher struct {
 	*run
-	r        *fieldmap.Route
-	pos      state.Position
-	behind   map[int]bool // rules that the position was not reached under
-	resting  map[int]bool // rules whose remote field is gone
-	bound    uint64
-	batch    int
-	spool    *state.Spool
-	spooling bool
-	external state.Num
-	keys     []fieldmap.MatchKey // that records are looked up by
-	plans    []state.Plan        // that a person accepted
-	sent     bool                // something was written, or released, in this pass
-	creates  []*item
-	updates  []*item
-	scanned  int // in the first walk
-	decided  int // in the second
-	today    string
-	free     []*item // for reuse
+	r         *fieldmap.Route
+	pos       state.Position
+	behind    map[int]bool     // rules that the position was not reached under
+	unoffered map[int][]string // options that value maps name and the system does not offer
+	asked     bool             // the schema was asked again in this run
+	resting   map[int]bool     // rules whose remote field is gone or cannot be written
+	bound     uint64
+	batch     int
+	spool     *state.Spool
+	spooling  bool
+	external  state.Num
+	keys      []fieldmap.MatchKey // that records are looked up by
+	plans     []state.Plan        // that a person accepted
+	sent      bool                // something was written, or released, in this pass
+	creates   []*item
+	updates   []*item
+	scanned   int // in the first walk
+	decided   int // in the second
+	today     string
+	free      []*item // for reuse
 
 	guardIdle bool       // no count of overwrites can be too many
 	groups    [][]int    // rules whose fields travel together
@@ -218,6 +220,7 @@ func (p *pusher) prepare() error {
 func (p *pusher) loadPosition(context.Context) error {
 	return p.opt.Store.View(func(tx *state.Tx) error {
 		p.rest(suspended(tx, p.r))
+		p.unoffered = unoffered(tx, p.r)
 		pos, ok, err := positionOf(tx, p.r)
 		if err != nil {
 			return err
@@ -243,7 +246,7 @@ func (p *pusher) rest(rules map[int]bool) {
 	}
 	if len(names) > 0 {
 		slices.Sort(names)
-		p.obj.Note = "suspended, for the field is gone there: " + strings.Join(names, ", ")
+		p.obj.Note = "suspended, for the field is gone, hidden or not writable there: " + strings.Join(names, ", ")
 	}
 }
 
@@ -420,7 +423,7 @@ func (p *pusher) eachChunk(ctx context.Context, after, upTo uint64, fn func(cont
 }
 
 // load reads a hub record and its link. It returns nil for one that this route
-// has nothing to do with.
+// has nothing to do with; one on which the filter cannot answer waits.
 func (p *pusher) load(tx *state.Tx, id state.HubID) (*item, error) {
 	it := p.newItem(id)
 	ok, err := tx.Hub(p.r.Hub.Name).Get(id, &it.rec)
@@ -430,8 +433,9 @@ func (p *pusher) load(tx *state.Tx, id state.HubID) (*item, error) {
 	if !ok || it.rec.State != state.HubActive {
 		return nil, nil
 	}
-	if in, err := p.inScope(it); err != nil || !in {
-		return nil, err
+	in, fault := p.inScope(it)
+	if !in && fault == "" {
+		return nil, nil
 	}
 	ok, err = tx.Links(p.req.System, p.r.Object).Get(id, &it.link)
 	it.lost = errors.Is(err, state.ErrDamaged)
@@ -443,6 +447,9 @@ func (p *pusher) load(tx *state.Tx, id state.HubID) (*item, error) {
 	}
 	it.linked = ok
 	it.external, it.key = p.externalOf(tx, it), p.keyOf(&it.rec)
+	if fault != "" {
+		p.hold(it, "", HoldBadValue, fault, "")
+	}
 	return it, nil
 }
 
@@ -464,9 +471,11 @@ func (it *item) reset(id state.HubID) {
 	it.rec.Values, it.link.Fields, it.link.There = values, fields, there
 }
 
-func (p *pusher) inScope(it *item) (bool, error) {
+// inScope applies the route's filter. Where it cannot answer, fault says so,
+// without any value.
+func (p *pusher) inScope(it *item) (in bool, fault string) {
 	if p.r.Filter == nil {
-		return true, nil
+		return true, ""
 	}
 	get := func(name string) record.Value {
 		if f := p.r.Hub.ByName[name]; f != nil {
@@ -476,9 +485,9 @@ func (p *pusher) inScope(it *item) (bool, error) {
 	}
 	ok, err := p.r.Filter.Match(get, fieldmap.Scope{Today: p.today})
 	if err != nil {
-		return false, fmt.Errorf("filter of %s: %w", p.r.Key(), err)
+		return false, err.Error()
 	}
-	return ok, nil
+	return ok, ""
 }
 
 // externalOf is the id that we write into the target: the source's, never the

@@ -29,13 +29,18 @@ func (p *pusher) applyChunk(ctx context.Context, ids []state.HubID) error {
 // call, and puts the rest into the batches.
 func (p *pusher) gatherChunk(ids []state.HubID) error {
 	var quiet, dirty []*item
+	var ended []string
 	err := p.opt.Store.View(func(tx *state.Tx) error {
 		for _, id := range ids {
 			it, err := p.load(tx, id)
 			if err != nil {
 				return err
 			}
-			if it == nil || !it.linked && it.rec.Number > p.bound {
+			if it == nil {
+				ended = append(ended, p.answered(tx, id)...)
+				continue
+			}
+			if !it.linked && it.rec.Number > p.bound {
 				continue // it changed after the first walk and was not looked up as it is now
 			}
 			idle, changed := p.sort(tx, it)
@@ -51,13 +56,35 @@ func (p *pusher) gatherChunk(ids []state.HubID) error {
 	if err != nil {
 		return err
 	}
-	if len(dirty) > 0 {
-		if err := p.opt.Store.Update(func(tx *state.Tx) error { tx.OneOfMany(); return p.settleQuiet(tx, dirty) }); err != nil {
+	if len(dirty)+len(ended) > 0 {
+		if err := p.opt.Store.Update(func(tx *state.Tx) error {
+			tx.OneOfMany()
+			for _, key := range ended {
+				if err := tx.DeleteHold(key); err != nil {
+					return err
+				}
+			}
+			return p.settleQuiet(tx, dirty)
+		}); err != nil {
 			return err
 		}
 	}
 	p.free = append(p.free, quiet...)
 	return nil
+}
+
+// answered returns the hold of a record on which the filter could not answer
+// before, and says no now.
+func (p *pusher) answered(tx *state.Tx, id state.HubID) (keys []string) {
+	if p.r.Filter == nil {
+		return nil
+	}
+	for _, h := range holdsOf(tx, p.r, id, "") {
+		if h.Field == "" && h.Reason == HoldBadValue {
+			keys = append(keys, h.Key())
+		}
+	}
+	return keys
 }
 
 // sort decides one item and puts it where it belongs. quiet means that there is
@@ -83,6 +110,8 @@ func (p *pusher) sort(tx *state.Tx, it *item) (quiet, dirty bool) {
 // decideItem takes the verdicts on a linked record, or on one to be made.
 func (p *pusher) decideItem(tx *state.Tx, it *item) (moves bool) {
 	switch {
+	case it.wait:
+		return false
 	case it.linked:
 		return p.decide(tx, it)
 	case !p.mayCreate(tx, it.id):

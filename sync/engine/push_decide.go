@@ -59,6 +59,7 @@ func (p *pusher) decide(tx *state.Tx, it *item) (moves bool) {
 		if !p.resting[i] {
 			v = p.decideRule(tx, it, i, rule)
 		}
+		v = p.offered(it, i, v)
 		moves = moves || v.Kind != plan.Nothing && v.Kind != plan.Hold
 		it.verdicts = append(it.verdicts, v)
 	}
@@ -252,6 +253,7 @@ func (p *pusher) decideCreate(tx *state.Tx, it *item) {
 			missing = append(missing, f.Name)
 		}
 	}
+	missing = append(missing, p.foreign(tx, it)...)
 	if len(missing) > 0 {
 		p.hold(it, "", HoldRequired, strings.Join(missing, ", "), "")
 		return
@@ -280,11 +282,30 @@ func (p *pusher) decideCreate(tx *state.Tx, it *item) {
 			})
 			continue
 		}
-		it.verdicts = append(it.verdicts, plan.Decide(p.key, plan.Field{
+		it.verdicts = append(it.verdicts, p.offered(it, i, plan.Decide(p.key, plan.Field{
 			Rule: rule, Direction: fieldmap.Push, OnLink: p.r.OnLink, Ours: ours, OursRemote: remote, Creating: true,
-		}))
+		})))
 	}
 	it.setExt = p.r.ExternalID != ""
+}
+
+// foreign returns the required fields of a record that the object's system of
+// record holds and that another system filled: who is to be made there is for
+// the system of record to say (R140). A field whose word another system has, and
+// a value that a person gave, are as good.
+func (p *pusher) foreign(tx *state.Tx, it *item) (names []string) {
+	h := p.r.Hub
+	for i, f := range h.Fields {
+		if !f.Required || f.Owner == "" || f.Owner != h.SystemOfRecord || !it.rec.Get(p.names.fields[h][i]).IsSet() {
+			continue
+		}
+		source := p.sourceOf(&it.rec, p.names.fields[h][i])
+		if source == f.Owner || p.names.systems[source] == 0 || !p.heldBy(tx, h.SystemOfRecord, h, it.id) {
+			continue
+		}
+		names = append(names, fmt.Sprintf("%s (%s has none, and it is not made by the one of %s)", f.Name, h.SystemOfRecord, source))
+	}
+	return names
 }
 
 // shortName is what an admin calls a field that a create waits for.

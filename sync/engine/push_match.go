@@ -43,7 +43,7 @@ func (p *pusher) matchChunk(ctx context.Context, ids []state.HubID) (overwrites 
 			switch {
 			case err != nil:
 				return err
-			case it == nil:
+			case it == nil || it.wait:
 			case p.toFind(tx, it):
 				loose = append(loose, it)
 			case it.linked && p.unread(tx, it):
@@ -179,7 +179,7 @@ func (p *pusher) guardOverwrites(n int) error {
 				if err != nil {
 					return err
 				}
-				if it == nil || !it.linked || !p.overwrites(tx, it) {
+				if it == nil || it.wait || !it.linked || !p.overwrites(tx, it) {
 					continue
 				}
 				row, _ := p.planRow(it)

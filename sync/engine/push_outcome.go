@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,12 +30,14 @@ func (p *pusher) createFailed(ctx context.Context, batch uint64, err error) erro
 
 // outcome sorts the answers to one batch.
 type outcome struct {
-	answers  []answer  // valid until the next batch
-	there    []*item   // a record with our id is there already
-	doubtful []*item   // made or not: nobody knows
-	gone     []refusal // an update found no record, or so it says
-	doubts   []string  // records whose answer showed something else than what was sent
-	stop     error     // reaches further than a record: the route, or the system
+	answers  []answer      // valid until the next batch
+	there    []*item       // a record with our id is there already
+	doubtful []*item       // made or not: nobody knows
+	gone     []refusal     // an update found no record, or so it says
+	doubts   []string      // records whose answer showed something else than what was sent
+	unfit    []refusedItem // names fields, or says that the object is not what it was
+	again    []state.HubID
+	stop     error // reaches further than a record: the route, or the system
 }
 
 // outcome takes each result by its place. What stops the system or the route
@@ -59,8 +62,10 @@ func (p *pusher) outcome(items []*item, results []providers.Result, creating boo
 			continue
 		}
 		switch kind := res.Err.Kind; {
-		case kind == providers.Broken, kind == providers.Budget, kind == providers.Denied:
+		case kind == providers.Budget, kind == providers.Denied:
 			o.stop = res.Err
+		case kind == providers.Broken, kind == providers.Rejected && p.namesField(res.Err):
+			o.unfit = append(o.unfit, refusedItem{it, res.Err})
 		case kind == providers.Exists && creating:
 			it.taken = res.Err
 			o.there = append(o.there, it)
@@ -135,6 +140,9 @@ func (p *pusher) closeIntents(tx *state.Tx, batch uint64, answers []answer) erro
 // commitCreates keeps the answers to a batch of creates.
 func (p *pusher) commitCreates(ctx context.Context, f *flight) error {
 	o := p.outcome(f.items, f.results, true)
+	if err := p.settleUnfit(ctx, &o); err != nil {
+		return err
+	}
 	var doubt uint64
 	err := p.opt.Store.Update(func(tx *state.Tx) (err error) {
 		tx.OneOfMany()
@@ -152,7 +160,7 @@ func (p *pusher) commitCreates(ctx context.Context, f *flight) error {
 		if err := p.noteDoubts(tx, o.doubts); err != nil {
 			return err
 		}
-		return p.putRefused(tx, f.items)
+		return errors.Join(p.sendAgain(tx, o.again), p.putRefused(tx, f.items))
 	})
 	if err != nil {
 		return err
@@ -217,6 +225,9 @@ func takenBy(e *providers.Error) *providers.Error {
 // commitUpdates keeps the answers to a batch of updates.
 func (p *pusher) commitUpdates(ctx context.Context, f *flight) error {
 	o := p.outcome(f.items, f.results, false)
+	if err := p.settleUnfit(ctx, &o); err != nil {
+		return err
+	}
 	err := p.opt.Store.Update(func(tx *state.Tx) error {
 		tx.OneOfMany()
 		if err := p.keep(tx, o.answers); err != nil {
@@ -225,7 +236,7 @@ func (p *pusher) commitUpdates(ctx context.Context, f *flight) error {
 		if err := p.noteDoubts(tx, o.doubts); err != nil {
 			return err
 		}
-		return p.putRefused(tx, f.items)
+		return errors.Join(p.sendAgain(tx, o.again), p.putRefused(tx, f.items))
 	})
 	if err != nil {
 		return err

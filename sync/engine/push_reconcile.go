@@ -135,7 +135,7 @@ func (p *pusher) reconcileChunk(ctx context.Context, chunk []state.Link, c compa
 // compare decides one record that was read by id.
 func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields []record.Field, readAt int64, c comparison) (over bool, err error) {
 	it, err := p.load(tx, l.Hub)
-	if err != nil || it == nil || !it.linked || it.link.Remote != l.Remote {
+	if err != nil || it == nil || it.wait || !it.linked || it.link.Remote != l.Remote {
 		return false, err
 	}
 	if it.link.Wrote > readAt {
@@ -283,15 +283,8 @@ func (p *pusher) untellChildren(tx *state.Tx, parent state.HubID) error {
 }
 
 func (p *pusher) untell(tx *state.Tx, child *fieldmap.Route, i int, parent state.HubID) error {
-	want := record.Of(parent.String())
-	field := p.names.fields[child.Hub][child.Fields[i].Hub.Index]
-	var ids []state.HubID
-	if err := tx.Hub(child.Hub.Name).Each(0, func(rec *state.HubRecord) error {
-		if rec.Get(field) == want {
-			ids = append(ids, rec.ID)
-		}
-		return nil
-	}); err != nil {
+	ids, err := p.family(tx, child.Hub, child.Fields[i].Hub, parent)
+	if err != nil {
 		return err
 	}
 	ls := tx.Links(child.System, child.Object)

@@ -78,7 +78,10 @@ func (e *Engine) pass(ctx context.Context, flow string, req Request,
 		return r.rec, fmt.Errorf("record the run: %w", err)
 	}
 	mine := e.calls.begin(sys)
-	err := r.reckonDue(ctx)
+	err := r.lookAgain(ctx)
+	if err == nil {
+		err = r.reckonDue(ctx)
+	}
 	if err == nil {
 		err = r.events(ctx)
 	}

@@ -3,25 +3,46 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
 )
 
-// inScope applies the route's filter, after that of the record's parent.
-func (s *settling) inScope() (bool, error) {
+// inScope applies the route's filter, after that of the record's parent. A
+// record on which the filter cannot answer is neither in nor out: fault says
+// why, without any value.
+func (s *settling) inScope() (in bool, fault string) {
 	if s.out, s.with = s.parentOut(); s.out {
-		return false, nil
+		return false, ""
 	}
 	if s.p.r.Filter == nil {
-		return true, nil
+		return true, ""
 	}
 	ok, err := s.p.r.Filter.Match(s.value, fieldmap.Scope{Today: s.p.today, ExistsIn: s.existsIn})
-	if err != nil {
-		return false, fmt.Errorf("filter of %s: %w", s.p.r.Key(), err)
+	if err == nil {
+		return ok, ""
 	}
-	return ok, nil
+	for _, name := range s.p.r.Filter.Fields() {
+		if i := s.p.r.ReadIndex(name); i >= 0 && s.o.values[i].fault != "" {
+			return false, fmt.Sprintf("the filter %q asks for %s: %s", s.p.r.Filter.Source(), name, strings.TrimPrefix(s.o.values[i].fault, name+": "))
+		}
+	}
+	return false, err.Error()
+}
+
+// doubt holds a record on which the filter cannot answer. What it was stays as
+// it is: nothing is taken from it, and it is looked at again.
+func (s *settling) doubt(fault string) error {
+	s.hold("", HoldBadValue, fault)
+	if row, ok := s.tx.ExcludedRow(s.p.req.System, s.p.r.Object, s.o.remote); ok {
+		row.Digest = 0
+		if err := s.tx.Exclude(s.p.req.System, s.p.r.Object, s.o.remote, row); err != nil {
+			return err
+		}
+	}
+	return s.unsettle()
 }
 
 // parentOut reports whether the record belongs to one that is out of scope, and

@@ -73,11 +73,10 @@ func (p *puller) settle(tx *state.Tx, o *observation) error {
 		return nil
 	}
 	s.parents = p.parentsOf(&s.rec)
-	in, err := s.inScope()
-	if err != nil {
-		return err
-	}
+	in, fault := s.inScope()
 	switch {
+	case fault != "":
+		return s.close(s.doubt(fault))
 	case !in && linked && !p.standsIn(&s.link):
 		return s.close(s.leave())
 	case !in:
@@ -258,6 +257,9 @@ func (s *settling) write(changed bool) error {
 	if changed || s.owned || s.isNew || s.met || returned || s.rec.State != state.HubActive {
 		s.rec.State = state.HubActive
 		if err := s.hub.Put(&s.rec, p.indexKeys(p.r.Hub, &s.rec)); err != nil {
+			return err
+		}
+		if err := p.keepFamily(s.tx, p.r.Hub, &s.rec); err != nil {
 			return err
 		}
 	}

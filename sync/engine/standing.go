@@ -35,7 +35,7 @@ type Standing struct {
 	Why       map[string]int // what they wait for
 	Held      int
 	Tolerated int      // fields of open links that differ and may
-	Suspended []string // object.field of remote fields that are gone
+	Suspended []string // object.field of remote fields that are gone, hidden or not writable
 	Unread    int      // records that the next run reads by id
 }
 
@@ -46,9 +46,7 @@ func (e *Engine) Standing(system string) (Standing, error) {
 		s.Held = tx.CountHolds(system)
 		for _, r := range e.opt.Mapping.RoutesOf(system) {
 			s.Tolerated += tx.Links(r.System, r.Object).Tolerated()
-			for i := range suspended(tx, r) {
-				s.Suspended = append(s.Suspended, r.Object+"."+r.Fields[i].Remote.Name)
-			}
+			s.Suspended = append(s.Suspended, restingFields(tx, r)...)
 			n, err := e.unreadOf(tx, r)
 			if err != nil {
 				return err
@@ -66,6 +64,7 @@ func (e *Engine) Standing(system string) (Standing, error) {
 		return s, fmt.Errorf("look where %s stands: %w", system, err)
 	}
 	slices.Sort(s.Suspended)
+	s.Suspended = slices.Compact(s.Suspended)
 	return s, nil
 }
 
@@ -118,7 +117,7 @@ func (e *Engine) viewer(tx *state.Tx, r *fieldmap.Route) *pusher {
 	sys := e.opt.Systems[r.System]
 	p := &pusher{
 		run: &run{Engine: e, sys: sys, req: Request{System: r.System}, flow: "push", obj: &state.RunObject{Counts: map[string]int{}}},
-		r:   r, behind: map[int]bool{}, resting: suspended(tx, r), external: e.names.external, today: e.today(),
+		r:   r, behind: map[int]bool{}, resting: suspended(tx, r), unoffered: unoffered(tx, r), external: e.names.external, today: e.today(),
 	}
 	if sys != nil {
 		p.groups = groupsOf(sys, r)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"net/http"
 	"os"
@@ -48,6 +49,7 @@ type world struct {
 	more        []fieldmap.RouteSpec             // routes beside those of the files
 	extra       func() map[string]*engine.System // the systems that they name
 	wrap        func(*engine.System)             // a last look at a system before it is used
+	log         *slog.Logger                     // of the engine
 	unaudited   string                           // why the audit is not its last step
 }
 
@@ -221,7 +223,7 @@ func (w *world) build() {
 	}
 	w.eng, err = engine.New(engine.Options{
 		Store: w.store, Mapping: w.mapping, Systems: systems, Guards: w.guards, Now: w.clock, Spool: w.spool,
-		Journal:  w.limits,
+		Journal: w.limits, Logger: w.log,
 		OnChange: func(c plan.Change) { w.changes = append(w.changes, c) },
 	})
 	if err != nil {
