@@ -141,15 +141,15 @@ func (c *Client) Identify(ctx context.Context) (providers.Identity, error) {
 
 // Organization returns the organization that the answer of the token named. A
 // token that is given as it is names none.
-func (c *Client) Organization(ctx context.Context) (string, error) {
+func (c *Client) Organization(ctx context.Context) (providers.Identity, error) {
 	const op = "prove the organization"
 	if err := c.rest.Admit(ctx); err != nil {
-		return "", outcome.NoAnswer(ctx, op, err)
+		return providers.Identity{}, outcome.NoAnswer(ctx, op, err)
 	}
 	if s := c.self.Load(); s != nil {
-		return s.org, nil
+		return providers.Identity{Org: s.org}, nil
 	}
-	return "", nil
+	return providers.Identity{}, nil
 }
 
 // Pin holds the client to an organization.
