@@ -59,7 +59,7 @@ type Error struct {
 	// Elsewhere is, for Denied, the organization that the credential opens where
 	// another one was pinned; see Pinner.
 	Elsewhere *Identity
-	Err        error
+	Err       error
 }
 
 // Error returns one line.
