@@ -31,6 +31,7 @@ var (
 	_ providers.Writer      = (*gate)(nil)
 	_ providers.Describer   = (*gate)(nil)
 	_ providers.Completer   = (*gate)(nil)
+	_ providers.KeyChooser  = (*gate)(nil)
 	_ providers.ChildReader = (*gate)(nil)
 	_ providers.Eventer     = (*gate)(nil)
 )
@@ -56,6 +57,9 @@ func (e *Engine) gated(sys *System, how proving) (*System, *gate) {
 	}
 	if s.Completer != nil {
 		s.Completer = g
+	}
+	if s.Chooser != nil {
+		s.Chooser = g
 	}
 	if s.Children != nil {
 		s.Children = g
@@ -151,6 +155,15 @@ func (g *gate) Find(ctx context.Context, object string, fields []record.Field, k
 	}
 	recs, err := g.sys.Finder.Find(ctx, object, fields, key, values)
 	return recs, g.said(err)
+}
+
+// FindsBy may ask for the schema.
+func (g *gate) FindsBy(ctx context.Context, object string, key record.Field) (bool, error) {
+	if err := g.pass(ctx); err != nil {
+		return false, err
+	}
+	can, err := g.sys.Chooser.FindsBy(ctx, object, key)
+	return can, g.said(err)
 }
 
 // BatchSize makes no call.
