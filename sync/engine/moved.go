@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"crmsyncd/fieldmap/record"
@@ -50,20 +51,11 @@ func (e *Engine) Moved(ctx context.Context, system, from, to string, yes bool) (
 		return Move{}, fmt.Errorf("ask %s who it is: %w", system, err)
 	}
 	m := Move{System: system, From: known.org, FromName: known.Name, To: id.Org, ToName: id.Name}
-	switch {
-	case id.Org == known.org:
-		return m, fmt.Errorf("the links of %s belong to %s, and that is what it opens: nothing has moved", system, orgText(known.org, known.Name))
-	case !id.Host:
-		return m, fmt.Errorf("%s opens %s, and its links belong to %s: that is another organization, no renamed host; "+
-			"put the former address and credential back, or name it as a system of its own in crmsyncd.yaml",
-			system, orgText(id.Org, id.Name), orgText(known.org, known.Name))
-	case from != "" && from != known.org:
-		return m, fmt.Errorf("the links of %s belong to %s, not to %s", system, known.org, from)
-	case to != "" && to != id.Org:
-		return m, fmt.Errorf("%s is at %s by its configuration, not at %s", system, id.Org, to)
-	}
-	if err := e.alone(ctx, sys, id, proving{}); err != nil || !yes && (from == "" || to == "") {
+	if err := errors.Join(m.refused(id.Host, from, to), e.alone(ctx, sys, id, proving{})); err != nil {
 		return m, err
+	}
+	if !yes && (from == "" || to == "") {
+		return m, nil
 	}
 	if err := e.move(sys, known, id); err != nil {
 		return m, err
@@ -71,6 +63,23 @@ func (e *Engine) Moved(ctx context.Context, system, from, to string, yes bool) (
 	m.Done = true
 	e.log.Warn("the links of a system belong to another host from now on", "system", system, "from", m.From, "to", m.To)
 	return m, nil
+}
+
+// refused says why a system has not moved, or not from there to here.
+func (m *Move) refused(host bool, from, to string) error {
+	switch {
+	case m.To == m.From:
+		return fmt.Errorf("the links of %s belong to %s, and that is what it opens: nothing has moved", m.System, orgText(m.From, m.FromName))
+	case !host:
+		return fmt.Errorf("%s opens %s, and its links belong to %s: that is another organization, no renamed host; "+
+			"put the former address and credential back, or name it as a system of its own in crmsyncd.yaml",
+			m.System, orgText(m.To, m.ToName), orgText(m.From, m.FromName))
+	case from != "" && from != m.From:
+		return fmt.Errorf("the links of %s belong to %s, not to %s", m.System, m.From, from)
+	case to != "" && to != m.To:
+		return fmt.Errorf("%s is at %s by its configuration, not at %s", m.System, m.To, to)
+	}
+	return nil
 }
 
 // move writes the new host down, and who was there before into the journal.
