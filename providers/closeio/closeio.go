@@ -11,6 +11,7 @@ import (
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/jsonwalk"
 	"crmsyncd/providers/internal/oauth"
+	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -113,7 +114,15 @@ type self struct {
 
 // Identify asks which organization the credential opens.
 func (c *Client) Identify(ctx context.Context) (providers.Identity, error) {
-	s, err := c.whoami(ctx, "read the organization")
+	const op = "read the organization"
+	proving, told := oauth.Proving(ctx)
+	if err := c.rest.Admit(proving); err != nil {
+		return providers.Identity{}, outcome.NoAnswer(ctx, op, err)
+	}
+	if told.Org != "" {
+		return *told, nil
+	}
+	s, err := c.whoami(ctx, op)
 	if err != nil {
 		return providers.Identity{}, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/oauth"
+	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -117,6 +118,13 @@ func (c *Client) Usage() providers.Usage {
 // portals count as sandboxes.
 func (c *Client) Identify(ctx context.Context) (providers.Identity, error) {
 	const op = "read the account"
+	proving, told := oauth.Proving(ctx)
+	if err := c.rest.Admit(proving); err != nil {
+		return providers.Identity{}, outcome.NoAnswer(ctx, op, err)
+	}
+	if told.Org != "" {
+		return *told, nil
+	}
 	resp, err := c.get(ctx, call{op: op, kind: kindRead}, c.paths.account())
 	if err != nil {
 		return providers.Identity{}, err

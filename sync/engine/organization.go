@@ -36,18 +36,21 @@ type place struct {
 func orgKey(system string) string   { return "org:" + system }
 func placeKey(system string) string { return "place:" + system }
 
-// readBond returns what is known of a system. A place that cannot be read is
-// learned again.
-func readBond(tx *state.Tx, system string) bond {
-	b := bond{org: string(tx.Meta(orgKey(system)))}
-	if json.Unmarshal(tx.Meta(placeKey(system)), &b.place) != nil {
-		b.place = place{}
-	}
-	return b
-}
-
+// bondOf returns what is known of a system. A place that is damaged is learned
+// again; whom the links belong to is not.
 func (e *Engine) bondOf(system string) (b bond, err error) {
-	err = e.bonds().View(func(tx *state.Tx) error { b = readBond(tx, system); return nil })
+	err = e.bonds().View(func(tx *state.Tx) error { b.org = string(tx.Meta(orgKey(system))); return nil })
+	if err == nil {
+		err = e.bonds().View(func(tx *state.Tx) error {
+			if json.Unmarshal(tx.Meta(placeKey(system)), &b.place) != nil {
+				b.place = place{}
+			}
+			return nil
+		})
+		if errors.Is(err, state.ErrDamaged) {
+			b.place, err = place{}, nil
+		}
+	}
 	if err != nil {
 		return b, fmt.Errorf("look which organization the links of %s belong to: %w", system, err)
 	}

@@ -397,7 +397,7 @@ func TestC3_1_AnotherTokenInTheSameProcess(t *testing.T) {
 		w.extra = func() map[string]*engine.System {
 			p, err := hubspot.New(hubspot.Config{
 				Auth:      hubspot.Auth{Method: hubspot.FixedToken, Token: func() (string, error) { return token, nil }},
-				Transport: byToken{"pat-x": hs.Transport(), "pat-y": other.Transport()},
+				Transport: byToken{"pat-x": hs.Transport(), "pat-z": hs.Transport(), "pat-y": other.Transport()},
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -418,9 +418,14 @@ func TestC3_1_AnotherTokenInTheSameProcess(t *testing.T) {
 		if c := other.Calls(); c.Total() != c.Of(hubspotsim.CallAccount) {
 			t.Errorf("%s reached the other portal", c)
 		}
-		token = "pat-x"
+		// Another token of the same portal costs no second proof.
+		token = "pat-z"
 		time.Sleep(time.Hour)
+		hs.ResetCalls()
 		w.pushTo("hubspot")
+		if c := hs.Calls(); c.Of(hubspotsim.CallAccount) != 1 {
+			t.Errorf("%s, want one proof", c)
+		}
 		if hs.Count("companies") != 2 || other.Count("companies") != 0 {
 			t.Errorf("%d and %d companies", hs.Count("companies"), other.Count("companies"))
 		}
