@@ -431,3 +431,47 @@ func TestC3_1_AnotherTokenInTheSameProcess(t *testing.T) {
 		}
 	})
 }
+
+// C3.1: a system whose writes are off is bound by the first run that read it, and
+// decides nothing against another organization.
+func TestC3_1_WritesOff(t *testing.T) {
+	w := newWorld(t, unaudited("nothing was written"), func(w *world) {
+		w.wrap = func(s *engine.System) { s.WritesOff = s.Name == "salesforce" }
+	})
+	w.qb.AddCustomer(customer("Acme"))
+	w.sync()
+	first := w.sf.OrgID()
+	if err := w.sf.SetOrgID(otherOrg); err != nil {
+		t.Fatal(err)
+	}
+	w.restart()
+	w.changes = nil
+	_, err := w.tryPush()
+	wantStopped(t, err, first, otherOrg)
+	if len(w.changes) != 0 {
+		t.Errorf("decided %+v", w.changes)
+	}
+}
+
+// C3: a look before the first run binds nothing: who sees by check or plan that
+// the wrong portal is opened may still choose the right one.
+func TestC3_ALookBindsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, hs := bothTargets(t)
+		w.qb.AddCustomer(customer("Acme"))
+		w.sync()
+		if _, _, err := w.eng.Check(t.Context(), "hubspot"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.eng.Plan(t.Context(), engine.PlanRequest{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := hs.SetPortalID(otherPortal); err != nil {
+			t.Fatal(err)
+		}
+		w.pushTo("hubspot")
+		if hs.Count("companies") != 1 {
+			t.Errorf("%d companies", hs.Count("companies"))
+		}
+	})
+}
