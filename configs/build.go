@@ -131,6 +131,12 @@ func goodName(s string) bool {
 	return len(s) <= 40
 }
 
+// The user behind a credential writes for nobody else, or for other tools too.
+const (
+	userOurs   = "ours"
+	userShared = "shared"
+)
+
 func (b *builder) system(path, name string, s systemSpec) System {
 	p, known := knownProviders()[s.Provider]
 	switch {
@@ -158,6 +164,8 @@ func (b *builder) system(path, name string, s systemSpec) System {
 	if s.Writes != nil {
 		out.Writes = bool(*s.Writes)
 	}
+	b.choice(path+".user", cmp.Or(s.User, userShared), []string{userOurs, userShared})
+	out.UserOurs = s.User == userOurs
 	b.ranges(path, out, p)
 	out.Auth = b.auth(path+".auth", s.Auth, p)
 	return out

@@ -63,6 +63,9 @@ type System struct {
 	Timezone *time.Location
 	// Writes is false for a system that is only decided and reported about.
 	Writes bool
+	// UserOurs says that the credential's user writes for nobody else, so that what
+	// it changed is known to be ours.
+	UserOurs bool
 }
 
 // Auth is how a system is opened. Which fields are needed depends on Flow.

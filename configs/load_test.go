@@ -247,6 +247,7 @@ systems:
     provider: salesforce
     base_url: https://org.example
     writes: off
+    user: ours
     budget: {reserve: 20%}
     auth: {flow: jwt, client_id: b, username: u@org.example, private_key: {file: /key.pem}, audience: https://test.salesforce.com}
 schedules:
@@ -259,13 +260,13 @@ journal: {keep: 2y, max: 500MB}
 	cfg := load(t, files)
 	q, s := cfg.Systems["qbench"], cfg.Systems["salesforce"]
 	got := []any{
-		q.Timezone.String(), s.Timezone.String(), q.UpdatedField, q.Auth.ClientID, q.Auth.Flow, s.Writes, s.Reserve,
+		q.Timezone.String(), s.Timezone.String(), q.UpdatedField, q.Auth.ClientID, q.Auth.Flow, s.Writes, s.Reserve, q.UserOurs, s.UserOurs,
 		s.Auth.Username, s.Auth.Audience, cfg.Schedules["qbench"], cfg.Schedules["qbench/contact"],
 		cfg.Schedules["salesforce"].Push, cfg.Guards.MaxRemovals, cfg.Journal,
 	}
 	want := []any{
 		"America/Chicago", "Europe/Berlin", "",
-		"q", "jwt", false, 20,
+		"q", "jwt", false, 20, false, true,
 		"u@org.example", "https://test.salesforce.com",
 		configs.Schedule{Routine: "@hourly", Push: configs.PushAfterPull},
 		configs.Schedule{Routine: "@daily"},

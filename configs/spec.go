@@ -37,6 +37,7 @@ type systemSpec struct {
 	Timezone     string     `koanf:"timezone"`
 	Budget       budgetSpec `koanf:"budget"`
 	Writes       *onOff     `koanf:"writes"`
+	User         string     `koanf:"user"`
 }
 
 type authSpec struct {

@@ -56,7 +56,10 @@ type Error struct {
 	Gone       Gone   // for Missing: how that is known
 	Successor  string // for Missing: the id that the record was merged into
 	Hint       string // what the operator can do
-	Err        error
+	// Elsewhere is, for Denied, the organization that the credential opens where
+	// another one was pinned; see Pinner.
+	Elsewhere *Identity
+	Err       error
 }
 
 // Error returns one line.

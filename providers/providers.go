@@ -17,6 +17,10 @@ type Identity struct {
 	Org     string // the system's own id of it; links belong to this and no other
 	Name    string // for people
 	Sandbox bool
+	// Host says that Org is no more than the host of the address: the system has
+	// no id of its own. Another system behind the same host is not noticed, and a
+	// host that was renamed looks like another system.
+	Host bool
 }
 
 // Provider is what every system offers.
@@ -34,13 +38,14 @@ type Provider interface {
 	Usage() Usage
 }
 
-// Organizer is a Provider whose credential tells by itself which organization it
-// opens: the answer of a token carries it, so that proving it costs no call.
+// Organizer is a Provider that can tell without a call which organization it
+// opens: the answer of a token carries it, or the address is all that there is.
 type Organizer interface {
-	// Organization returns the Org of Identify, fetching a token where there is
-	// none yet; empty where this credential does not tell, and Identify must be
-	// asked. It is the one of the token that the next call will carry.
-	Organization(ctx context.Context) (org string, err error)
+	// Organization returns what Identify does, fetching a token where that is
+	// needed and there is none yet. Org is empty where this credential does not
+	// tell, Name where only Identify does. It is the organization of the token that
+	// the next call will carry.
+	Organization(ctx context.Context) (Identity, error)
 }
 
 // Pinner is a Provider that leaves the organization it was proved for to nobody
@@ -49,8 +54,8 @@ type Pinner interface {
 	// Pin names the organization that Identify or Organization proved. From then
 	// on a credential that is read anew and is another one is proved before it is
 	// used, by one call where its token does not tell. Where it opens another
-	// organization, every call fails with kind Denied and a Hint, and nothing is
-	// read or written there. An empty name ends that.
+	// organization, every call fails with kind Denied, Elsewhere and a Hint, and
+	// nothing is read or written there. An empty name ends that.
 	Pin(org string)
 }
 

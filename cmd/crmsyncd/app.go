@@ -96,7 +96,7 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.level, "log-level", "", "`level`: debug, info, warn or error (default: info for the daemon, else none)")
 	root.AddCommand(
 		a.runCommand(), a.checkCommand(), a.planCommand(), a.acceptCommand(), a.auditCommand(), a.statusCommand(), a.runsCommand(),
-		a.heldCommand(), a.linkCommand(), a.unlinkCommand(), a.getCommand(), a.exportCommand(), a.stateCommand(),
+		a.heldCommand(), a.linkCommand(), a.unlinkCommand(), a.systemCommand(), a.getCommand(), a.exportCommand(), a.stateCommand(),
 		a.reloadCommand(), a.resyncCommand(), a.versionCommand(),
 	)
 	return root

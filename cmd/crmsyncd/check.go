@@ -42,8 +42,9 @@ func (a *app) checkCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Check the configuration; with --live ask the systems too",
 		Long: "check tells everything that is wrong with the files at once, with file and line.\n" +
-			"--live also asks each system: which organization the credential opens, whether the fields exist,\n" +
-			"fit and may be written, whether the external id is unique, and how well the fields are filled.\n" +
+			"--live also asks each system: which organization the credential opens, whether its links belong to that\n" +
+			"one and no other system opens it, whether the fields exist, fit and may be written, whether the external\n" +
+			"id is unique, and how well the fields are filled.\n" +
 			"--fix makes the one thing that may be made there: a missing unique field for our id. It says so first.",
 		Example: "  crmsyncd check\n  crmsyncd check --live\n  crmsyncd check --live --system salesforce -o json\n  crmsyncd check --live --fix",
 		Args:    cobra.NoArgs,

@@ -144,7 +144,8 @@ func (l *loaded) systems() (map[string]*engine.System, []fieldmap.Problem) {
 			continue
 		}
 		sys := engine.NewSystem(name, p)
-		sys.WritesOff = !s.Writes
+		sys.WritesOff, sys.UserOurs = !s.Writes, s.UserOurs
+		sys.Vendor, sys.Access = s.Provider, strings.Join([]string{s.BaseURL, s.Auth.ClientID, s.Auth.Username}, "\n")
 		out[name] = sys
 		problems = append(problems, lacks(l.mapping, sys)...)
 	}

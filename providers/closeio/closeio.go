@@ -11,6 +11,7 @@ import (
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/jsonwalk"
 	"crmsyncd/providers/internal/oauth"
+	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -113,7 +114,15 @@ type self struct {
 
 // Identify asks which organization the credential opens.
 func (c *Client) Identify(ctx context.Context) (providers.Identity, error) {
-	s, err := c.whoami(ctx, "read the organization")
+	const op = "read the organization"
+	proving, told := oauth.Proving(ctx)
+	if err := c.rest.Admit(proving); err != nil {
+		return providers.Identity{}, outcome.NoAnswer(ctx, op, err)
+	}
+	if told.Org != "" {
+		return *told, nil
+	}
+	s, err := c.whoami(ctx, op)
 	if err != nil {
 		return providers.Identity{}, err
 	}
@@ -159,10 +168,10 @@ const mePath = "/me/"
 func (c *Client) Pin(org string) { c.pin.Set(org) }
 
 // orgOf asks which organization a token opens that is not in use yet.
-func (c *Client) orgOf(ctx context.Context, t rest.Token) (string, error) {
+func (c *Client) orgOf(ctx context.Context, t rest.Token) (providers.Identity, error) {
 	s, err := c.whoIs(ctx, call{op: "prove the organization", kind: kindToken}, c.rest.With(t, rest.Request{Path: mePath}))
 	if err != nil {
-		return "", err
+		return providers.Identity{}, err
 	}
 	// The user behind the credential may be another one now.
 	c.mu.Lock()
@@ -170,7 +179,7 @@ func (c *Client) orgOf(ctx context.Context, t rest.Token) (string, error) {
 	if c.self != nil && c.self.org.Org == s.org.Org {
 		c.self = s
 	}
-	return s.org.Org, nil
+	return s.org, nil
 }
 
 func (c *Client) whoIs(ctx context.Context, k call, r rest.Request) (*self, error) {

@@ -11,6 +11,7 @@ import (
 
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/oauth"
+	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -119,6 +120,13 @@ func (c *Client) Usage() providers.Usage {
 // portals count as sandboxes.
 func (c *Client) Identify(ctx context.Context) (providers.Identity, error) {
 	const op = "read the account"
+	proving, told := oauth.Proving(ctx)
+	if err := c.rest.Admit(proving); err != nil {
+		return providers.Identity{}, outcome.NoAnswer(ctx, op, err)
+	}
+	if told.Org != "" {
+		return *told, nil
+	}
 	resp, err := c.get(ctx, call{op: op, kind: kindRead}, c.paths.account())
 	if err != nil {
 		return providers.Identity{}, err
@@ -135,18 +143,18 @@ func (c *Client) Identify(ctx context.Context) (providers.Identity, error) {
 func (c *Client) Pin(org string) { c.pin.Set(org) }
 
 // portalOf asks which portal a token opens that is not in use yet.
-func (c *Client) portalOf(ctx context.Context, t rest.Token) (string, error) {
+func (c *Client) portalOf(ctx context.Context, t rest.Token) (providers.Identity, error) {
 	const op = "prove the portal"
 	resp, err := c.send(ctx, call{op: op, kind: kindToken}, c.rest.With(t, rest.Request{Path: c.paths.account()}))
 	if err != nil {
-		return "", err
+		return providers.Identity{}, err
 	}
 	defer resp.Release()
 	id, ok := parseAccount(resp.Body)
 	if !ok {
-		return "", providers.Errorf(providers.Broken, op, "the answer names no portal")
+		return providers.Identity{}, providers.Errorf(providers.Broken, op, "the answer names no portal")
 	}
-	return id.Org, nil
+	return id, nil
 }
 
 func parseAccount(body []byte) (providers.Identity, bool) {

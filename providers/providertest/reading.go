@@ -56,10 +56,11 @@ func testProofCost(t *testing.T, s Setup) {
 	}
 	var told string
 	if o, ok := s.Provider.(providers.Organizer); ok {
-		var err error
-		if told, err = o.Organization(t.Context()); err != nil {
+		id, err := o.Organization(t.Context())
+		if err != nil {
 			t.Fatal(err)
 		}
+		told = id.Org
 		if n := calls(); n != 0 {
 			t.Errorf("what the token tells cost %d calls", n)
 		}
@@ -114,7 +115,7 @@ func testPinnedElsewhere(t *testing.T, s Setup) {
 		l := s.list(t.Context(), t, nil)
 		s.fails(t, l, providers.Denied)
 		var e *providers.Error
-		if !errors.As(l.err, &e) || e.Hint == "" {
+		if !errors.As(l.err, &e) || e.Hint == "" || e.Elsewhere == nil || e.Elsewhere.Org == "" {
 			t.Errorf("got %+v", l.err)
 		}
 	}

@@ -65,6 +65,7 @@ type Client struct {
 var (
 	_ providers.Provider  = (*Client)(nil)
 	_ providers.Reader    = (*Client)(nil)
+	_ providers.Organizer = (*Client)(nil)
 	_ providers.Getter    = (*Client)(nil)
 	_ providers.Completer = (*Client)(nil)
 	_ providers.Describer = (*Client)(nil)
@@ -142,8 +143,18 @@ func (c *Client) Identify(ctx context.Context) (providers.Identity, error) {
 	if _, err := newListing(nil, Customer, c).walk.Walk(resp.Body); err != nil {
 		return providers.Identity{}, c.unreadable(op, resp, err)
 	}
+	return c.identity(), nil
+}
+
+// Organization returns the host: QBench knows no more of itself, so there is
+// nothing to ask.
+func (c *Client) Organization(context.Context) (providers.Identity, error) {
+	return c.identity(), nil
+}
+
+func (c *Client) identity() providers.Identity {
 	host := c.rest.Host()
-	return providers.Identity{Org: host, Name: host}, nil
+	return providers.Identity{Org: host, Name: host, Host: true}
 }
 
 // Usage returns the calls made so far. QBench has no daily quota.

@@ -176,7 +176,7 @@ func (c *Client) accept(body []byte) (rest.Token, error) {
 	}
 	who := selfOf(t.Identity)
 	if who != nil {
-		if err := c.pin.Check(who.org); err != nil {
+		if err := c.pin.Check(providers.Identity{Org: who.org}); err != nil {
 			return rest.Token{}, err
 		}
 	}
@@ -185,18 +185,18 @@ func (c *Client) accept(body []byte) (rest.Token, error) {
 }
 
 // orgOf asks which organization a token opens that is not in use yet.
-func (c *Client) orgOf(ctx context.Context, t rest.Token) (string, error) {
+func (c *Client) orgOf(ctx context.Context, t rest.Token) (providers.Identity, error) {
 	const op = "prove the organization"
 	resp, err := c.send(ctx, call{op: op, kind: kindToken}, c.rest.With(t, rest.Request{Path: "/services/oauth2/userinfo"}))
 	if err != nil {
-		return "", err
+		return providers.Identity{}, err
 	}
 	defer resp.Release()
 	who := parseUserInfo(resp.Body)
 	if who == nil {
-		return "", providers.Errorf(providers.Broken, op, "the answer names no organization")
+		return providers.Identity{}, providers.Errorf(providers.Broken, op, "the answer names no organization")
 	}
-	return who.org, nil
+	return providers.Identity{Org: who.org}, nil
 }
 
 // tokenError says what a refusal means. Logins have a rate of their own.

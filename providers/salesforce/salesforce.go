@@ -119,8 +119,15 @@ const maxName = 80
 // Identify asks which organization the credential opens. An organization that
 // does not serve the API version asked for says so in the error.
 func (c *Client) Identify(ctx context.Context) (providers.Identity, error) {
-	const soql = "SELECT Id, Name, IsSandbox FROM Organization LIMIT 1"
-	resp, err := c.get(ctx, call{op: "read the organization", kind: kindRead}, c.queryPath("query", soql))
+	const op, soql = "read the organization", "SELECT Id, Name, IsSandbox FROM Organization LIMIT 1"
+	proving, told := oauth.Proving(ctx)
+	if err := c.rest.Admit(proving); err != nil {
+		return providers.Identity{}, outcome.NoAnswer(ctx, op, err)
+	}
+	if told.Org != "" {
+		return *told, nil
+	}
+	resp, err := c.get(ctx, call{op: op, kind: kindRead}, c.queryPath("query", soql))
 	if err != nil && providers.KindOf(err) != providers.Broken {
 		return providers.Identity{}, err
 	}
@@ -141,15 +148,15 @@ func (c *Client) Identify(ctx context.Context) (providers.Identity, error) {
 
 // Organization returns the organization that the answer of the token named. A
 // token that is given as it is names none.
-func (c *Client) Organization(ctx context.Context) (string, error) {
+func (c *Client) Organization(ctx context.Context) (providers.Identity, error) {
 	const op = "prove the organization"
 	if err := c.rest.Admit(ctx); err != nil {
-		return "", outcome.NoAnswer(ctx, op, err)
+		return providers.Identity{}, outcome.NoAnswer(ctx, op, err)
 	}
 	if s := c.self.Load(); s != nil {
-		return s.org, nil
+		return providers.Identity{Org: s.org}, nil
 	}
-	return "", nil
+	return providers.Identity{}, nil
 }
 
 // Pin holds the client to an organization.

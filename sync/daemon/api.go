@@ -58,6 +58,7 @@ func ops() map[string]op {
 		"export":  opExport,
 		"link":    opLink,
 		"unlink":  opUnlink,
+		"moved":   opMoved,
 		"plan":    opPlan,
 		"audit":   opAudit,
 		"accept":  opAccept,
@@ -416,6 +417,29 @@ func opUnlink(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, 
 		err = a.engine().Unlink(in.System, in.Object, id)
 	}
 	return in, err
+}
+
+// MovedArgs names a system whose host was renamed.
+type MovedArgs struct {
+	System string `json:"system"`
+	From   string `json:"from,omitempty"`
+	To     string `json:"to,omitempty"`
+	Yes    bool   `json:"yes,omitempty"`
+}
+
+func opMoved(ctx context.Context, a *API, args json.RawMessage, _ *sender) (any, error) {
+	var in MovedArgs
+	if err := readArgs(args, &in); err != nil {
+		return nil, err
+	}
+	if err := a.knows(in.System); err != nil {
+		return nil, err
+	}
+	m, err := a.engine().Moved(ctx, in.System, in.From, in.To, in.Yes)
+	if err == nil && m.Done && a.Daemon != nil {
+		err = a.Daemon.Request(Wish{System: in.System, Trigger: "system_moved"})
+	}
+	return m, err
 }
 
 // DamageView is one damaged row of the state.

@@ -400,6 +400,7 @@ func (e *Engine) readDrift(ctx context.Context, r *fieldmap.Route, batch []drift
 	if sys == nil || sys.Getter == nil {
 		return nil, "their value cannot be read by id"
 	}
+	sys, _ = e.gated(sys, proving{})
 	var fields []record.Field
 	var index []int
 	for i, rule := range r.Fields {

@@ -87,15 +87,12 @@ func (e *Engine) Audit(ctx context.Context, req AuditRequest, fn func(AuditFindi
 	}
 	tally := audit.Tally{}
 	records := 0
-	proved := ""
+	systems := map[string]*System{}
 	for _, r := range routes {
-		if r.System != proved {
-			if err := e.auditIdentity(ctx, r.System); err != nil {
-				return auditResult(tally, records), err
-			}
-			proved = r.System
+		if systems[r.System] == nil {
+			systems[r.System], _ = e.gated(e.opt.Systems[r.System], proving{})
 		}
-		a := e.newAuditing(r, tally)
+		a := e.newAuditing(systems[r.System], r, tally)
 		a.say = fn
 		if req.OnProgress != nil {
 			a.progress = req.OnProgress
@@ -107,17 +104,6 @@ func (e *Engine) Audit(ctx context.Context, req AuditRequest, fn func(AuditFindi
 		}
 	}
 	return auditResult(tally, records), nil
-}
-
-// auditIdentity proves that the credential opens the organization that the
-// links belong to. Before the first contact there is nothing to prove.
-func (e *Engine) auditIdentity(ctx context.Context, system string) error {
-	known := false
-	if err := e.opt.Store.View(func(tx *state.Tx) error { known = tx.Meta("org:"+system) != nil; return nil }); err != nil || !known {
-		return err
-	}
-	_, err := e.sameOrganization(ctx, e.opt.Systems[system])
-	return err
 }
 
 func (e *Engine) auditRoutes(req AuditRequest) ([]*fieldmap.Route, error) {
@@ -172,8 +158,7 @@ type auditStanding struct {
 	reason   string
 }
 
-func (e *Engine) newAuditing(r *fieldmap.Route, tally audit.Tally) *auditing {
-	sys := e.opt.Systems[r.System]
+func (e *Engine) newAuditing(sys *System, r *fieldmap.Route, tally audit.Tally) *auditing {
 	a := &auditing{
 		Engine: e, r: r, sys: sys, tally: tally, say: func(AuditFinding) error { return nil }, progress: func(Progress) {},
 		p: &pusher{run: &run{Engine: e, sys: sys, req: Request{System: r.System}, flow: "push"}, r: r, today: e.today()},

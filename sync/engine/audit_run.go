@@ -29,7 +29,7 @@ func (r *run) audits(tx *state.Tx, route *fieldmap.Route) *auditing {
 		return nil
 	}
 	if r.aud == nil || r.aud.r != route {
-		r.aud = r.newAuditing(route, audit.Tally{})
+		r.aud = r.newAuditing(r.sys, route, audit.Tally{})
 		r.aud.running = r
 		r.aud.src.Rests = suspended(tx, route)
 		for _, hub := range AuditMarks(tx, route.System)[route.Object].Hubs {

@@ -21,6 +21,9 @@ type PlanRequest struct {
 	Full     bool
 	SkipPull bool              // plan from the hub as it is, without reading the sources first
 	OnChange func(plan.Change) // hears of each change instead of the result's Changes
+	// contact remembers in the state itself which organizations the systems open:
+	// for a run that decides and reports only.
+	contact bool
 }
 
 // PlanResult is what runs would do. Nothing of it was done.
@@ -63,6 +66,9 @@ func (e *Engine) planOn(ctx context.Context, st *state.Store, req PlanRequest) (
 	res := PlanResult{Calls: map[string]map[string]int{}}
 	opt := e.opt
 	opt.Store, opt.dry = st, true
+	if req.contact {
+		opt.bonds = e.opt.Store
+	}
 	opt.OnChange = func(c plan.Change) {
 		if req.OnChange != nil {
 			req.OnChange(c)
@@ -174,7 +180,7 @@ func (w *notingWriter) Update(_ context.Context, object string, patches []record
 // pushOff is a push to a system whose writes are off: it is decided and
 // reported on a copy, and neither position nor digests move.
 func (e *Engine) pushOff(ctx context.Context, req Request) (state.Run, error) {
-	res, err := e.Plan(ctx, PlanRequest{Systems: []string{req.System}, Full: req.Full, SkipPull: true})
+	res, err := e.Plan(ctx, PlanRequest{Systems: []string{req.System}, Full: req.Full, SkipPull: true, contact: true})
 	run := state.Run{System: req.System, Flow: "push", Trigger: req.Trigger, Started: e.now()}
 	if len(res.Runs) > 0 {
 		run = res.Runs[0]

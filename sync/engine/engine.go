@@ -45,6 +45,13 @@ type System struct {
 	Chooser   providers.KeyChooser
 	Children  providers.ChildReader
 	Events    providers.Eventer
+	Organizer providers.Organizer
+	Pinner    providers.Pinner
+	// Vendor names the kind of system: no two of one kind may open the same
+	// organization. Access is what it is opened with, its address and its client
+	// and no secret: another one voids what was found out by the one before.
+	Vendor, Access string
+
 	WritesOff bool // decide and report only
 	UserOurs  bool // the credential's user writes for nobody else
 }
@@ -62,6 +69,8 @@ func NewSystem(name string, p providers.Provider) *System {
 	s.Chooser, _ = p.(providers.KeyChooser)
 	s.Children, _ = p.(providers.ChildReader)
 	s.Events, _ = p.(providers.Eventer)
+	s.Organizer, _ = p.(providers.Organizer)
+	s.Pinner, _ = p.(providers.Pinner)
 	return s
 }
 
@@ -108,6 +117,9 @@ type Options struct {
 	Spool int
 	// dry is set on the copy that plans: writes go to a recorder.
 	dry bool
+	// bonds, where it is set, keeps which organizations the systems open, instead
+	// of Store.
+	bonds *state.Store
 }
 
 // Progress says how far a run is.

@@ -20,7 +20,7 @@ func (r *run) events(ctx context.Context) error {
 	if r.sys.Events == nil || r.flow != "pull" || r.req.Backfill {
 		return nil
 	}
-	if err := r.preflight(ctx); err != nil {
+	if r.gate.pass(ctx) != nil || r.preflight(ctx) != nil {
 		return nil // the objects say so themselves
 	}
 	key := "events:" + r.req.System

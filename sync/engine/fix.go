@@ -30,6 +30,7 @@ func (e *Engine) Fixes(ctx context.Context, system string) ([]Fix, error) {
 	if _, ok := sys.Provider.(providers.Fixer); !ok {
 		return nil, nil
 	}
+	sys, _ = e.gated(sys, proving{learns: true})
 	var out []Fix
 	for _, r := range e.opt.Mapping.RoutesOf(system) {
 		if r.Direction != fieldmap.Push || r.ExternalID == "" {
@@ -56,7 +57,7 @@ func (e *Engine) Fix(ctx context.Context, f Fix) error {
 	if !ok {
 		return fmt.Errorf("%s makes no fields", f.System)
 	}
-	if _, err := e.sameOrganization(ctx, sys); err != nil {
+	if _, err := e.prove(ctx, sys, proving{learns: true}); err != nil {
 		return err
 	}
 	if err := fixer.Fix(ctx, f.Object, record.Field{Name: f.Field, Type: record.ID}, f.Why); err != nil {

@@ -22,6 +22,7 @@ const checksLast = 24 * time.Hour
 type checked struct {
 	At     time.Time
 	Config uint64 // a changed configuration is checked anew
+	Access string // so is what another address or client opens
 	// Suspended names the rules whose remote field is gone or cannot be written
 	// now: they rest, the others go on, and nothing is taken for blank (F19).
 	Suspended []string
@@ -61,15 +62,12 @@ func (f Finding) String() string {
 	return s
 }
 
-// preflight proves the credential, the organization and the schema before a run
-// touches anything, once a day.
+// preflight compares the routes with the system's schema before a run touches
+// anything, once a day.
 func (r *run) preflight(ctx context.Context) error {
 	routes := r.opt.Mapping.RoutesOf(r.req.System)
 	config := routesFingerprint(routes)
 	if lately, err := r.checkedLately(config); err != nil || lately {
-		return err
-	}
-	if _, err := r.sameOrganization(ctx, r.sys); err != nil {
 		return err
 	}
 	findings, err := r.schemaFindings(ctx, r.sys, routes)
@@ -80,7 +78,7 @@ func (r *run) preflight(ctx context.Context) error {
 		return r.unfitFor(f)
 	}
 	r.sayResting(findings)
-	return r.keepChecked(checked{At: r.now(), Config: config, Suspended: restingNames(findings), Unoffered: unofferedOf(findings)})
+	return r.keepChecked(checked{At: r.now(), Config: config, Access: r.access(r.sys), Suspended: restingNames(findings), Unoffered: unofferedOf(findings)})
 }
 
 // forgetChecks makes the next run check the system again: it said something
@@ -107,7 +105,7 @@ func (r *run) checkedLately(config uint64) (bool, error) {
 		return false, err
 	}
 	age := r.now().Sub(c.At)
-	return c.Config == config && age >= 0 && age < checksLast, nil
+	return c.Config == config && c.Access == r.access(r.sys) && age >= 0 && age < checksLast, nil
 }
 
 func routesFingerprint(routes []*fieldmap.Route) uint64 {
@@ -118,40 +116,13 @@ func routesFingerprint(routes []*fieldmap.Route) uint64 {
 	return fp
 }
 
-// sameOrganization refuses a credential that opens another organization than
-// the one the links belong to: a sandbox swapped for production would link
-// nothing and make everything a second time.
-func (e *Engine) sameOrganization(ctx context.Context, sys *System) (providers.Identity, error) {
-	id, err := sys.Provider.Identify(ctx)
-	if err != nil {
-		return id, fmt.Errorf("identify %s: %w", sys.Name, err)
-	}
-	key := "org:" + sys.Name
-	known, err := e.meta(key)
-	if err != nil {
-		return id, err
-	}
-	switch known {
-	case id.Org:
-		return id, nil
-	case "":
-		return id, e.opt.Store.Update(func(tx *state.Tx) error { return tx.SetMeta(key, []byte(id.Org)) })
-	}
-	err = &providers.Error{
-		Op: "identify " + sys.Name, Kind: providers.Denied,
-		Message: fmt.Sprintf("the credential opens organization %s, but the links belong to %s", id.Org, known),
-		Hint:    "give the right credential, or name this organization as a system of its own in crmsyncd.yaml",
-	}
-	return id, err
-}
-
 // Check asks one system everything that `check --live` prints.
 func (e *Engine) Check(ctx context.Context, system string) (providers.Identity, []Finding, error) {
 	sys := e.opt.Systems[system]
 	if sys == nil {
 		return providers.Identity{}, nil, fmt.Errorf("no system is named %q", system)
 	}
-	id, err := e.sameOrganization(ctx, sys)
+	id, err := e.prove(ctx, sys, proving{asks: true, learns: true})
 	if err != nil {
 		return id, nil, err
 	}

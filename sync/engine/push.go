@@ -40,6 +40,7 @@ type pusher struct {
 	spooling  bool
 	external  state.Num
 	keys      []fieldmap.MatchKey // that records are looked up by
+	chosen    bool                // keys are set
 	plans     []state.Plan        // that a person accepted
 	sent      bool                // something was written, or released, in this pass
 	creates   []*item
@@ -107,9 +108,6 @@ func pushObject(ctx context.Context, r *run, route *fieldmap.Route) error {
 		return nil
 	}
 	if err := r.preflight(ctx); err != nil {
-		return err
-	}
-	if err := p.chooseKeys(ctx); err != nil {
 		return err
 	}
 	err := p.stages(ctx)

@@ -204,7 +204,12 @@ func (p *pusher) externalKey() fieldmap.MatchKey {
 // of the route's is among them, that one alone is asked, one call a batch: a
 // record that carries our id already refuses to be made again, and is then
 // linked.
+//
+// It is asked for before the first look-up: a system may have to tell its schema.
 func (p *pusher) chooseKeys(ctx context.Context) error {
+	if p.chosen {
+		return nil
+	}
 	p.keys = p.keys[:0]
 	direct := false
 	for _, k := range p.r.Match {
@@ -224,6 +229,7 @@ func (p *pusher) chooseKeys(ctx context.Context) error {
 	if p.r.ExternalID != "" && !direct {
 		p.keys = slices.Insert(p.keys, 0, p.externalKey())
 	}
+	p.chosen = true
 	return nil
 }
 
@@ -293,6 +299,12 @@ func (h *hit) value(fields []record.Field, name string) record.Value {
 // findChunk looks unlinked records up by one key after the other, one call per
 // key, and links what is found.
 func (p *pusher) findChunk(ctx context.Context, loose []*item) (overwrites int, err error) {
+	if len(loose) == 0 {
+		return 0, nil
+	}
+	if err := p.chooseKeys(ctx); err != nil {
+		return 0, err
+	}
 	fields := p.findFields()
 	for _, key := range p.keys {
 		if len(loose) == 0 {

@@ -57,6 +57,9 @@ func (p *pusher) send(ctx context.Context, op plan.Op, items []*item) error {
 	if op == plan.OpCreate {
 		prepare = p.prepareCreates
 	}
+	if err := p.gate.pass(ctx); err != nil {
+		return err
+	}
 	if err := prepare(ctx, f); err != nil || len(f.items) == 0 {
 		return err
 	}

@@ -27,7 +27,8 @@ const (
 // run is one pass of one system in one flow.
 type run struct {
 	*Engine
-	sys  *System
+	sys  *System // its calls go through the gate
+	gate *gate
 	req  Request
 	flow string
 	rec  state.Run
@@ -69,7 +70,8 @@ func (e *Engine) pass(ctx context.Context, flow string, req Request,
 	if sys == nil {
 		return state.Run{}, fmt.Errorf("no system is named %q", req.System)
 	}
-	r := &run{Engine: e, sys: sys, req: req, flow: flow}
+	r := &run{Engine: e, req: req, flow: flow}
+	r.sys, r.gate = e.gated(sys, proving{learns: true, belongs: !e.opt.dry || e.opt.bonds != nil})
 	r.rec = state.Run{
 		System: req.System, Flow: flow, Trigger: req.Trigger, Full: req.Full,
 		Started: e.now(), Status: "running", Counts: map[string]int{},

@@ -27,17 +27,20 @@ func (p *Pin) Set(org string) {
 // grant, opens the pinned organization. ask finds that out where another
 // credential was used before; it is asked for nothing else. A token is proved
 // the same way where credential is empty.
-func (p *Pin) Token(ctx context.Context, credential string, t rest.Token, ask func(ctx context.Context, t rest.Token) (org string, err error)) (rest.Token, error) {
+func (p *Pin) Token(ctx context.Context, credential string, t rest.Token, ask func(context.Context, rest.Token) (providers.Identity, error)) (rest.Token, error) {
 	p.mu.Lock()
 	pinned, known := p.org, credential != "" && credential == p.proved
 	p.mu.Unlock()
 	if pinned != "" && !known {
-		org, err := ask(ctx, t)
+		id, err := ask(ctx, t)
 		if err != nil {
 			return rest.Token{}, err
 		}
-		if err := Same(pinned, org); err != nil {
+		if err := Same(pinned, id); err != nil {
 			return rest.Token{}, err
+		}
+		if told, ok := ctx.Value(provingKey{}).(*providers.Identity); ok {
+			*told = id
 		}
 	}
 	p.mu.Lock()
@@ -46,23 +49,33 @@ func (p *Pin) Token(ctx context.Context, credential string, t rest.Token, ask fu
 	return t, nil
 }
 
+type provingKey struct{}
+
+// Proving returns a context in which a Pin that asks leaves the answer in told, so
+// that a proof by that very answer need not ask again.
+func Proving(ctx context.Context) (proving context.Context, told *providers.Identity) {
+	told = &providers.Identity{}
+	return context.WithValue(ctx, provingKey{}, told), told
+}
+
 // Check compares the organization that a token told with the pinned one.
-func (p *Pin) Check(org string) error {
+func (p *Pin) Check(id providers.Identity) error {
 	p.mu.Lock()
 	pinned := p.org
 	p.mu.Unlock()
-	if pinned == "" || org == "" {
+	if pinned == "" || id.Org == "" {
 		return nil
 	}
-	return Same(pinned, org)
+	return Same(pinned, id)
 }
 
 // Same refuses a credential of another organization than the one that is known.
-func Same(pinned, org string) error {
-	if pinned == org {
+func Same(pinned string, id providers.Identity) error {
+	if pinned == id.Org {
 		return nil
 	}
-	e := providers.Errorf(providers.Denied, Op, "the credential opens the organization %q, and %q is the one that was synchronized", rest.Short(org, 80), pinned)
+	e := providers.Errorf(providers.Denied, Op, "the credential opens the organization %q, and %q is the one that was synchronized", rest.Short(id.Org, 80), pinned)
+	e.Elsewhere = &id
 	e.Hint = "put the former credential back, or give the other organization a system and a state of its own"
 	return e
 }
