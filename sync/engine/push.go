@@ -56,6 +56,7 @@ type pusher struct {
 	flying    *flight  // the batch whose call is under way
 	indexed   bool     // the index of the target's keys is up to date in this run
 	silent    []string // records that are due, and on which nothing was decided
+	asked     bitset   // hub ids whose record was asked for by id and not brought
 }
 
 // item is one hub record on its way to a system.
@@ -134,10 +135,8 @@ func (p *pusher) stages(ctx context.Context) error {
 	if err := p.readWritten(ctx, false); err != nil {
 		return err
 	}
-	if p.req.Full || len(p.behind) > 0 {
-		if err := p.reconcile(ctx); err != nil {
-			return err
-		}
+	if err := p.compareAll(ctx); err != nil {
+		return err
 	}
 	for range maxPasses {
 		if err := p.pass(ctx); err != nil {
@@ -149,7 +148,7 @@ func (p *pusher) stages(ctx context.Context) error {
 		if err := p.readWritten(ctx, true); err != nil {
 			return err
 		}
-		if err := p.spoken(); err != nil {
+		if err := errors.Join(p.spoken(), p.settleAbsent()); err != nil {
 			return err
 		}
 		if err := p.savePosition(); err != nil {
@@ -162,6 +161,19 @@ func (p *pusher) stages(ctx context.Context) error {
 	return nil
 }
 
+// compareAll compares every linked record where that is due, and decides of those
+// that are not there.
+func (p *pusher) compareAll(ctx context.Context) error {
+	compare := p.acceptedAbsent
+	if p.req.Full || len(p.behind) > 0 {
+		compare = p.reconcile
+	}
+	if err := compare(ctx); err != nil {
+		return err
+	}
+	return p.settleAbsent()
+}
+
 // pushDue reports whether a push of the route has anything to do. A damaged
 // position begins anew, so it has.
 func (e *Engine) pushDue(tx *state.Tx, r *fieldmap.Route) (bool, error) {
@@ -170,7 +182,8 @@ func (e *Engine) pushDue(tx *state.Tx, r *fieldmap.Route) (bool, error) {
 		return true, nil //nolint:nilerr // the run itself says what is damaged
 	}
 	if len(behindRules(r, pos, suspended(tx, r))) > 0 || pos.Fields[choiceName] != choiceFingerprint(r) ||
-		e.opt.Store.Spool("push/"+r.Key()).Len(tx) > 0 || len(tx.HoldsFor(nextRun(r.System))) > 0 {
+		e.opt.Store.Spool("push/"+r.Key()).Len(tx) > 0 || len(tx.HoldsFor(nextRun(r.System))) > 0 ||
+		len(acceptedPlans(tx, r.System, r.Object)) > 0 {
 		return true, nil
 	}
 	written, err := tx.Wakes(r.System, r.Object, state.WakeWritten, 1)
@@ -324,7 +337,7 @@ func (p *pusher) rulesChanged(tx *state.Tx) bool {
 
 // retriable reports whether a changed rule or a full run may end the hold.
 func retriable(reason string) bool {
-	return reason != HoldDeleted && reason != HoldMerged
+	return reason != HoldDeleted && reason != HoldMerged && reason != HoldNotVisible
 }
 
 // touchHeld gives the held hub records of an object new numbers, and forgets

@@ -54,7 +54,7 @@ func (p *pusher) applyChunk(ctx context.Context, ids []state.HubID) error {
 // nothing to do; dirty that holds or digests move without a call.
 func (p *pusher) sort(tx *state.Tx, it *item) (quiet, dirty bool) {
 	holds := holdsOf(tx, p.r, it.id, "")
-	leaving := it.linked && it.link.State != state.LinkOpen
+	leaving := it.linked && (it.link.State != state.LinkOpen || p.hidden(tx, p.r, it.id))
 	if leaving || p.dropped(it, holds) || !it.linked && p.undecided(holds) {
 		return true, false
 	}

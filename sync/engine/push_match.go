@@ -32,9 +32,16 @@ func (p *pusher) matchAll(ctx context.Context) (overwrites int, err error) {
 // matchChunk matches one chunk.
 func (p *pusher) matchChunk(ctx context.Context, ids []state.HubID) (overwrites int, err error) {
 	var loose, unread []*item
+	var absent []state.Link
 	err = p.opt.Store.View(func(tx *state.Tx) error {
 		for _, id := range ids {
-			if p.guardIdle && p.wellKnown(tx, id) {
+			linked, err := tx.Links(p.req.System, p.r.Object).Get(id, &p.link)
+			linked = linked && err == nil
+			switch {
+			case linked && p.toAsk(tx):
+				absent = append(absent, state.Link{Hub: id, Remote: p.link.Remote, State: p.link.State})
+				continue
+			case linked && p.guardIdle && p.wellKnown():
 				continue
 			}
 			it, err := p.load(tx, id)
@@ -42,6 +49,7 @@ func (p *pusher) matchChunk(ctx context.Context, ids []state.HubID) (overwrites 
 			case err != nil:
 				return err
 			case it == nil:
+			case it.linked && p.hidden(tx, p.r, id):
 			case p.toFind(tx, it):
 				loose = append(loose, it)
 			case it.linked && p.unread(tx, it):
@@ -58,8 +66,8 @@ func (p *pusher) matchChunk(ctx context.Context, ids []state.HubID) (overwrites 
 	if err != nil {
 		return 0, err
 	}
-	if len(unread) > 0 {
-		n, err := p.reconcileChunk(ctx, links(unread), comparison{})
+	if chunk := append(links(unread), absent...); len(chunk) > 0 {
+		n, err := p.reconcileChunk(ctx, chunk, comparison{})
 		if err != nil {
 			return 0, err
 		}
@@ -75,11 +83,10 @@ func (p *pusher) toFind(tx *state.Tx, it *item) bool {
 	return !it.linked && p.mayLink(tx, it.id) && !p.waits(tx, it)
 }
 
-// wellKnown reports whether the record is linked and every field of the link
-// was read or written before, so that there is nothing to match.
-func (p *pusher) wellKnown(tx *state.Tx, id state.HubID) bool {
-	ok, err := tx.Links(p.req.System, p.r.Object).Get(id, &p.link)
-	if !ok || err != nil || p.opt.Store.Suspect() != "" {
+// wellKnown reports whether every field of the link under way was read or
+// written before, so that there is nothing to match.
+func (p *pusher) wellKnown() bool {
+	if p.opt.Store.Suspect() != "" {
 		return false
 	}
 	for i := range p.names.rules[p.r] {
@@ -297,7 +304,7 @@ func (p *pusher) findChunk(ctx context.Context, loose []*item) (overwrites int, 
 	fields := p.findFields()
 	for _, key := range p.keys {
 		if len(loose) == 0 {
-			return overwrites, nil
+			return overwrites, nil // all are found
 		}
 		hits, err := p.find(ctx, key, fields, loose)
 		if err != nil {
@@ -310,6 +317,9 @@ func (p *pusher) findChunk(ctx context.Context, loose []*item) (overwrites int, 
 		err = p.opt.Store.Update(func(tx *state.Tx) error {
 			tx.OneOfMany()
 			rest = rest[:0]
+			if err := p.meetHits(tx, hits); err != nil {
+				return err
+			}
 			for _, it := range loose {
 				done, over, err := p.matched(tx, key, it, fields, hits)
 				if err != nil {
@@ -329,7 +339,10 @@ func (p *pusher) findChunk(ctx context.Context, loose []*item) (overwrites int, 
 		}
 		loose = rest
 	}
-	return overwrites, nil
+	if len(loose) == 0 {
+		return overwrites, nil
+	}
+	return overwrites, p.holdCandidates(ctx, loose)
 }
 
 // find asks the target for all records that may be meant, once per key.
