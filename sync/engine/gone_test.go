@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -8,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"crmsyncd/fieldmap/record"
+	"crmsyncd/providers"
 	"crmsyncd/providers/hubspot/hubspotsim"
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/state"
@@ -103,12 +106,14 @@ func TestC4_1_ManyStopAtTheGuard(t *testing.T) {
 	}
 	w.sync()
 	show := hide(t, w.sf, "Account", `"Industry":"Food"`)
+	w.qb.AddContact(person("Ann", "Lee", "ann@lab-0.example"), w.qb.CustomerIDs()[0])
 	w.tick()
+	w.pull()
 	run, err := w.tryPush(true)
 	if !errors.Is(err, engine.ErrGuard) || run.Plan == "" {
 		t.Fatalf("%v, plan %q", err, run.Plan)
 	}
-	w.wantHeld("salesforce")
+	w.wantHeld("salesforce", "Contact "+engine.HoldParentWaits)
 	if n := w.linked("Account"); n != 40 {
 		t.Errorf("%d links are open, want 40", n)
 	}
@@ -117,8 +122,8 @@ func TestC4_1_ManyStopAtTheGuard(t *testing.T) {
 	}
 	w.tick()
 	w.push()
-	if n := len(w.held("salesforce")); n != 40 || w.linked("Account") != 40 {
-		t.Errorf("%d are held, %d links are open; want 40 each", n, w.linked("Account"))
+	if n := len(w.held("salesforce")); n != 41 || w.linked("Account") != 40 {
+		t.Errorf("%d are held, %d links are open; want 41 and 40", n, w.linked("Account"))
 	}
 	w.tick()
 	w.push(true) // what is known to be out of sight counts no more
@@ -401,4 +406,162 @@ func TestC4_3_SalesforceNewContactOfAbsent(t *testing.T) {
 			}
 		})
 	}
+}
+
+// unproven is a reader by id that says of every absent record no more than that
+// it is not shown.
+type unproven struct{ providers.Getter }
+
+func (g unproven) Get(ctx context.Context, object string, fields []record.Field, ids []string) ([]record.Record, []*providers.Error, error) {
+	found, errs, err := g.Getter.Get(ctx, object, fields, ids)
+	for _, e := range errs {
+		e.Gone, e.Successor = providers.NotVisible, ""
+	}
+	return found, errs, err
+}
+
+func unprovenBy(system string) worldOption {
+	return func(w *world) {
+		w.wrap = func(s *engine.System) {
+			if s.Name == system {
+				s.Getter = unproven{s.Getter}
+			}
+		}
+	}
+}
+
+// C4.1, R128: a customer that QBench neither lists nor proves to be gone is held,
+// stays in the hub and in the targets, and goes on when it is listed again. Many
+// at once stop at the guard.
+func TestC4_1_QBenchNotVisible(t *testing.T) {
+	w := newWorld(t, unprovenBy("qbench"))
+	acme := w.qb.AddCustomer(customer("Acme"))
+	for i := range 40 {
+		w.qb.AddCustomer(customer(fmt.Sprint("Lab ", i)))
+	}
+	w.sync()
+	show := hide(t, w.qb, "customer", `"customer_name":"Acme"`)
+	for range 2 {
+		w.tick()
+		w.pull(true)
+	}
+	w.wantHeld("qbench", "customer "+engine.HoldNotVisible)
+	if v := w.views("qbench")[0]; v.Attempts != 2 || !strings.Contains(v.Mend, "unlink --gone qbench/customer account KEY") || v.Label != "1000 Acme" {
+		t.Errorf("held: %+v", v)
+	}
+	if l := linkOf(w.one("account", "Acme"), "qbench"); l.State != "open" {
+		t.Errorf("link %+v", l)
+	}
+	show()
+	w.describe(acme, "Changed")
+	w.sync()
+	w.wantHeld("qbench")
+	if d := w.account("Acme")["Description"]; d != "Changed" {
+		t.Errorf("after the return: %q", d)
+	}
+	show = hide(t, w.qb, "customer", `"city":"Springfield"`)
+	w.qb.AddCustomer(customer("Seen", qbenchsim.Fields{"city": "Elsewhere"}))
+	w.tick()
+	run, err := w.eng.Pull(t.Context(), engine.Request{System: "qbench", Full: true})
+	if !errors.Is(err, engine.ErrGuard) || run.Plan == "" {
+		t.Fatalf("%v, plan %q", err, run.Plan)
+	}
+	w.wantHeld("qbench")
+	show()
+}
+
+// C4.1: QBench answers for the very id: one customer among others that it shows
+// leaves, as documented, and comes back by itself.
+func TestC4_1_QBenchAnswers(t *testing.T) {
+	w := newWorld(t)
+	w.qb.AddCustomer(customer("Acme"))
+	w.qb.AddCustomer(customer("Best"))
+	w.sync()
+	show := hide(t, w.qb, "customer", `"customer_name":"Acme"`)
+	w.tick()
+	w.pull(true)
+	if l := linkOf(w.one("account", "Acme"), "qbench"); l.State != "closed" || l.Closed != "left_scope" {
+		t.Errorf("link %+v", l)
+	}
+	show()
+	w.sync()
+	if l := linkOf(w.one("account", "Acme"), "qbench"); l.State != "open" {
+		t.Errorf("link %+v", l)
+	}
+}
+
+// C4.1: a person says of a customer that QBench does not show that it is gone:
+// it leaves the hub's scope, and is another one when it comes back.
+func TestC4_1_UnlinkGoneOfASource(t *testing.T) {
+	w := newWorld(t, unprovenBy("qbench"))
+	w.qb.AddCustomer(customer("Acme"))
+	w.qb.AddCustomer(customer("Best"))
+	w.sync()
+	show := hide(t, w.qb, "customer", `"customer_name":"Acme"`)
+	w.tick()
+	w.pull(true)
+	if err := w.eng.UnlinkGone(t.Context(), "qbench", "customer", hubID(t, w.one("account", "Acme"))); err != nil {
+		t.Fatal(err)
+	}
+	w.wantHeld("qbench")
+	if v := w.one("account", "Acme"); v.State != "out_of_scope" || linkOf(v, "qbench").Closed != "by_person" {
+		t.Errorf("%s, link %+v", v.State, linkOf(v, "qbench"))
+	}
+	show()
+	w.sync()
+	if v := w.one("account", "Acme"); linkOf(v, "qbench").State != "open" || linkOf(v, "salesforce").State != "open" {
+		t.Errorf("%s, links %+v", v.State, v.Links)
+	}
+	w.wantCount("Account", 2)
+}
+
+// C4.1: a lead of Close that a routine pull asks for by id and is not shown is no
+// leaving one: it is held, and its next sight ends that.
+func TestC4_1_CloseNotVisible(t *testing.T) {
+	w := newCloseWorld(t, unprovenBy("close"))
+	lead := w.lead("Acme", "8")
+	w.lead("Best", "9")
+	w.pullClose()
+	show := hide(t, w.cl, "lead", fmt.Sprintf(`"id":%q`, lead))
+	again := func() {
+		if err := w.eng.Resync("close", "lead", lead); err != nil {
+			t.Fatal(err)
+		}
+		w.pullClose()
+	}
+	again()
+	w.wantHeld("close", "lead "+engine.HoldNotVisible)
+	if s := w.leadState("8"); s != "open" {
+		t.Errorf("link %s", s)
+	}
+	w.fullClose()
+	w.wantHeld("close", "lead "+engine.HoldNotVisible)
+	show()
+	again()
+	w.wantHeld("close")
+}
+
+// C4.1: Close answers for the very id. The lead is leaving only while other leads
+// are seen in the same run; a full run closes it.
+func TestC4_1_CloseAnswers(t *testing.T) {
+	w := newCloseWorld(t)
+	lead, other := w.lead("Acme", "8"), w.lead("Best", "9")
+	w.pullClose()
+	end := w.cl.Forbid("/event/") // so that no deletion is told
+	show := hide(t, w.cl, "lead", fmt.Sprintf(`"id":%q`, lead))
+	for _, id := range []string{lead, other} {
+		if err := w.eng.Resync("close", "lead", id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.pullClose()
+	if s := w.leadState("8"); s != "leaving" {
+		t.Errorf("link %s", s)
+	}
+	w.fullClose()
+	if s := w.leadState("8"); s != "closed" {
+		t.Errorf("link %s", s)
+	}
+	show()
+	end()
 }

@@ -319,10 +319,14 @@ func (p *pusher) reference(tx *state.Tx, rule *fieldmap.Rule, v record.Value) (r
 // visibleReference is a reference to a linked record, which waits while that one
 // is not visible.
 func (p *pusher) visibleReference(tx *state.Tx, route *fieldmap.Route, id state.HubID, remote string) (record.Value, *pushFault) {
-	if p.hidden(tx, route, id) {
-		return record.Of(remote), p.waitsFor(route, id, "is linked with "+route.Object+" "+remote+", which "+p.req.System+" does not show")
+	if !p.hidden(tx, route, id) {
+		return record.Of(remote), nil
 	}
-	return record.Of(remote), nil
+	f := p.waitsFor(route, id, "is linked with "+route.Object+" "+remote+", which "+p.req.System+" does not show")
+	if _, held := notVisible(holdsOf(tx, route, id, "")); !held {
+		f.event = nextRun(p.req.System) // a guard stopped: this run alone knows
+	}
+	return record.Of(remote), f
 }
 
 // whyUnlinked says why a record that is named has no link.
