@@ -565,3 +565,30 @@ func TestC4_1_CloseAnswers(t *testing.T) {
 	show()
 	end()
 }
+
+// C4.3: a contact that moves to a company which a person deleted keeps its other
+// changes; its reference alone waits.
+func TestC4_3_MovedToDeleted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, hs := bothTargets(t)
+		acme, best := w.qb.AddCustomer(customer("Acme")), w.qb.AddCustomer(customer("Best"))
+		ann := w.qb.AddContact(person("Ann", "Lee", "ann@acme.example"), acme)
+		w.sync()
+		w.pushTo("hubspot")
+		_ = hs.Delete("companies", hs.Find("companies", "name", "Best")[0])
+		_ = w.sf.Delete("Account", w.account("Best")["Id"])
+		if err := w.qb.UpdateContact(ann, qbenchsim.Fields{"last_name": "Ray", "customer_ids": []int64{best}}); err != nil {
+			t.Fatal(err)
+		}
+		w.sync()
+		w.pushTo("hubspot")
+		w.wantHeld("hubspot", "companies "+engine.HoldDeleted, "contacts "+engine.HoldParentWaits)
+		w.wantHeld("salesforce", "Account "+engine.HoldDeleted, "Contact "+engine.HoldParentWaits)
+		if c := w.hsOne(hs, "contacts", "email", "ann@acme.example"); c["lastname"] != "Ray" {
+			t.Errorf("contact %v", c)
+		}
+		if c := w.contact("ann@acme.example"); c["LastName"] != "Ray" {
+			t.Errorf("contact %v", c)
+		}
+	})
+}

@@ -120,23 +120,12 @@ func pushObject(ctx context.Context, r *run, route *fieldmap.Route) error {
 // stages does everything that is due on the object, what earlier runs left
 // open first.
 func (p *pusher) stages(ctx context.Context) error {
-	if err := p.mergeAnswers(ctx); err != nil {
-		return err
-	}
-	if err := p.settleIntents(ctx); err != nil {
-		return err
-	}
-	if err := p.retryHeld(); err != nil {
-		return err
-	}
-	if err := p.loadPosition(); err != nil {
-		return err
-	}
-	if err := p.readWritten(ctx, false); err != nil {
-		return err
-	}
-	if err := p.compareAll(ctx); err != nil {
-		return err
+	for _, step := range []func(context.Context) error{
+		p.mergeAnswers, p.settleIntents, p.retryHeld, p.loadPosition, p.readWrittenBefore, p.compareAll,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
 	}
 	for range maxPasses {
 		if err := p.pass(ctx); err != nil {
@@ -243,7 +232,7 @@ func (p *pusher) prepare() error {
 	})
 }
 
-func (p *pusher) loadPosition() error {
+func (p *pusher) loadPosition(context.Context) error {
 	return p.opt.Store.View(func(tx *state.Tx) error {
 		p.rest(suspended(tx, p.r))
 		pos, ok, err := positionOf(tx, p.r)
@@ -313,7 +302,7 @@ func (p *pusher) released() (again bool, err error) {
 
 // retryHeld gives new numbers to the records whose hold ends with a new run,
 // and in a full run to every refused one, once.
-func (p *pusher) retryHeld() error {
+func (p *pusher) retryHeld(context.Context) error {
 	return p.opt.Store.Update(func(tx *state.Tx) error {
 		for _, h := range tx.HoldsFor(nextRun(p.req.System)) {
 			if h.Object != p.r.Object {

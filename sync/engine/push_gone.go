@@ -185,7 +185,7 @@ func (p *pusher) reopen(tx *state.Tx, hub state.HubID, remote string) (bool, err
 	ls := tx.Links(p.req.System, p.r.Object)
 	var l state.Link
 	ok, err := ls.Get(hub, &l)
-	if err != nil || !ok || l.State != state.LinkClosed || l.Close != state.ClosedDeleted || l.Remote != remote {
+	if wasGone := l.State == state.LinkClosed && l.Close == state.ClosedDeleted; err != nil || !ok || !wasGone || l.Remote != remote {
 		return false, nil //nolint:nilerr // a damaged link tells nothing of why it was closed
 	}
 	var rec state.HubRecord
@@ -199,12 +199,8 @@ func (p *pusher) reopen(tx *state.Tx, hub state.HubID, remote string) (bool, err
 	if err := ls.Put(&l); err != nil {
 		return false, err
 	}
-	for _, h := range holdsOf(tx, p.r, hub, "") {
-		if h.Field == "" && h.Reason == HoldDeleted {
-			if err := tx.DeleteHold(h.Key()); err != nil {
-				return false, fmt.Errorf("end hold %s: %w", h.Key(), err)
-			}
-		}
+	if err := p.endHolds(tx, p.r, hub, "", []string{HoldDeleted}); err != nil {
+		return false, err
 	}
 	p.count("reopened", 1)
 	return true, tx.Journal([]state.JournalEntry{p.entryOf(p.r, hub, remote, "reopened")})
@@ -270,31 +266,65 @@ func (p *pusher) acceptedAbsent(ctx context.Context) error {
 	return nil
 }
 
+// found is a hub record that is held for records which a look-up found before.
+type found struct {
+	it         *item
+	hold       state.Hold
+	candidates []string
+}
+
 // holdCandidates keeps hub records held that no look-up found this time, while
 // nobody knows that the records which it found before are gone: no key of what is
 // not visible counts as absent.
 func (p *pusher) holdCandidates(ctx context.Context, loose []*item) error {
-	standing := map[*item]state.Hold{}
-	candidates := map[*item][]string{}
+	before := p.foundBefore(loose)
 	var ids []string
-	err := p.opt.Store.View(func(tx *state.Tx) error {
+	for _, f := range before {
+		ids = append(ids, f.candidates...)
+	}
+	if len(ids) == 0 || p.sys.Getter == nil {
+		return nil
+	}
+	known, err := p.fates(ctx, ids)
+	if err != nil {
+		return err
+	}
+	return p.opt.Store.Update(func(tx *state.Tx) error {
+		for _, f := range before {
+			if !slices.ContainsFunc(f.candidates, func(id string) bool { return !known[id] }) {
+				continue
+			}
+			p.hold(f.it, "", f.hold.Reason, f.hold.Detail, f.hold.Event, f.hold.Candidates...)
+			if err := p.putHolds(tx, f.it); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// foundBefore returns what is held for the records that a look-up found.
+func (p *pusher) foundBefore(loose []*item) (out []found) {
+	_ = p.opt.Store.View(func(tx *state.Tx) error {
 		for _, it := range loose {
 			for _, h := range holdsOf(tx, p.r, it.id, "") {
 				if h.Field == "" && (h.Reason == HoldAmbiguous || h.Reason == HoldDuplicate) {
-					standing[it], candidates[it] = h, p.remotesOf(tx, it.id, h.Candidates)
-					ids = append(ids, candidates[it]...)
+					out = append(out, found{it, h, p.remotesOf(tx, it.id, h.Candidates)})
 				}
 			}
 		}
 		return nil
 	})
-	if err != nil || len(ids) == 0 || p.sys.Getter == nil {
-		return err
-	}
+	return out
+}
+
+// fates asks for records by id and says of which it is known what became of
+// them: they are there, or are proven to be gone.
+func (p *pusher) fates(ctx context.Context, ids []string) (map[string]bool, error) {
 	slices.Sort(ids)
 	recs, errs, err := p.sys.Getter.Get(ctx, p.r.Object, p.findFields(), slices.Compact(ids))
 	if err != nil {
-		return fmt.Errorf("read the candidates of %s by id: %w", p.r.Object, err)
+		return nil, fmt.Errorf("read the candidates of %s by id: %w", p.r.Object, err)
 	}
 	p.noteMet(p.r, len(recs))
 	known := map[string]bool{}
@@ -304,18 +334,7 @@ func (p *pusher) holdCandidates(ctx context.Context, loose []*item) error {
 	for _, e := range errs {
 		known[e.Ref.ID] = e.Successor != "" || e.Kind == providers.Missing && p.proven(p.r, e.Gone)
 	}
-	return p.opt.Store.Update(func(tx *state.Tx) error {
-		for it, h := range standing {
-			if !slices.ContainsFunc(candidates[it], func(id string) bool { return !known[id] }) {
-				continue
-			}
-			p.hold(it, "", h.Reason, h.Detail, h.Event, h.Candidates...)
-			if err := p.putHolds(tx, it); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return known, nil
 }
 
 // remotesOf returns the records that the candidates of a hold stand for: remote
@@ -339,15 +358,15 @@ func (p *pusher) remotesOf(tx *state.Tx, own state.HubID, candidates []string) [
 	return out
 }
 
-// naming is a record whose create was refused, with the linked records that it
+// naming is a record whose write was refused, with the linked records that it
 // named.
 type naming struct {
 	it    *item
 	named map[*fieldmap.Route][]state.Link
 }
 
-// askNamed reads by id what refused creates referred to. Where one of these is
-// gone or not visible, that is why: the record waits for it.
+// askNamed reads by id what refused writes referred to. Where one of these is
+// gone or not visible, that is why: the record waits for it, or its field does.
 func (p *pusher) askNamed(ctx context.Context, items []*item) error {
 	var refused []naming
 	wanted := map[*fieldmap.Route][]state.Link{}
@@ -400,7 +419,7 @@ func (n *naming) anyLost(lost map[*fieldmap.Route]map[state.HubID]bool) bool {
 	return false
 }
 
-// namedBy returns what a refused create referred to.
+// namedBy returns what a refused write referred to.
 func (p *pusher) namedBy(tx *state.Tx, it *item) naming {
 	n := naming{it: it, named: map[*fieldmap.Route][]state.Link{}}
 	if !slices.ContainsFunc(it.holds, func(h state.Hold) bool { return h.Field == "" && h.Reason == HoldRejected && h.Event == "" }) {

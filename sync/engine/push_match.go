@@ -31,34 +31,11 @@ func (p *pusher) matchAll(ctx context.Context) (overwrites int, err error) {
 
 // matchChunk matches one chunk.
 func (p *pusher) matchChunk(ctx context.Context, ids []state.HubID) (overwrites int, err error) {
-	var loose, unread []*item
-	var absent []state.Link
+	var c matching
 	err = p.opt.Store.View(func(tx *state.Tx) error {
 		for _, id := range ids {
-			linked, err := tx.Links(p.req.System, p.r.Object).Get(id, &p.link)
-			linked = linked && err == nil
-			switch {
-			case linked && p.toAsk(tx):
-				absent = append(absent, state.Link{Hub: id, Remote: p.link.Remote, State: p.link.State})
-				continue
-			case linked && p.guardIdle && p.wellKnown():
-				continue
-			}
-			it, err := p.load(tx, id)
-			switch {
-			case err != nil:
+			if err := p.sortToMatch(tx, id, &c); err != nil {
 				return err
-			case it == nil:
-			case it.linked && p.hidden(tx, p.r, id):
-			case p.toFind(tx, it):
-				loose = append(loose, it)
-			case it.linked && p.unread(tx, it):
-				unread = append(unread, it)
-			case it.linked:
-				if p.overwrites(tx, it) {
-					overwrites++
-				}
-				p.free = append(p.free, it)
 			}
 		}
 		return nil
@@ -66,16 +43,52 @@ func (p *pusher) matchChunk(ctx context.Context, ids []state.HubID) (overwrites 
 	if err != nil {
 		return 0, err
 	}
-	if chunk := append(links(unread), absent...); len(chunk) > 0 {
-		n, err := p.reconcileChunk(ctx, chunk, comparison{})
+	if len(c.read) > 0 {
+		n, err := p.reconcileChunk(ctx, c.read, comparison{})
 		if err != nil {
 			return 0, err
 		}
-		overwrites += n
+		c.overwrites += n
 	}
-	n, err := p.findChunk(ctx, loose)
-	p.free = append(p.free, loose...)
-	return overwrites + n, err
+	n, err := p.findChunk(ctx, c.loose)
+	p.free = append(p.free, c.loose...)
+	return c.overwrites + n, err
+}
+
+// matching is what the first walk makes of one chunk.
+type matching struct {
+	loose      []*item      // to be looked for
+	read       []state.Link // whose record must be read first
+	overwrites int          // records in which something would be overwritten
+}
+
+// sortToMatch says what the first walk does with one hub record.
+func (p *pusher) sortToMatch(tx *state.Tx, id state.HubID, c *matching) error {
+	linked, err := tx.Links(p.req.System, p.r.Object).Get(id, &p.link)
+	linked = linked && err == nil // a damaged one is read anew
+	switch {
+	case linked && p.toAsk(tx):
+		c.read = append(c.read, state.Link{Hub: id, Remote: p.link.Remote, State: p.link.State})
+		return nil
+	case linked && p.guardIdle && p.wellKnown():
+		return nil
+	}
+	it, err := p.load(tx, id)
+	switch {
+	case err != nil:
+		return err
+	case it == nil || p.outOfReach(tx, it):
+	case p.toFind(tx, it):
+		c.loose = append(c.loose, it)
+	case it.linked && p.unread(tx, it):
+		c.read = append(c.read, state.Link{Hub: it.link.Hub, Remote: it.link.Remote})
+	case it.linked:
+		if p.overwrites(tx, it) {
+			c.overwrites++
+		}
+		p.free = append(p.free, it)
+	}
+	return nil
 }
 
 // toFind reports whether the record is to be looked for in the target.
@@ -95,14 +108,6 @@ func (p *pusher) wellKnown() bool {
 		}
 	}
 	return true
-}
-
-func links(items []*item) []state.Link {
-	out := make([]state.Link, len(items))
-	for i, it := range items {
-		out[i] = state.Link{Hub: it.link.Hub, Remote: it.link.Remote}
-	}
-	return out
 }
 
 // isUnmet reports whether a rule has settled with nothing of this link yet.

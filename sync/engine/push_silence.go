@@ -34,6 +34,9 @@ func (p *pusher) spoken() error {
 	return e
 }
 
+// readWrittenBefore is readWritten of what former runs wrote.
+func (p *pusher) readWrittenBefore(ctx context.Context) error { return p.readWritten(ctx, false) }
+
 // readWritten reads by id what was written and showed something else in its
 // answer, before anything is said of it. own says that the writes are of this
 // pass.
