@@ -32,7 +32,7 @@ const (
 // keeps it for 90 days, which is longest; Salesforce for 15.
 //
 // https://knowledge.hubspot.com/records/restore-deleted-records and
-// https://help.salesforce.com/s/articleView?id=xcloud.home_delete.htm, last
+// https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_getdeleted.htm, last
 // checked 2026-11-30.
 const binKeeps = 90 * 24 * time.Hour
 

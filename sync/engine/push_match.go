@@ -309,7 +309,7 @@ func (p *pusher) findChunk(ctx context.Context, loose []*item) (overwrites int, 
 	fields := p.findFields()
 	for _, key := range p.keys {
 		if len(loose) == 0 {
-			return overwrites, nil // all are found
+			return overwrites, nil
 		}
 		hits, err := p.find(ctx, key, fields, loose)
 		if err != nil {
