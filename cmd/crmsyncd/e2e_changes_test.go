@@ -112,7 +112,7 @@ func (b *bed) wantChanges(run string) {
 		{"runs", run, "--changes", "-o", "xml"},
 		{"status", "-o", "csv"},
 	} {
-		if out, errs, code := b.run(bad...); code != 2 || errs == "" || out != "" {
+		if out, errs, code := b.run(bad...); code != 64 || errs == "" || out != "" {
 			b.t.Errorf("%v: exit code %d, %q, %q", bad, code, out, errs)
 		}
 	}
