@@ -14,7 +14,6 @@ func keptForSoon() map[string]string {
 	return map[string]string{
 		"fieldmap.IDLint":      "pulls are to report ids that people typed, and hold those that do not fit id_pattern",
 		"state.Tx.EachJournal": "runs --changes reads what a run did",
-		"state.Tx.EachPlanRow": "plan show lists the rows of a waiting plan",
 		"state.Store.Sizes":    "the benchmarks of the engine measure what a row takes",
 	}
 }

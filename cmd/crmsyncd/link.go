@@ -20,51 +20,66 @@ func (a *app) linkCommand() *cobra.Command {
 		Example: "  crmsyncd link salesforce/Account account 1042 0015g00000AbCdEAAV\n  crmsyncd link salesforce/Contact contact jane@example.com 0035g00000XyZabAAB",
 		Args:    cobra.ExactArgs(4),
 		RunE: func(cmd *cobra.Command, w []string) error {
-			return a.linkDo(cmd.Context(), "link", w[0], w[1], w[2], w[3])
+			return a.linkDo(cmd.Context(), linkWish{what: "link", place: w[0], hubObject: w[1], key: w[2], remote: w[3]})
 		},
 	}
 }
 
 func (a *app) unlinkCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "unlink SYSTEM/OBJECT HUBOBJECT KEY",
+	gone := false
+	c := &cobra.Command{
+		Use:   "unlink [--gone] SYSTEM/OBJECT HUBOBJECT KEY",
 		Short: "Say that a hub record and its remote one are not the same",
 		Long: "unlink closes the link and changes neither record. A source's record stays apart from the hub record\n" +
-			"from then on, whatever its keys say, until link joins them. In a target the hub record is matched again.",
-		Example: "  crmsyncd unlink salesforce/Account account 1042",
+			"from then on, whatever its keys say, until link joins them. In a target the hub record is matched again.\n" +
+			"--gone is for a record that is held not_visible: it says that the record was deleted there. The system is\n" +
+			"asked once more, and a record that it shows is refused. In a target the hub record is then held\n" +
+			"deleted_remotely, and only held retry --recreate makes it again; from a source it leaves the hub's scope.",
+		Example: "  crmsyncd unlink salesforce/Account account 1042\n  crmsyncd unlink --gone salesforce/Account account 1042",
 		Args:    cobra.ExactArgs(3),
 		RunE: func(cmd *cobra.Command, w []string) error {
-			return a.linkDo(cmd.Context(), "unlink", w[0], w[1], w[2], "")
+			return a.linkDo(cmd.Context(), linkWish{what: "unlink", place: w[0], hubObject: w[1], key: w[2], gone: gone})
 		},
 	}
+	c.Flags().BoolVar(&gone, "gone", false, "close the link of a record that is not visible, because it was deleted there")
+	return c
 }
 
-func (a *app) linkDo(ctx context.Context, what, place, hubObject, key, remote string) error {
-	system, object, ok := strings.Cut(place, "/")
+// linkWish is what is to become of a link.
+type linkWish struct {
+	what, place, hubObject, key, remote string
+	gone                                bool
+}
+
+func (a *app) linkDo(ctx context.Context, w linkWish) error {
+	system, object, ok := strings.Cut(w.place, "/")
 	if !ok || system == "" || object == "" {
-		return usageError(fmt.Errorf("%q is no SYSTEM/OBJECT, such as salesforce/Account", place))
+		return usageError(fmt.Errorf("%q is no SYSTEM/OBJECT, such as salesforce/Account", w.place))
 	}
 	s, err := a.open(ctx, false, nil)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	rec, err := a.oneRecord(ctx, s, hubObject, key)
+	rec, err := a.oneRecord(ctx, s, w.hubObject, w.key)
 	if err != nil {
 		return err
 	}
-	args := daemon.LinkArgs{System: system, Object: object, Hub: rec.ID, Remote: remote}
-	if _, err := daemon.Ask[daemon.LinkArgs](ctx, s.Client, what, args, daemon.Sink{}); err != nil {
+	args := daemon.LinkArgs{System: system, Object: object, Hub: rec.ID, Remote: w.remote, Gone: w.gone}
+	if _, err := daemon.Ask[daemon.LinkArgs](ctx, s.Client, w.what, args, daemon.Sink{}); err != nil {
 		return err
 	}
 	if a.json() {
 		return a.printJSON(args)
 	}
-	if what == "link" {
-		a.say("%s %s (hub:%s) is linked with %s %s. The next run compares the two.", hubObject, rec.Label, rec.ID, place, remote)
-		return nil
+	switch {
+	case w.what == "link":
+		a.say("%s %s (hub:%s) is linked with %s %s. The next run compares the two.", w.hubObject, rec.Label, rec.ID, w.place, w.remote)
+	case w.gone:
+		a.say("%s %s (hub:%s) is no longer linked with %s: its record there is gone.", w.hubObject, rec.Label, rec.ID, w.place)
+	default:
+		a.say("%s %s (hub:%s) is no longer linked with %s.", w.hubObject, rec.Label, rec.ID, w.place)
 	}
-	a.say("%s %s (hub:%s) is no longer linked with %s.", hubObject, rec.Label, rec.ID, place)
 	return nil
 }
 

@@ -385,6 +385,7 @@ type LinkArgs struct {
 	Object string `json:"object"`
 	Hub    string `json:"hub_id"`
 	Remote string `json:"remote_id,omitempty"`
+	Gone   bool   `json:"gone,omitempty"` // of unlink: the record is not visible, and a person says that it is gone
 }
 
 func (in *LinkArgs) hub() (state.HubID, error) {
@@ -407,13 +408,17 @@ func opLink(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, er
 	return in, err
 }
 
-func opUnlink(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, error) {
+func opUnlink(ctx context.Context, a *API, args json.RawMessage, _ *sender) (any, error) {
 	var in LinkArgs
 	if err := readArgs(args, &in); err != nil {
 		return nil, err
 	}
 	id, err := in.hub()
-	if err == nil {
+	switch {
+	case err != nil:
+	case in.Gone:
+		err = a.engine().UnlinkGone(ctx, in.System, in.Object, id)
+	default:
 		err = a.engine().Unlink(in.System, in.Object, id)
 	}
 	return in, err

@@ -53,7 +53,7 @@ func faultOf(err error) *Fault {
 	case errors.Is(err, engine.ErrGuard):
 		return &Fault{FaultGuard, err.Error()}
 	case errors.Is(err, engine.ErrNoObject), errors.Is(err, engine.ErrNoRoute), errors.Is(err, engine.ErrNoRecord),
-		errors.Is(err, engine.ErrLinked), errors.Is(err, engine.ErrNoPlan), errors.Is(err, ErrUnknownSystem):
+		errors.Is(err, engine.ErrLinked), errors.Is(err, engine.ErrVisible), errors.Is(err, engine.ErrNoPlan), errors.Is(err, ErrUnknownSystem):
 		return &Fault{FaultUsage, err.Error()}
 	}
 	return &Fault{FaultFailed, err.Error()}

@@ -81,6 +81,9 @@ func (e *Engine) holdView(tx *state.Tx, h state.Hold) HoldView {
 // mendOf says what ends a hold of a record of this hub object.
 func mendOf(h state.Hold, hubObject string) string {
 	place := h.System + "/" + h.Object + " " + hubObject
+	if h.Reason == HoldNotVisible {
+		return mendNotVisible(h, place)
+	}
 	mends := map[string]string{
 		HoldNoEmail:        "give the contact an e-mail at its source",
 		HoldManyCustomers:  "leave the contact with one customer at its source",
@@ -103,6 +106,16 @@ func mendOf(h state.Hold, hubObject string) string {
 	return mends[h.Reason]
 }
 
+// mendNotVisible says what ends the hold of a record that its system does not
+// show. Only after some full runs is it worth asking whether it is gone.
+func mendNotVisible(h state.Hold, place string) string {
+	s := "ends by itself when " + h.System + " shows it again: look at the rights of the user there"
+	if h.Attempts < absentAfter {
+		return s
+	}
+	return s + "; if it is gone: crmsyncd unlink --gone " + place + " KEY"
+}
+
 // RetryHolds ends the holds that the filter takes, so that their records are
 // decided anew at the next run, and returns how many it were. A record that was
 // deleted in its system stays held unless recreate says that it is to be made
@@ -113,6 +126,10 @@ func (e *Engine) RetryHolds(filter HoldFilter, recreate bool) (int, error) {
 		gone := h.Reason == HoldDeleted || h.Reason == HoldMerged
 		if gone && !recreate {
 			return nil
+		}
+		if h.Reason == HoldNotVisible {
+			n++
+			return e.askHidden(tx, h)
 		}
 		if err := tx.DeleteHold(h.Key()); err != nil {
 			return err
@@ -134,6 +151,16 @@ func (e *Engine) RetryHolds(filter HoldFilter, recreate bool) (int, error) {
 		return e.freshLook(tx, r, h)
 	})
 	return n, err
+}
+
+// askHidden has the next run ask once more for a record that is not visible. Only
+// its sight, or a proof that it is gone, ends the hold.
+func (e *Engine) askHidden(tx *state.Tx, h state.Hold) error {
+	r, err := e.routeNamed(h.System, h.Object)
+	if err != nil {
+		return tx.DeleteHold(h.Key()) // the route is gone; its hold goes too
+	}
+	return e.freshLook(tx, r, h)
 }
 
 // freshLook makes the next run decide the record again: a push by a new number,

@@ -75,6 +75,9 @@ func pullObject(ctx context.Context, r *run, route *fieldmap.Route) error {
 			return err
 		}
 	}
+	if err := p.settleUnseen(); err != nil {
+		return err
+	}
 	if p.req.Full {
 		if err := p.remove(ctx); err != nil {
 			return err
@@ -177,6 +180,7 @@ func (p *puller) page(ctx context.Context, page *record.Page) error {
 	for _, f := range fresh {
 		obs = append(obs, p.observe(&page.Records[f.index], f.raw))
 	}
+	p.noteMet(p.r, len(page.Records))
 	p.count("read", len(page.Records))
 	p.count("unchanged", len(page.Records)-len(fresh))
 	p.count("ignored", page.Ignored)

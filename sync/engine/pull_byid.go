@@ -60,8 +60,9 @@ func (p *puller) settleByID(recs []record.Record, before func(*state.Tx) error) 
 	})
 }
 
-// notFound settles that the system does not have records that it was asked for
-// by id. One that it refuses to show may be there.
+// notFound settles that reads by id did not bring records. One of which that is
+// no proof that it is gone may be there: nothing is said of what was linked with
+// it or held for it, but that it is not visible.
 func (p *puller) notFound(tx *state.Tx, ids []string, found []record.Record, errs []*providers.Error) error {
 	rest := map[string]*providers.Error{}
 	for _, id := range ids {
@@ -77,10 +78,15 @@ func (p *puller) notFound(tx *state.Tx, ids []string, found []record.Record, err
 			rest[e.Ref.ID] = e
 		}
 	}
+	p.noteMet(p.r, len(found))
 	for _, id := range slices.Sorted(maps.Keys(rest)) {
 		ev := providers.Event{Object: p.r.Object, ID: id, Kind: providers.EventDeleted}
-		if e := rest[id]; e != nil && e.Successor != "" {
+		switch e := rest[id]; {
+		case e != nil && e.Successor != "":
 			ev.Kind, ev.Into = providers.EventMerged, e.Successor
+		case e != nil && p.proven(p.r, e.Gone):
+		case p.unseen(tx, id), e == nil, e.Gone == providers.NotVisible:
+			continue
 		}
 		if err := p.event(tx, &ev); err != nil {
 			return err

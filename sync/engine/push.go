@@ -61,6 +61,7 @@ type pusher struct {
 	hubRec    state.HubRecord // for reuse
 	made      []state.SentValue
 	silent    []string // records that are due, and on which nothing was decided
+	askedFor  bitset   // hub ids whose record was asked for by id and not brought
 }
 
 // item is one hub record on its way to a system.
@@ -121,13 +122,10 @@ func pushObject(ctx context.Context, r *run, route *fieldmap.Route) error {
 // stages does everything that is due on the object, what earlier runs left
 // open first.
 func (p *pusher) stages(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{p.mergeAnswers, p.settleIntents, p.retryHeld, p.loadPosition, p.readLeft} {
+	for _, step := range []func(context.Context) error{
+		p.mergeAnswers, p.settleIntents, p.retryHeld, p.loadPosition, p.readLeft, p.compareAll,
+	} {
 		if err := step(ctx); err != nil {
-			return err
-		}
-	}
-	if p.req.Full || len(p.behind) > 0 {
-		if err := p.reconcile(ctx); err != nil {
 			return err
 		}
 	}
@@ -135,7 +133,7 @@ func (p *pusher) stages(ctx context.Context) error {
 		if err := p.pass(ctx); err != nil {
 			return errors.Join(err, p.mergeAnswers(context.WithoutCancel(ctx)))
 		}
-		for _, step := range []func(context.Context) error{p.mergeAnswers, p.readOwn, p.spoken, p.savePosition} {
+		for _, step := range []func(context.Context) error{p.mergeAnswers, p.readOwn, p.spoken, p.settleAbsent, p.savePosition} {
 			if err := step(ctx); err != nil {
 				return err
 			}
@@ -147,6 +145,19 @@ func (p *pusher) stages(ctx context.Context) error {
 	return nil
 }
 
+// compareAll compares every linked record where that is due, and decides of those
+// that are not there.
+func (p *pusher) compareAll(ctx context.Context) error {
+	compare := p.acceptedAbsent
+	if p.req.Full || len(p.behind) > 0 {
+		compare = p.reconcile
+	}
+	if err := compare(ctx); err != nil {
+		return err
+	}
+	return p.settleAbsent(ctx)
+}
+
 // pushDue reports whether a push of the route has anything to do. A damaged
 // position begins anew, so it has.
 func (e *Engine) pushDue(tx *state.Tx, r *fieldmap.Route) (bool, error) {
@@ -155,7 +166,8 @@ func (e *Engine) pushDue(tx *state.Tx, r *fieldmap.Route) (bool, error) {
 		return true, nil //nolint:nilerr // the run itself says what is damaged
 	}
 	if len(behindRules(r, pos, suspended(tx, r))) > 0 || pos.Fields[choiceName] != choiceFingerprint(r) ||
-		e.opt.Store.Spool("push/"+r.Key()).Len(tx) > 0 || len(tx.HoldsFor(nextRun(r.System))) > 0 {
+		e.opt.Store.Spool("push/"+r.Key()).Len(tx) > 0 || len(tx.HoldsFor(nextRun(r.System))) > 0 ||
+		len(acceptedPlans(tx, r.System, r.Object)) > 0 {
 		return true, nil
 	}
 	written, err := tx.Wakes(r.System, r.Object, state.WakeWritten, 1)
@@ -312,7 +324,7 @@ func (p *pusher) rulesChanged(tx *state.Tx) (bool, error) {
 
 // retriable reports whether a changed rule or a full run may end the hold.
 func retriable(reason string) bool {
-	return reason != HoldDeleted && reason != HoldMerged
+	return reason != HoldDeleted && reason != HoldMerged && reason != HoldNotVisible
 }
 
 // readAnew reports whether a field is held for what was read of it there: the

@@ -91,8 +91,7 @@ func (p *pusher) answered(tx *state.Tx, id state.HubID) (keys []string) {
 // nothing to do; dirty that holds or digests move without a call.
 func (p *pusher) sort(tx *state.Tx, it *item) (quiet, dirty bool) {
 	holds := holdsOf(tx, p.r, it.id, "")
-	leaving := it.linked && it.link.State != state.LinkOpen
-	if leaving || p.dropped(it, holds) || !it.linked && p.undecided(holds) {
+	if p.outOfReach(tx, it) || p.dropped(it, holds) || !it.linked && p.undecided(holds) {
 		return true, false
 	}
 	it.standing = holds
@@ -105,6 +104,12 @@ func (p *pusher) sort(tx *state.Tx, it *item) (quiet, dirty bool) {
 	}
 	settled := moves && it.linked && !it.wait && !p.writes(it)
 	return quiet, len(it.holds) > 0 || len(holds) > 0 || settled
+}
+
+// outOfReach reports whether nothing may be written to the item's record: it is
+// leaving, or is not visible.
+func (p *pusher) outOfReach(tx *state.Tx, it *item) bool {
+	return it.linked && (it.link.State != state.LinkOpen || p.hidden(tx, p.r, it.id))
 }
 
 // decideItem takes the verdicts on a linked record, or on one to be made.

@@ -349,20 +349,47 @@ func (p *pusher) reference(tx *state.Tx, rule *fieldmap.Rule, v record.Value) (r
 		return v, &pushFault{reason: HoldParentUnknown, detail: rule.Hub.Name + " points to nothing that this target has"}
 	}
 	if remote, ok := p.openLink(tx, route, id); ok {
-		return record.Of(remote), nil
+		return p.visibleReference(tx, route, id, remote)
 	}
 	// A hub record that turned out to be another one leaves an alias behind.
 	var rec state.HubRecord
 	if ok, err := tx.Hub(rule.Hub.RefTo).Get(id, &rec); err == nil && ok && rec.State == state.HubAlias {
 		id = rec.AliasOf
 		if remote, ok := p.openLink(tx, route, id); ok {
-			return record.Of(remote), nil
+			return p.visibleReference(tx, route, id, remote)
 		}
 	} else if errors.Is(err, state.ErrDamaged) || !ok {
 		return v, &pushFault{reason: HoldParentUnknown, detail: rule.Hub.RefTo + "/" + id.String() + " is not in the hub"}
 	}
-	return v, &pushFault{
-		reason: HoldParentWaits, detail: rule.Hub.RefTo + "/" + id.String() + " is not linked with " + p.req.System + " yet",
-		event: linkedEvent(p.req.System, rule.Hub.RefTo, id),
+	return v, p.waitsFor(route, id, p.whyUnlinked(tx, route, id))
+}
+
+// visibleReference is a reference to a linked record, which waits while that one
+// is not visible.
+func (p *pusher) visibleReference(tx *state.Tx, route *fieldmap.Route, id state.HubID, remote string) (record.Value, *pushFault) {
+	if !p.hidden(tx, route, id) {
+		return record.Of(remote), nil
+	}
+	f := p.waitsFor(route, id, "is linked with "+route.Object+" "+remote+", which "+p.req.System+" does not show")
+	if _, held := notVisible(holdsOf(tx, route, id, "")); !held {
+		f.event = nextRun(p.req.System) // a guard stopped: this run alone knows
+	}
+	return record.Of(remote), f
+}
+
+// whyUnlinked says why a record that is named has no link.
+func (p *pusher) whyUnlinked(tx *state.Tx, route *fieldmap.Route, id state.HubID) string {
+	var l state.Link
+	if ok, err := tx.Links(route.System, route.Object).Get(id, &l); ok && err == nil && l.Close == state.ClosedDeleted {
+		return "was deleted in " + p.req.System
+	}
+	return "is not linked with " + p.req.System + " yet"
+}
+
+// waitsFor is the fault of a reference whose record is not there, with why.
+func (p *pusher) waitsFor(route *fieldmap.Route, id state.HubID, why string) *pushFault {
+	return &pushFault{
+		reason: HoldParentWaits, detail: route.Hub.Name + "/" + id.String() + " " + why,
+		event: linkedEvent(p.req.System, route.Hub.Name, id),
 	}
 }

@@ -33,26 +33,11 @@ func (p *pusher) matchAll(ctx context.Context) (overwrites int, err error) {
 
 // matchChunk matches one chunk.
 func (p *pusher) matchChunk(ctx context.Context, ids []state.HubID) (overwrites int, err error) {
-	var loose, unread []*item
+	var c matching
 	err = p.opt.Store.View(func(tx *state.Tx) error {
 		for _, id := range ids {
-			if p.guardIdle && p.wellKnown(tx, id) {
-				continue
-			}
-			it, err := p.load(tx, id)
-			switch {
-			case err != nil:
+			if err := p.sortToMatch(tx, id, &c); err != nil {
 				return err
-			case it == nil || it.wait:
-			case p.toFind(tx, it):
-				loose = append(loose, it)
-			case it.linked && p.unread(tx, it):
-				unread = append(unread, it)
-			case it.linked:
-				if p.overwrites(tx, it) {
-					overwrites++
-				}
-				p.free = append(p.free, it)
 			}
 		}
 		return nil
@@ -60,16 +45,52 @@ func (p *pusher) matchChunk(ctx context.Context, ids []state.HubID) (overwrites 
 	if err != nil {
 		return 0, err
 	}
-	if len(unread) > 0 {
-		n, err := p.reconcileChunk(ctx, links(unread), comparison{})
+	if len(c.read) > 0 {
+		n, err := p.reconcileChunk(ctx, c.read, comparison{})
 		if err != nil {
 			return 0, err
 		}
-		overwrites += n
+		c.overwrites += n
 	}
-	n, err := p.findChunk(ctx, loose)
-	p.free = append(p.free, loose...)
-	return overwrites + n, err
+	n, err := p.findChunk(ctx, c.loose)
+	p.free = append(p.free, c.loose...)
+	return c.overwrites + n, err
+}
+
+// matching is what the first walk makes of one chunk.
+type matching struct {
+	loose      []*item      // to be looked for
+	read       []state.Link // whose record must be read first
+	overwrites int          // records in which something would be overwritten
+}
+
+// sortToMatch says what the first walk does with one hub record.
+func (p *pusher) sortToMatch(tx *state.Tx, id state.HubID, c *matching) error {
+	linked, err := tx.Links(p.req.System, p.r.Object).Get(id, &p.link)
+	linked = linked && err == nil // a damaged one is read anew
+	switch {
+	case linked && p.toAsk(tx):
+		c.read = append(c.read, state.Link{Hub: id, Remote: p.link.Remote, State: p.link.State})
+		return nil
+	case linked && p.guardIdle && p.wellKnown():
+		return nil
+	}
+	it, err := p.load(tx, id)
+	switch {
+	case err != nil:
+		return err
+	case it == nil || it.wait || p.outOfReach(tx, it):
+	case p.toFind(tx, it):
+		c.loose = append(c.loose, it)
+	case it.linked && p.unread(tx, it):
+		c.read = append(c.read, state.Link{Hub: it.link.Hub, Remote: it.link.Remote})
+	case it.linked:
+		if p.overwrites(tx, it) {
+			c.overwrites++
+		}
+		p.free = append(p.free, it)
+	}
+	return nil
 }
 
 // toFind reports whether the record is to be looked for in the target.
@@ -77,11 +98,10 @@ func (p *pusher) toFind(tx *state.Tx, it *item) bool {
 	return !it.linked && p.mayLink(tx, it.id) && !p.waits(tx, it)
 }
 
-// wellKnown reports whether the record is linked and every field of the link
-// was read or written before, so that there is nothing to match.
-func (p *pusher) wellKnown(tx *state.Tx, id state.HubID) bool {
-	ok, err := tx.Links(p.req.System, p.r.Object).Get(id, &p.link)
-	if !ok || err != nil || p.opt.Store.Suspect() != "" {
+// wellKnown reports whether every field of the link under way was read or
+// written before, so that there is nothing to match.
+func (p *pusher) wellKnown() bool {
+	if p.opt.Store.Suspect() != "" {
 		return false
 	}
 	for i := range p.names.rules[p.r] {
@@ -90,14 +110,6 @@ func (p *pusher) wellKnown(tx *state.Tx, id state.HubID) bool {
 		}
 	}
 	return true
-}
-
-func links(items []*item) []state.Link {
-	out := make([]state.Link, len(items))
-	for i, it := range items {
-		out[i] = state.Link{Hub: it.link.Hub, Remote: it.link.Remote}
-	}
-	return out
 }
 
 // isUnmet reports whether a rule has settled with nothing of this link yet.
@@ -321,6 +333,9 @@ func (p *pusher) findChunk(ctx context.Context, loose []*item) (overwrites int, 
 		err = p.opt.Store.Update(func(tx *state.Tx) error {
 			tx.OneOfMany()
 			rest = rest[:0]
+			if err := p.meetHits(tx, hits); err != nil {
+				return err
+			}
 			for _, it := range loose {
 				done, over, err := p.matched(tx, key, it, fields, hits)
 				if err != nil {
@@ -340,7 +355,10 @@ func (p *pusher) findChunk(ctx context.Context, loose []*item) (overwrites int, 
 		}
 		loose = rest
 	}
-	return overwrites, nil
+	if len(loose) == 0 {
+		return overwrites, nil
+	}
+	return overwrites, p.holdCandidates(ctx, loose)
 }
 
 // find asks the target for all records that may be meant, once per key.

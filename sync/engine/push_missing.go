@@ -51,7 +51,7 @@ func (p *pusher) missing(ctx context.Context, gone []refusal) error {
 		links[i] = gone[i].link
 	}
 	if p.sys.Getter == nil {
-		return p.closeMissing(links, nil)
+		return p.notBrought(links, nil)
 	}
 	if _, err := p.reconcileChunk(ctx, links, comparison{only: map[int]bool{}, late: true}); err != nil {
 		return err
@@ -81,8 +81,8 @@ func (p *pusher) missing(ctx context.Context, gone []refusal) error {
 func (p *pusher) holdFound(tx *state.Tx, r *refusal) (there bool, err error) {
 	var l state.Link
 	ok, err := tx.Links(p.req.System, p.r.Object).Get(r.link.Hub, &l)
-	if err != nil || !ok || l.State != state.LinkOpen || l.Remote != r.link.Remote {
-		return false, err // it is gone, was moved or was unlinked
+	if err != nil || !ok || l.State != state.LinkOpen || l.Remote != r.link.Remote || p.hidden(tx, p.r, r.link.Hub) {
+		return false, err // it is gone, not visible, was moved or was unlinked
 	}
 	it := &item{id: r.link.Hub}
 	for _, ref := range r.refs {

@@ -177,6 +177,9 @@ func (p *pusher) commitCreates(ctx context.Context, f *flight) error {
 	if err := p.confirm(ctx, f.items, f.results); err != nil {
 		return err
 	}
+	if err := p.askNamed(ctx, f.items); err != nil {
+		return err
+	}
 	return p.adopt(ctx, o.there)
 }
 
@@ -246,6 +249,9 @@ func (p *pusher) commitUpdates(ctx context.Context, f *flight) error {
 		return o.stop
 	}
 	if err := p.confirm(ctx, f.items, f.results); err != nil {
+		return err
+	}
+	if err := p.askNamed(ctx, f.items); err != nil {
 		return err
 	}
 	return p.missing(ctx, o.gone)

@@ -61,13 +61,14 @@ func (p *pusher) rebound() error {
 	})
 }
 
-// openLinks returns the next chunk of links to compare.
+// openLinks returns the next chunk of links to compare: in a full run also of
+// those whose record was gone and may be back.
 func (p *pusher) openLinks(from state.HubID) ([]state.Link, error) {
 	var out []state.Link
 	err := p.opt.Store.View(func(tx *state.Tx) error {
 		return tx.Links(p.req.System, p.r.Object).Each(from, func(l *state.Link) error {
-			if l.State == state.LinkOpen {
-				out = append(out, state.Link{Hub: l.Hub, Remote: l.Remote})
+			if l.State == state.LinkOpen || p.req.Full && l.State == state.LinkClosed && p.mayReturn(l) {
+				out = append(out, state.Link{Hub: l.Hub, Remote: l.Remote, State: l.State})
 			}
 			if len(out) == scanChunk {
 				return state.ErrStop
@@ -107,14 +108,23 @@ func (p *pusher) reconcileChunk(ctx context.Context, chunk []state.Link, c compa
 	for i := range recs {
 		byID[recs[i].ID] = &recs[i]
 	}
+	p.noteMet(p.r, len(recs))
 	var gone []state.Link
 	err = p.opt.Store.Update(func(tx *state.Tx) error {
 		gone, overwrites = gone[:0], 0
+		var back []state.HubID
 		for _, l := range chunk {
 			rec := byID[l.Remote]
 			if rec == nil {
 				gone = append(gone, l)
 				continue
+			}
+			reopened, err := p.meetAgain(tx, l.Hub, l.Remote)
+			if err != nil {
+				return err
+			}
+			if reopened {
+				back = append(back, l.Hub)
 			}
 			over, err := p.compare(tx, l, rec, fields, readAt, c)
 			if err != nil {
@@ -124,12 +134,12 @@ func (p *pusher) reconcileChunk(ctx context.Context, chunk []state.Link, c compa
 				overwrites++
 			}
 		}
-		return nil
+		return p.untellChildren(tx, back...)
 	})
 	if err != nil {
 		return 0, err
 	}
-	return overwrites, p.closeMissing(gone, errs)
+	return overwrites, p.notBrought(gone, errs)
 }
 
 // compare decides one record that was read by id.
@@ -188,30 +198,10 @@ func (p *pusher) pending(it *item) bool {
 	return false
 }
 
-// closeMissing looks for the successor of each record that is gone. One that
-// nobody else holds takes the link over; one that is linked elsewhere, or none
-// at all, closes it, and the hub record waits for a person: it is never made
-// again unasked (F11).
-func (p *pusher) closeMissing(gone []state.Link, errs []*providers.Error) error {
-	if len(gone) == 0 {
-		return nil
-	}
-	successor := map[string]string{}
-	for _, e := range errs {
-		if e.Kind == providers.Missing {
-			successor[e.Ref.ID] = e.Successor
-		}
-	}
-	return p.opt.Store.Update(func(tx *state.Tx) error {
-		for _, l := range gone {
-			if err := p.closeOne(tx, l, successor[l.Remote]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
+// closeOne closes the link of a record that is gone, or follows it to its
+// successor. One that nobody else holds takes the link over; where it is linked
+// elsewhere, or there is none, the hub record waits for a person: it is never
+// made again unasked (F11).
 func (p *pusher) closeOne(tx *state.Tx, gone state.Link, successor string) error {
 	ls := tx.Links(p.req.System, p.r.Object)
 	var l state.Link
@@ -267,14 +257,17 @@ func (p *pusher) moveLink(tx *state.Tx, l state.Link, successor string) error {
 	return p.untellChildren(tx, l.Hub)
 }
 
-// untellChildren makes every child send its reference again.
-func (p *pusher) untellChildren(tx *state.Tx, parent state.HubID) error {
+// untellChildren makes every child of these records send its reference again.
+func (p *pusher) untellChildren(tx *state.Tx, parents ...state.HubID) error {
+	if len(parents) == 0 {
+		return nil
+	}
 	for _, child := range p.opt.Mapping.RoutesOf(p.req.System) {
 		for i, rule := range child.Fields {
 			if child.Direction != fieldmap.Push || rule.Hub.Type != record.Reference || rule.Hub.RefTo != p.r.Hub.Name {
 				continue
 			}
-			if err := p.untell(tx, child, i, parent); err != nil {
+			if err := p.untell(tx, child, i, parents); err != nil {
 				return err
 			}
 		}
@@ -282,10 +275,14 @@ func (p *pusher) untellChildren(tx *state.Tx, parent state.HubID) error {
 	return nil
 }
 
-func (p *pusher) untell(tx *state.Tx, child *fieldmap.Route, i int, parent state.HubID) error {
-	ids, err := p.family(tx, child.Hub, child.Fields[i].Hub, parent)
-	if err != nil {
-		return err
+func (p *pusher) untell(tx *state.Tx, child *fieldmap.Route, i int, parents []state.HubID) error {
+	var ids []state.HubID
+	for _, parent := range parents {
+		children, err := p.family(tx, child.Hub, child.Fields[i].Hub, parent)
+		if err != nil {
+			return err
+		}
+		ids = append(ids, children...)
 	}
 	ls := tx.Links(child.System, child.Object)
 	for _, id := range ids {

@@ -28,13 +28,14 @@ const removeBatch = 200
 
 // remove closes the links of records that are gone or no longer meet the
 // filter. Only a full run with a proven complete listing comes here (F6, R127);
-// each absent record is read by id first, and a guard limits how many go.
-// Nothing is deleted in any system: the hub record merely leaves scope.
+// each absent record is read by id first, and a guard limits how many go, with
+// those that are newly not visible. Nothing is deleted in any system: the hub
+// record merely leaves scope.
 func (p *puller) remove(ctx context.Context) error {
 	if err := p.askForHeld(ctx); err != nil {
 		return err
 	}
-	gone, open, err := p.absent(ctx)
+	out, err := p.missing(ctx)
 	if err != nil {
 		return err
 	}
@@ -45,23 +46,40 @@ func (p *puller) remove(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	if len(gone)+len(plans) == 0 {
+	if len(out.gone)+len(out.hidden)+len(plans) == 0 {
 		return nil
 	}
-	counted, err := p.notAccepted(plans, gone)
+	fresh, err := p.newlyHidden(out.hidden)
 	if err != nil {
 		return err
 	}
-	if p.filterChanged() && counted > 0 || p.opt.Guards.Removals.passed(counted, open) {
-		return p.keepPlan(gone, fmt.Sprintf("%d of %d records would leave the hub", len(gone), open))
+	removed, err := p.notAccepted(plans, out.gone)
+	if err != nil {
+		return err
+	}
+	hidden, err := p.notAccepted(plans, fresh)
+	if err != nil {
+		return err
+	}
+	if p.filterChanged() && removed > 0 || p.opt.Guards.Removals.passed(removed+hidden, out.open) {
+		note := fmt.Sprintf("%d of %d records would leave the hub", len(out.gone), out.open)
+		if len(fresh) > 0 {
+			note += fmt.Sprintf(", and %d are not visible in %s any more", len(fresh), p.req.System)
+		}
+		return p.keepPlan(append(out.gone, fresh...), note)
 	}
 	return p.opt.Store.Update(func(tx *state.Tx) error {
-		for _, g := range gone {
-			if err := p.closeLink(tx, g.Hub); err != nil {
+		for _, g := range out.gone {
+			if err := p.closeLink(tx, g.Hub, state.ClosedRemoved, "left_scope"); err != nil {
 				return err
 			}
 		}
-		p.count("removed", len(gone))
+		for _, h := range out.hidden {
+			if err := p.hide(tx, h.Hub); err != nil {
+				return err
+			}
+		}
+		p.count("removed", len(out.gone))
 		return dropPlans(tx, plans)
 	})
 }
@@ -101,19 +119,26 @@ func (p *puller) filterChanged() bool {
 	return known && fp != filterFingerprint(p.r)
 }
 
-// absent returns the links to be closed: of records that the listing did not
-// bring and that the system does not have by id either, and of those that
-// failed their filter. open counts those that are not closed yet.
-func (p *puller) absent(ctx context.Context) (gone []state.PlanRow, open int, err error) {
+// missingRows are the links of records that a full listing did not bring, as
+// rows of a plan: those to be closed, and those whose record is not visible.
+type missingRows struct {
+	gone, hidden []state.PlanRow
+	open         int // links that are not closed yet
+}
+
+// missing returns the links of records that are gone or not visible, and of
+// those that failed their filter.
+func (p *puller) missing(ctx context.Context) (missingRows, error) {
+	var out missingRows
 	var unseen []state.Link
-	err = p.opt.Store.View(func(tx *state.Tx) error {
+	err := p.opt.Store.View(func(tx *state.Tx) error {
 		return tx.Links(p.req.System, p.r.Object).Each(0, func(l *state.Link) error {
 			if l.State != state.LinkClosed {
-				open++
+				out.open++
 			}
 			switch why, ask := p.mayGo(tx, l); {
 			case why != "":
-				gone = append(gone, state.PlanRow{Hub: l.Hub, Fields: []state.PlanField{{Name: why}}})
+				out.gone = append(out.gone, state.PlanRow{Hub: l.Hub, Fields: []state.PlanField{{Name: why}}})
 			case ask:
 				unseen = append(unseen, state.Link{Hub: l.Hub, Remote: l.Remote})
 			}
@@ -121,22 +146,23 @@ func (p *puller) absent(ctx context.Context) (gone []state.PlanRow, open int, er
 		})
 	})
 	if err != nil {
-		return nil, 0, err
+		return out, err
 	}
-	for len(unseen) > 0 {
-		n := min(removeBatch, len(unseen))
-		there, err := p.stillThere(ctx, unseen[:n])
+	for part := range slices.Chunk(unseen, removeBatch) {
+		stands, err := p.stillThere(ctx, part)
 		if err != nil {
-			return nil, 0, err
+			return out, err
 		}
-		for _, l := range unseen[:n] {
-			if !there[l.Remote] {
-				gone = append(gone, state.PlanRow{Hub: l.Hub, Fields: []state.PlanField{{Name: "gone from the system"}}})
+		for _, l := range part {
+			switch stands[l.Remote] {
+			case isGone:
+				out.gone = append(out.gone, state.PlanRow{Hub: l.Hub, Fields: []state.PlanField{{Name: rowGone}}})
+			case isHidden:
+				out.hidden = append(out.hidden, state.PlanRow{Hub: l.Hub, Fields: []state.PlanField{{Name: rowNotVisible}}})
 			}
 		}
-		unseen = unseen[n:]
 	}
-	return gone, open, nil
+	return out, nil
 }
 
 // mayGo says why a link is to be closed, or that its record must be asked for.
@@ -196,15 +222,23 @@ func (p *puller) parentLeft(tx *state.Tx, l *state.Link) state.LinkState {
 	return state.LinkOpen
 }
 
-// stillThere asks for records by id. What is there after all is settled.
-func (p *puller) stillThere(ctx context.Context, links []state.Link) (map[string]bool, error) {
-	there := map[string]bool{}
+// How a record stands that was asked for by id.
+const (
+	isHidden = iota // nothing proves that it is gone, and nothing shows it
+	isGone
+	isThere
+)
+
+// stillThere asks for records by id, and says how each stands. What is there
+// after all is settled.
+func (p *puller) stillThere(ctx context.Context, links []state.Link) (map[string]int, error) {
+	stands := map[string]int{}
 	if p.sys.Getter == nil {
 		// Without a read by id nothing can be proven, so nothing goes.
 		for _, l := range links {
-			there[l.Remote] = true
+			stands[l.Remote] = isThere
 		}
-		return there, nil
+		return stands, nil
 	}
 	ids := make([]string, len(links))
 	for i, l := range links {
@@ -215,36 +249,41 @@ func (p *puller) stillThere(ctx context.Context, links []state.Link) (map[string
 	if err != nil {
 		return nil, fmt.Errorf("read absent %s by id: %w", p.r.Object, err)
 	}
+	p.noteMet(p.r, len(recs))
 	for i := range recs {
-		there[recs[i].ID] = true
+		stands[recs[i].ID] = isThere
 	}
 	var merged []string
 	for _, e := range errs {
-		// What it refuses to show is not proven to be gone, and a merge is no removal.
-		there[e.Ref.ID] = e.Kind != providers.Missing || e.Successor != ""
-		if e.Successor != "" {
-			merged = append(merged, e.Ref.ID)
+		switch {
+		case e.Successor != "": // a merge is no removal
+			stands[e.Ref.ID], merged = isThere, append(merged, e.Ref.ID)
+		case e.Kind == providers.Missing && p.proven(p.r, e.Gone):
+			stands[e.Ref.ID] = isGone
+		default: // what it refuses to show is not proven to be gone
+			stands[e.Ref.ID] = isHidden
 		}
 	}
 	if len(p.costly) > 0 {
 		recs = nil // they are not whole
 	}
-	return there, p.settleByID(recs, func(tx *state.Tx) error { return p.notFound(tx, merged, nil, errs) })
+	return stands, p.settleByID(recs, func(tx *state.Tx) error { return p.notFound(tx, merged, nil, errs) })
 }
 
-// closeLink closes the link of a record that is removed. The hub record leaves scope with its last pulling
-// link; ids and digests stay, so that a return re-opens it (D8).
-func (p *puller) closeLink(tx *state.Tx, hub state.HubID) error {
+// closeLink closes the link of a record that is removed; reason is for the
+// journal. The hub record leaves scope with its last pulling link; ids and
+// digests stay, so that a return re-opens it (D8).
+func (p *puller) closeLink(tx *state.Tx, hub state.HubID, why state.CloseReason, reason string) error {
 	links := tx.Links(p.req.System, p.r.Object)
 	var l state.Link
 	if ok, err := links.Get(hub, &l); err != nil || !ok {
 		return err
 	}
-	l.State, l.Close, l.ClosedAt, l.Raw = state.LinkClosed, state.ClosedRemoved, p.now().Unix(), 0
+	l.State, l.Close, l.ClosedAt, l.Raw = state.LinkClosed, why, p.now().Unix(), 0
 	if err := links.Put(&l); err != nil {
 		return err
 	}
-	if err := tx.Journal([]state.JournalEntry{p.entryOf(p.r, hub, l.Remote, "left_scope")}); err != nil {
+	if err := tx.Journal([]state.JournalEntry{p.entryOf(p.r, hub, l.Remote, reason)}); err != nil {
 		return err
 	}
 	if err := p.left(tx, hub); err != nil {

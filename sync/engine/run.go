@@ -34,6 +34,9 @@ type run struct {
 	rec  state.Run
 	obj  *state.RunObject // of the object under way
 
+	absent map[*fieldmap.Route]map[state.HubID]absence // linked records that a read by id did not bring, and that are undecided
+	met    map[*fieldmap.Route]int                     // records that were seen
+
 	aud     *auditing            // of the object under way, in a full run
 	audited map[string]AuditMark // what it found, by object
 }

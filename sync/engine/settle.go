@@ -31,6 +31,7 @@ const (
 	HoldBadValue       = "bad_value"
 	HoldWriteIgnored   = "write_ignored"
 	HoldOscillating    = "oscillating"
+	HoldNotVisible     = "not_visible"
 )
 
 // settling is one observation on its way into the hub, inside the write
@@ -66,6 +67,7 @@ func (p *puller) settle(tx *state.Tx, o *observation) error {
 	if err != nil {
 		return err
 	}
+	delete(p.absent[p.r], s.link.Hub)
 	if linked && s.tooOld() {
 		if !p.byID { // else the next full run settles it
 			p.again = append(p.again, o.remote)

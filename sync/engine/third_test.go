@@ -72,12 +72,15 @@ func (m *memory) Find(_ context.Context, object string, fields []record.Field, k
 func (m *memory) Get(_ context.Context, object string, fields []record.Field, ids []string) ([]record.Record, []*providers.Error, error) {
 	m.calls["get"]++
 	var out []record.Record
+	var errs []*providers.Error
 	for _, id := range ids {
 		if m.records[object][id] != nil {
 			out = append(out, m.row(object, id, fields))
+			continue
 		}
+		errs = append(errs, &providers.Error{Kind: providers.Missing, Gone: providers.Told, Ref: record.Ref{Object: object, ID: id}})
 	}
-	return out, nil, nil
+	return out, errs, nil
 }
 
 func (m *memory) Create(_ context.Context, object string, patches []record.Patch) ([]providers.Result, error) {

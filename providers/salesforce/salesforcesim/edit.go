@@ -75,6 +75,24 @@ func (s *Sim) Delete(object, id string) error {
 	return nil
 }
 
+// Restore takes a record out of the recycle bin as a person would, and with it
+// what went there in its wake.
+func (s *Sim) Restore(object, id string) error {
+	t := s.store.table(object)
+	canonical, ok := CanonicalID(id)
+	if t == nil || !ok {
+		return fmt.Errorf("restore %s %s: no such record", object, id)
+	}
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	n, ok := t.find(canonical)
+	if !ok || t.rows[n].life != deleted {
+		return fmt.Errorf("restore %s %s: it is not in the bin", object, id)
+	}
+	s.store.unbin(t, n)
+	return nil
+}
+
 // Merge merges loser into winner: loser goes into the bin and names winner as
 // its master, and what referred to loser refers to winner. Fields of the
 // winner stay as they are.

@@ -66,6 +66,26 @@ func (w *writer) bin(t *table, n uint32) {
 	})
 }
 
+// unbin takes a record and the children that went with it out of the recycle
+// bin. Locked.
+func (s *store) unbin(t *table, n uint32) {
+	binned, id := t.rows[n].stamp, t.id(n)
+	t.setLife(n, live)
+	t.rows[n].stamp, t.rows[n].modified, t.rows[n].modifiedBy = s.now(), s.now(), humanUser
+	for _, child := range s.tables {
+		for _, f := range child.obj.fields {
+			if !f.cascade || !f.refers(t.obj.name) {
+				continue
+			}
+			for m := range child.rows {
+				if r := &child.rows[m]; r.life == deleted && r.stamp == binned && r.stored(f) == id {
+					s.unbin(child, uint32(m))
+				}
+			}
+		}
+	}
+}
+
 // eachChild calls do for every live row that refers to the record. Locked.
 func (w *writer) eachChild(t *table, id string, do func(*table, *field, uint32)) {
 	for _, child := range w.tables {

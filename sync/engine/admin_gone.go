@@ -1,0 +1,99 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"crmsyncd/fieldmap"
+	"crmsyncd/state"
+)
+
+// ErrVisible is returned where a person says of a record that it is gone, and
+// nothing says that it is not visible.
+var ErrVisible = errors.New("the record is visible")
+
+// UnlinkGone closes the link of a record that is not visible because a person
+// says that it is gone. The system is asked once more before. On a push the hub
+// record is held from then on as one whose record was deleted; on a pull it
+// leaves scope. The link is not opened again by itself.
+func (e *Engine) UnlinkGone(ctx context.Context, system, object string, hub state.HubID) error {
+	r, err := e.routeNamed(system, object)
+	if err != nil {
+		return err
+	}
+	var l state.Link
+	if err := e.opt.Store.View(func(tx *state.Tx) error { l, err = e.goneLink(tx, r, hub); return err }); err != nil {
+		return err
+	}
+	if err := e.stillHidden(ctx, r, l); err != nil {
+		return err
+	}
+	return e.opt.Store.Update(func(tx *state.Tx) error {
+		now, err := e.goneLink(tx, r, hub)
+		if err != nil {
+			return err
+		}
+		if now.Remote != l.Remote {
+			return fmt.Errorf("%w: its link moved to %s meanwhile", ErrVisible, now.Remote)
+		}
+		run := &run{Engine: e, req: Request{System: system}, flow: flowOf(r).String()}
+		if r.Direction == fieldmap.Pull {
+			return (&puller{run: run, r: r}).closeLink(tx, hub, state.ClosedByPerson, "gone_by_person")
+		}
+		return (&pusher{run: run, r: r}).closeByPerson(tx, now)
+	})
+}
+
+// goneLink returns the open link of a record that is not visible.
+func (e *Engine) goneLink(tx *state.Tx, r *fieldmap.Route, hub state.HubID) (state.Link, error) {
+	var l state.Link
+	ok, err := tx.Links(r.System, r.Object).Get(hub, &l)
+	if err != nil && !errors.Is(err, state.ErrDamaged) {
+		return l, err
+	}
+	if !ok && err == nil || l.State == state.LinkClosed {
+		return l, fmt.Errorf("%w: hub %s/%s has no open link with %s", ErrNoRecord, r.Hub.Name, hub, r.Key())
+	}
+	if _, hidden := notVisible(holdsOf(tx, r, hub, l.Remote)); !hidden {
+		return l, fmt.Errorf("%w: %s %s is not held %s; `crmsyncd unlink` without --gone says that the two are not the same",
+			ErrVisible, r.Key(), l.Remote, HoldNotVisible)
+	}
+	return l, nil
+}
+
+// stillHidden asks the system whether it shows the record now.
+func (e *Engine) stillHidden(ctx context.Context, r *fieldmap.Route, l state.Link) error {
+	sys := e.opt.Systems[r.System]
+	if sys == nil || sys.Getter == nil {
+		return nil
+	}
+	sys, _ = e.gated(sys, proving{})
+	recs, _, err := sys.Getter.Get(ctx, r.Object, r.ReadFields(), []string{l.Remote})
+	if err != nil {
+		return fmt.Errorf("look whether %s shows %s %s: %w", r.System, r.Object, l.Remote, err)
+	}
+	if len(recs) > 0 {
+		return fmt.Errorf("%w: %s shows %s %s again, and the next run goes on with it", ErrVisible, r.System, r.Object, l.Remote)
+	}
+	return nil
+}
+
+// closeByPerson closes a link of which a person says that its record is gone.
+func (p *pusher) closeByPerson(tx *state.Tx, l state.Link) error {
+	l.State, l.Close, l.ClosedAt = state.LinkClosed, state.ClosedByPerson, p.now().Unix()
+	if err := tx.Links(p.req.System, p.r.Object).Put(&l); err != nil {
+		return fmt.Errorf("unlink: %w", err)
+	}
+	h := p.holdOf(&item{id: l.Hub}, "", HoldDeleted, fmt.Sprintf("%s %s is gone from %s, a person says", p.r.Object, l.Remote, p.req.System), "")
+	if err := tx.DeleteHold(h.Key()); err != nil { // it holds since now
+		return fmt.Errorf("end hold %s: %w", h.Key(), err)
+	}
+	if err := tx.PutHold(h); err != nil {
+		return fmt.Errorf("hold %s: %w", h.Key(), err)
+	}
+	if err := tx.Journal([]state.JournalEntry{p.entryOf(p.r, l.Hub, l.Remote, "gone_by_person")}); err != nil {
+		return err
+	}
+	return p.release(tx, l.Hub)
+}
