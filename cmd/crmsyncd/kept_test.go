@@ -12,11 +12,10 @@ import (
 // keptForSoon names what only tests call today, each with what is to.
 func keptForSoon() map[string]string {
 	return map[string]string{
-		"fieldmap.IDLint":          "pulls are to report ids that people typed, and hold those that do not fit id_pattern",
-		"state.Tx.EachJournal":     "runs --changes reads what a run did",
-		"state.Store.PruneJournal": "retention by age and size",
-		"state.Tx.EachPlanRow":     "plan show lists the rows of a waiting plan",
-		"state.Store.Sizes":        "the benchmarks of the engine measure what a row takes",
+		"fieldmap.IDLint":      "pulls are to report ids that people typed, and hold those that do not fit id_pattern",
+		"state.Tx.EachJournal": "runs --changes reads what a run did",
+		"state.Tx.EachPlanRow": "plan show lists the rows of a waiting plan",
+		"state.Store.Sizes":    "the benchmarks of the engine measure what a row takes",
 	}
 }
 
