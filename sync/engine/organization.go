@@ -85,7 +85,7 @@ func (e *Engine) prove(ctx context.Context, sys *System, how proving) (providers
 	}
 	id, err := whoIs(ctx, sys, known, how.asks)
 	if err != nil {
-		return id, fmt.Errorf("prove the organization of %s: %w", sys.Name, ourWords(sys, known, err))
+		return id, ourWords(sys, known, fmt.Errorf("identify %s: %w", sys.Name, err))
 	}
 	if known.org != "" && known.org != id.Org {
 		err = notOurs(sys, known, id)
@@ -231,7 +231,7 @@ func ourWords(sys *System, known bond, err error) error {
 // notOurs says that a system leads to another organization than the one that its
 // links belong to.
 func notOurs(sys *System, known bond, id providers.Identity) error {
-	e := providers.Errorf(providers.Denied, "prove the organization of "+sys.Name,
+	e := providers.Errorf(providers.Denied, "identify "+sys.Name,
 		"it opens %s, but its links belong to %s, so nothing is read, written or removed", orgText(id.Org, id.Name), orgText(known.org, known.Name))
 	e.Elsewhere = &id
 	if id.Host {
@@ -244,7 +244,7 @@ func notOurs(sys *System, known bond, id providers.Identity) error {
 }
 
 func twins(one, other string, id providers.Identity) error {
-	e := providers.Errorf(providers.Denied, "prove the organization of "+one,
+	e := providers.Errorf(providers.Denied, "identify "+one,
 		"%s and %s open the same organization, %s, so neither reads or writes anything", one, other, orgText(id.Org, id.Name))
 	e.Hint = "give one of them the address and credential of its own organization, or take it out of crmsyncd.yaml"
 	return e
