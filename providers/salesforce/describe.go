@@ -113,8 +113,22 @@ func (f *describeField) readonly(compound bool) string {
 		return "calculated by a formula"
 	case f.AutoNumber:
 		return "numbered by the system"
+	case !f.Createable && !f.Updateable && systemField(f.Name):
+		return "kept by Salesforce itself"
 	}
-	return ""
+	return "" // a right may be missing, and given
+}
+
+// systemField reports whether a field is one that Salesforce fills in every
+// object and that no right makes writable.
+// https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/system_fields.htm
+func systemField(name string) bool {
+	switch name {
+	case "CreatedById", "CreatedDate", "IsDeleted", "LastActivityDate", "LastModifiedById", "LastModifiedDate",
+		"LastReferencedDate", "LastViewedDate", "MasterRecordId", "SystemModstamp":
+		return true
+	}
+	return false
 }
 
 // fitting lists the hub types whose values a field of this type takes and

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
@@ -102,6 +103,9 @@ func mendOf(h state.Hold, hubObject string) string {
 		HoldConflict:       "make both sides equal",
 		HoldWriteIgnored:   "look in " + h.System + " for what keeps the field as it is (a rule, a workflow, a right), then crmsyncd held retry",
 		HoldOscillating:    "look in " + h.System + " for what changes the field back, then crmsyncd held retry",
+	}
+	if h.Reason == HoldUnmapped && strings.Contains(h.Detail, notOffered) {
+		return "offer it in " + h.System + ", and it goes out by itself; or mend the value map"
 	}
 	return mends[h.Reason]
 }

@@ -134,7 +134,7 @@ func TestC13_8_LinkWalksTheFamilyAlone(t *testing.T) {
 		w.sync()
 		took[others] = w.linkAgain()
 	}
-	if few, many := took[10], took[1500]; many > 2*few+64<<10 {
+	if few, many := took[10], took[1500]; 2*many > 3*few+128<<10 {
 		t.Errorf("%d bytes with 1500 other contacts, %d with 10", many, few)
 	}
 }

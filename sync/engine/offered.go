@@ -16,6 +16,9 @@ import (
 // told by the check and stops nothing: no record may need it. A value that does
 // is held and never sent.
 
+// notOffered is in the text of every hold that waits for an option.
+const notOffered = "does not offer"
+
 // unofferedOf gathers the options that are not offered, by the line that names
 // them.
 func unofferedOf(findings []Finding) map[string][]string {
@@ -59,7 +62,7 @@ func (p *pusher) offered(it *item, i int, v plan.Verdict) plan.Verdict {
 			continue
 		}
 		rule := p.r.Fields[i]
-		p.hold(it, rule.Hub.Name, HoldUnmapped, fmt.Sprintf("the value map makes %q of it, which %s.%s does not offer", option, p.r.Object, rule.Remote.Name), "")
+		p.hold(it, rule.Hub.Name, HoldUnmapped, fmt.Sprintf("the value map makes %q of it, which %s.%s %s", option, p.r.Object, rule.Remote.Name, notOffered), "")
 		held := plan.Verdict{Kind: plan.Hold}
 		switch lf := it.link.Field(p.names.rules[p.r][i]); {
 		case !it.linked: // theirs will be blank
@@ -80,7 +83,7 @@ func needsOption(tx *state.Tx, r *fieldmap.Route) bool {
 	}
 	found := false
 	_ = tx.EachHold(r.System, func(h state.Hold) error {
-		if found = h.Reason == HoldUnmapped && h.Object == r.Object && strings.Contains(h.Detail, "does not offer"); found {
+		if found = h.Reason == HoldUnmapped && h.Object == r.Object && strings.Contains(h.Detail, notOffered); found {
 			return state.ErrStop
 		}
 		return nil

@@ -331,20 +331,26 @@ func ruleProblems(r *fieldmap.Route, rule *fieldmap.Rule, f providers.SchemaFiel
 			mend:    "make the field longer", warning: f.Length >= shortText,
 		})
 	}
-	if f.Restricted && rule.Values != nil {
-		last := ""
-		for _, entry := range rule.Values.Entries() { // in order of their values
-			v := entry[0]
-			if v == last {
-				continue
-			}
-			if last = v; !slices.Contains(f.Picklist, v) {
-				out = append(out, problem{
-					message: fmt.Sprintf("%s does not offer %q, which the value map names: a record that needs it is held", name, v),
-					mend:    "add the value there, or mend the map", warning: true, option: v,
-				})
-			}
+	return append(out, optionProblems(name, rule, f)...)
+}
+
+// optionProblems warns of options that a value map names and the field does not
+// offer, each once.
+func optionProblems(name string, rule *fieldmap.Rule, f providers.SchemaField) (out []problem) {
+	if !f.Restricted || rule.Values == nil {
+		return nil
+	}
+	last := ""
+	for _, entry := range rule.Values.Entries() { // in order of their values
+		v := entry[0]
+		if v == last || slices.Contains(f.Picklist, v) {
+			continue
 		}
+		last = v
+		out = append(out, problem{
+			message: fmt.Sprintf("%s does not offer %q, which the value map names: a record that needs it is held", name, v),
+			mend:    "add the value there, or mend the map", warning: true, option: v,
+		})
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 
 	"crmsyncd/providers"
 	"crmsyncd/state"
+	"crmsyncd/sync/plan"
 )
 
 // refusal is a record and what the vendor said of it.
@@ -48,7 +49,7 @@ func (p *pusher) settleUnfit(ctx context.Context, o *outcome) error {
 	for _, u := range o.unfit {
 		broken := u.err.Kind == providers.Broken
 		switch {
-		case changed && (broken || p.restsFor(u.err)):
+		case p.outdated(u.it, u.err.Fields):
 			o.again = append(o.again, u.it.id)
 		case broken && !known:
 			o.stop = u.err
@@ -67,13 +68,20 @@ func (p *pusher) settleUnfit(ctx context.Context, o *outcome) error {
 	return nil
 }
 
-// restsFor reports whether a refusal names a field that rests now, or one that
-// lacks an option.
-func (p *pusher) restsFor(e *providers.Error) bool {
-	return slices.ContainsFunc(e.Fields, func(name string) bool {
-		i := p.ruleOf(name)
-		return p.resting[i] || len(p.unoffered[i]) > 0
-	})
+// outdated reports whether a record was sent with one of these fields, or with
+// any where none is named, that rests now or whose option is not offered.
+func (p *pusher) outdated(it *item, named []string) bool {
+	for i := range it.verdicts {
+		v := &it.verdicts[i]
+		is := func(name string) bool { return strings.EqualFold(name, p.r.Fields[i].Remote.Name) }
+		if v.Kind != plan.Push || len(named) > 0 && !slices.ContainsFunc(named, is) {
+			continue
+		}
+		if p.resting[i] || slices.ContainsFunc(v.Value.Elems(), func(option string) bool { return slices.Contains(p.unoffered[i], option) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // sendAgain has records decided once more in this run.

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -56,6 +57,32 @@ func TestC5_1_OneRefusedFieldHoldsItsRecord(t *testing.T) {
 	w.wantHeld("salesforce")
 	w.account("Acme Two")
 	w.account("Made")
+}
+
+// C5.5: in a large stage, whose next batch is decided while a call is under way,
+// no record is held for a field that came to rest meanwhile.
+func TestC5_5_RestsInALargeStage(t *testing.T) {
+	const many = 450 // more than two batches
+	w := newWorld(t, unaudited("the field stays as it is"), func(w *world) { w.spool = 1 })
+	w.guards.Overwrites.Floor = many
+	w.build()
+	var ids []int64
+	for i := range many {
+		ids = append(ids, w.qb.AddCustomer(customer(fmt.Sprint("Acme ", i))))
+	}
+	w.sync()
+	if err := w.sf.ProtectField("Account", "Industry", true); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids {
+		_ = w.qb.UpdateCustomer(id, qbenchsim.Fields{"industry": "Steel", "description": "New"})
+	}
+	w.sync()
+	w.wantHeld("salesforce")
+	w.wantResting("salesforce/Account.Industry")
+	if n := len(w.sf.Find("Account", "Description", "New")); n != many {
+		t.Errorf("%d of %d records went out", n, many)
+	}
 }
 
 // C5.1, C5.5: where the schema, asked again, says that the field is not writable,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -171,15 +172,15 @@ func TestC10_2_PulledFieldJoinsAgain(t *testing.T) {
 // check and of every run, and rests in none.
 func TestC10_3_NeverExistedIsAnError(t *testing.T) {
 	for system, c := range map[string]struct {
-		from, to string
-		world    func(*testing.T, ...worldOption) *world
+		field, from, to string
+		world           func(*testing.T, ...worldOption) *world
 	}{
-		"salesforce": {"{remote: Description, hub: description}", "{remote: Descripton, hub: description}", func(t *testing.T, o ...worldOption) *world { return newWorld(t, o...) }},
-		"hubspot": {"{remote: description, hub: description}", "{remote: descripton, hub: description}", func(t *testing.T, o ...worldOption) *world {
-			hs := portal(t)
-			return newWorld(t, append([]worldOption{withHubSpot(hs)}, o...)...)
+		"salesforce": {"Descripton", "{remote: Description, hub: description}", "{remote: Descripton, hub: description}", func(t *testing.T, o ...worldOption) *world { return newWorld(t, o...) }},
+		"hubspot": {"descripton", "{remote: description, hub: description}", "{remote: descripton, hub: description}", func(t *testing.T, o ...worldOption) *world {
+			w, _ := bothTargets(t, o...)
+			return w
 		}},
-		"close": {"remote: custom.Renewal Date", "remote: custom.Renewal Dte", func(t *testing.T, o ...worldOption) *world { return newCloseWorld(t, o...).world }},
+		"close": {"custom.Renewal Dte", "remote: custom.Renewal Date", "remote: custom.Renewal Dte", func(t *testing.T, o ...worldOption) *world { return newCloseWorld(t, o...).world }},
 	} {
 		t.Run(system, func(t *testing.T) {
 			for _, later := range []bool{false, true} {
@@ -200,7 +201,7 @@ func TestC10_3_NeverExistedIsAnError(t *testing.T) {
 				w.restart()
 				w.qb.AddCustomer(customer("Best"))
 				for range 2 {
-					if err := w.run(system); err == nil || !strings.Contains(err.Error(), "has no field") {
+					if err := w.run(system); err == nil || !strings.Contains(err.Error(), "has no field "+strconv.Quote(c.field)) {
 						t.Errorf("a run (later: %v) says %v", later, err)
 					}
 				}
