@@ -52,7 +52,7 @@ func auditText(f engine.AuditFinding) string {
 // views are the hub's records by object.
 func (l *life) views() map[string][]engine.RecordView {
 	out := map[string][]engine.RecordView{}
-	for _, object := range []string{"account", "contact"} {
+	for _, object := range []string{fieldmap.Account, fieldmap.Contact, fieldmap.Opportunity} {
 		if err := l.Engine.ExportWithout(object, "", func(v engine.RecordView) error {
 			out[object] = append(out[object], v)
 			return nil
@@ -166,6 +166,14 @@ func (l *life) reasons(views map[string][]engine.RecordView) {
 
 // idOf is the id of the source that a hub record goes by in a target.
 func idOf(r *fieldmap.Route, v engine.RecordView) string {
+	if r.Hub.ID == nil {
+		for _, link := range v.Links {
+			if link.System == Close {
+				return "close:" + link.Remote
+			}
+		}
+		return ""
+	}
 	for _, f := range v.Fields {
 		if f.Name == r.Hub.ID.Name {
 			return f.Value

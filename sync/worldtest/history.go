@@ -70,7 +70,7 @@ type life struct {
 
 	customers, contacts []int64 // every one that there ever was
 	gone                map[string]bool
-	leads               []string
+	leads, deals        []string
 	touched             touches
 
 	swapped map[string]int // systems of another organization, with the writes at that time
@@ -174,9 +174,9 @@ func (l *life) did() map[string]int {
 	for _, system := range []string{Salesforce, HubSpot} {
 		for _, w := range l.audited(system) {
 			if w.created {
-				out["created in "+system]++
+				out["created "+w.object]++
 			} else {
-				out["updated in "+system]++
+				out["updated "+w.object]++
 			}
 		}
 	}

@@ -25,6 +25,10 @@ func people() []kind {
 		{name: "editLead", weight: 4, do: (*life).editLead},
 		{name: "leadChild", weight: 3, do: (*life).leadChild},
 		{name: "dropLead", weight: 1, do: (*life).dropLead},
+		{name: "mergeLeads", weight: 1, do: (*life).mergeLeads},
+		{name: "editDeal", weight: 3, do: (*life).editDeal},
+		{name: "dropDeal", weight: 1, do: (*life).dropDeal},
+		{name: "oddContact", weight: 3, do: (*life).oddContact},
 		{name: "targetEdit", weight: 5, do: (*life).targetEdit},
 		{name: "targetDelete", weight: 1, do: (*life).targetDelete},
 		{name: "targetRestore", weight: 1, do: (*life).targetRestore},
@@ -162,9 +166,13 @@ func (l *life) editLead(s Step) {
 	if id == "" {
 		return
 	}
-	switch s.B % 4 {
+	switch s.B % 6 {
 	case 0, 1:
 		_ = l.Close.SetCustom(id, "Renewal Date", day(s.N))
+	case 4:
+		_ = l.Close.SetCustom(id, "Renewal Date", nil)
+	case 5:
+		_ = l.Close.EditQuietly(id, closeiosim.Fields{"name": fmt.Sprint("Lead quietly ", s.N)})
 	case 2:
 		_ = l.Close.Edit(id, closeiosim.Fields{"name": fmt.Sprint("Lead renamed ", s.N)})
 	case 3:
@@ -181,7 +189,7 @@ func (l *life) leadChild(s Step) {
 	case 0:
 		l.Close.AddContact(id, closeiosim.Fields{"name": fmt.Sprint("Pat Lee", s.N), "title": "Head"})
 	case 1:
-		l.Close.AddOpportunity(id, closeiosim.Fields{"value": s.N * 100})
+		l.deals = append(l.deals, l.Close.AddOpportunity(id, closeiosim.Fields{"value": s.N * 100, "value_currency": "USD", "date_won": day(s.N)}))
 	case 2:
 		l.Close.AddTask(id, closeiosim.Fields{"text": fmt.Sprint("Call ", s.N)})
 	}
@@ -189,8 +197,61 @@ func (l *life) leadChild(s Step) {
 
 func (l *life) dropLead(s Step) {
 	if id := l.anyLead(s.A); len(l.Close.IDs("lead")) > 1 {
+		l.dealsGo(l.Close.Children(id, "opportunity"))
 		l.Close.DeleteLead(id)
 	}
+}
+
+func (l *life) dealsGo(ids []string) {
+	for _, id := range ids {
+		l.gone["opportunity close:"+id] = true
+	}
+}
+
+// mergeLeads merges a lead that names no customer into another one.
+func (l *life) mergeLeads(s Step) {
+	source, into := l.anyLead(s.A), l.anyLead(s.B)
+	if source == into || l.Close.Record(source)["custom."+l.Close.CustomFieldID("lead", "AccountExternalID")] != nil {
+		return
+	}
+	_ = l.Close.MergeLeads(source, into)
+}
+
+func (l *life) anyDeal(a int) string {
+	ids := l.Close.IDs("opportunity")
+	if len(ids) == 0 {
+		return ""
+	}
+	return ids[a%len(ids)]
+}
+
+func (l *life) editDeal(s Step) {
+	if id := l.anyDeal(s.A); id != "" {
+		_ = l.Close.Edit(id, [...]closeiosim.Fields{
+			{"value": s.N * 7}, {"status_id": l.Close.StatusID("opportunity", "Won")}, {"date_won": day(s.N)}, {"status_id": l.Close.StatusID("opportunity", "Lost")},
+		}[s.B%4])
+	}
+}
+
+func (l *life) dropDeal(s Step) {
+	if id := l.anyDeal(s.A); id != "" && len(l.Close.IDs("opportunity")) > 1 {
+		l.dealsGo([]string{id})
+		l.Close.Delete(id)
+	}
+}
+
+// oddContact takes a contact's e-mail, gives it two customers, or mends both.
+func (l *life) oddContact(s Step) {
+	ids, customers := l.QBench.ContactIDs(), l.QBench.CustomerIDs()
+	if len(ids) == 0 || len(customers) < 2 {
+		return
+	}
+	id, first := ids[s.A%len(ids)], s.B%len(customers)
+	_ = l.QBench.UpdateContact(id, [...]qbenchsim.Fields{
+		{"email_address": ""},
+		{"customer_ids": []int64{customers[first], customers[(first+1)%len(customers)]}},
+		{"email_address": fmt.Sprintf("r%d@lab.example", s.N), "customer_ids": []int64{customers[first]}},
+	}[s.B/7%3])
 }
 
 // target chooses a route and one of its records by the source's id, so that a
@@ -198,15 +259,29 @@ func (l *life) dropLead(s Step) {
 func (l *life) target(s Step) (r *fieldmap.Route, id string, ok bool) {
 	routes := l.Targets()
 	r = routes[s.A%len(routes)]
-	ids := l.customers
-	if r.Hub.Name == "contact" {
-		ids = l.contacts
+	var ids []string
+	switch r.Hub.Name {
+	case fieldmap.Account:
+		ids = texts(l.customers)
+	case fieldmap.Contact:
+		ids = texts(l.contacts)
+	case fieldmap.Opportunity:
+		for _, id := range l.deals {
+			ids = append(ids, "close:"+id)
+		}
 	}
 	if len(ids) == 0 {
 		return r, "", false
 	}
-	id = l.find(r, fmt.Sprint(ids[s.B%len(ids)]))
+	id = l.find(r, ids[s.B%len(ids)])
 	return r, id, id != ""
+}
+
+func texts(ids []int64) (out []string) {
+	for _, id := range ids {
+		out = append(out, fmt.Sprint(id))
+	}
+	return out
 }
 
 func (l *life) targetEdit(s Step) {
@@ -216,10 +291,11 @@ func (l *life) targetEdit(s Step) {
 	}
 	fields := map[string][]string{
 		"Account": {"Description", "Name", "NumberOfEmployees", "BillingCity"}, "Contact": {"LastName", "Phone", "FirstName", "MailingCity"},
+		"Opportunity": {"Name", "Amount"}, "deals": {"dealname", "amount"},
 		"companies": {"description", "name", "numberofemployees", "city"}, "contacts": {"lastname", "phone", "firstname", "city"},
 	}[r.Object]
 	field, value := fields[s.A/7%len(fields)], fmt.Sprint("hand ", s.N)
-	if strings.EqualFold(field, "numberofemployees") {
+	if strings.EqualFold(field, "numberofemployees") || strings.EqualFold(field, "amount") {
 		value = fmt.Sprint(9000 + s.N)
 	}
 	l.watch(l.touched, func() {
@@ -246,7 +322,7 @@ func (l *life) targetDelete(s Step) {
 // targetRestore brings back what was last deleted in HubSpot; Salesforce's bin
 // has no such door.
 func (l *life) targetRestore(s Step) {
-	for _, object := range []string{"companies", "contacts"} {
+	for _, object := range []string{"companies", "contacts", "deals"} {
 		for _, w := range l.HubSpot.Audit() {
 			if w.Object == object && w.Created && l.HubSpot.Archived(object, w.ID) {
 				l.watch(l.touched, func() { _ = l.HubSpot.Restore(object, w.ID) })
@@ -261,7 +337,7 @@ func (l *life) targetRestore(s Step) {
 func (l *life) targetMerge(s Step) {
 	r, id, ok := l.target(s)
 	_, other, both := l.target(Step{A: s.A, B: s.B + 1})
-	if !ok || r.Hub.Name != "account" {
+	if !ok || r.Hub.Name != fieldmap.Account {
 		return
 	}
 	l.watch(l.touched, func() {

@@ -30,6 +30,8 @@ func weather() []kind {
 		{name: "killCall", weight: 5, disturb: true, do: (*life).killCall},
 		{name: "restart", weight: 2, disturb: true, do: func(l *life, _ Step) { l.Restart() }},
 		{name: "fault", weight: 5, disturb: true, do: (*life).fault},
+		{name: "mood", weight: 4, disturb: true, do: (*life).mood},
+		{name: "spool", weight: 1, disturb: true, do: (*life).spool},
 		{name: "calm", weight: 3, disturb: true, do: func(l *life, _ Step) { l.calm() }},
 		{name: "rule", weight: 4, disturb: true, do: (*life).rule},
 		{name: "unrule", weight: 2, disturb: true, do: func(l *life, _ Step) { l.unrule() }},
@@ -91,11 +93,47 @@ func (l *life) fault(s Step) {
 	}
 }
 
+// mood is a passing habit of a vendor.
+func (l *life) mood(s Step) {
+	switch s.A % 8 {
+	case 0:
+		l.HubSpot.SilenceBatches(1 + s.B%2)
+	case 1:
+		l.HubSpot.LoseAnswers(502, 1+s.B%3)
+	case 2:
+		l.HubSpot.LockWrites(1 + s.B%2)
+	case 3:
+		l.HubSpot.SetWholeBatches(s.B%2 == 0)
+	case 4:
+		if r, id, ok := l.target(Step{A: s.A / 8, B: s.B}); ok && r.System == Salesforce {
+			l.Salesforce.LockRows(1+s.B%3, id)
+		}
+	case 5:
+		l.Salesforce.RefuseSessions(1 + s.B%3)
+	case 6:
+		l.Salesforce.ExpireTokens()
+	case 7:
+		l.HubSpot.RefuseCalls(hubspotsim.PolicyTenSecond, 1+s.B%5)
+	}
+}
+
+// spool makes runs write through the spool, or straight again.
+func (l *life) spool(s Step) {
+	l.Spool = 2 * (1 - s.A%2)
+	l.Restart()
+}
+
 func (l *life) calm() {
 	l.QBench.Faults().Clear()
 	l.Close.Faults().Clear()
 	l.Salesforce.Faults().Clear()
 	l.HubSpot.Faults().Clear()
+	l.HubSpot.SilenceBatches(0)
+	l.HubSpot.LockWrites(0)
+	l.HubSpot.SetWholeBatches(false)
+	l.HubSpot.RefuseCalls(hubspotsim.PolicyTenSecond, 0)
+	l.Salesforce.UnlockRows()
+	l.Salesforce.RefuseSessions(0)
 	l.fired = l.QBench.Faults().Fired() + l.Close.Faults().Fired() + l.Salesforce.Faults().Fired() + l.HubSpot.Faults().Fired()
 }
 

@@ -99,7 +99,8 @@ func memoryDir(t testing.TB) string {
 }
 
 // shipped is a copy of the shipped configuration that may be edited. The lines
-// that carry Close's renewal date to the targets are switched on.
+// that carry Close's renewal date and its opportunities to the targets are
+// switched on.
 func shipped(t testing.TB) fstest.MapFS {
 	t.Helper()
 	out := fstest.MapFS{}
@@ -111,13 +112,24 @@ func shipped(t testing.TB) fstest.MapFS {
 		for _, line := range []string{"{remote: Next_Renewal_Date__c,", "{remote: next_renewal_date,"} {
 			b = bytes.ReplaceAll(b, []byte("# - "+line), []byte("- "+line))
 		}
-		out[path] = &fstest.MapFile{Data: b}
+		out[path] = &fstest.MapFile{Data: withDeals(b)}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// withDeals takes the comment marks from the last object of a target's file, the
+// opportunities.
+func withDeals(text []byte) []byte {
+	for _, begins := range []string{"  # - object: Opportunity", "  # - object: deals"} {
+		if at := bytes.Index(text, []byte(begins)); at >= 0 {
+			return slices.Concat(text[:at], bytes.ReplaceAll(bytes.Replace(text[at:], []byte("  # "), []byte("  "), 1), []byte("\n  # "), []byte("\n  ")))
+		}
+	}
+	return text
 }
 
 // simulators makes the four systems, with the fields that the routes need.
@@ -127,7 +139,9 @@ func (w *World) simulators() {
 	if w.Close, err = closeiosim.New(closeiosim.Options{RateLimit: -1}); err != nil {
 		w.t.Fatal(err)
 	}
-	schema, err := salesforcesim.ReadSchema(strings.NewReader("objects: {Account: {fields: [{name: Next_Renewal_Date__c, type: date}]}}"))
+	schema, err := salesforcesim.ReadSchema(strings.NewReader(`objects:
+  Account: {fields: [{name: Next_Renewal_Date__c, type: date}]}
+  Opportunity: {fields: [{name: Close_Id__c, type: string, length: 60, external_id: true, unique: true, case_sensitive: true}]}`))
 	if err != nil {
 		w.t.Fatal(err)
 	}
