@@ -95,27 +95,37 @@ func (l *life) doubles(views map[string][]engine.RecordView) {
 				l.fail("%s %s stands twice", r.Key(), rec.External)
 			}
 		}
-		linked := map[string]bool{}
-		for _, v := range views[r.Hub.Name] {
-			for _, link := range v.Links {
-				if link.System == r.System && link.Object == r.Object {
-					linked[link.Remote] = true
-				}
+		l.madeOnce(r, linked(r, views[r.Hub.Name]))
+	}
+}
+
+// linked are the ids of a target's records that have a link in any state.
+func linked(r *fieldmap.Route, views []engine.RecordView) map[string]bool {
+	out := map[string]bool{}
+	for _, v := range views {
+		for _, link := range v.Links {
+			if link.System == r.System && link.Object == r.Object {
+				out[link.Remote] = true
 			}
 		}
-		made := map[string]int{}
-		for _, w := range l.audited(r.System) {
-			if w.object != r.Object || !w.created {
-				continue
-			}
-			external := w.fields[r.ExternalID]
-			whole := l.touched[touchKey(r, external)]["*"]
-			if made[external]++; made[external] > 1 && !whole {
-				l.fail("%s %s was made %d times", r.Key(), external, made[external])
-			}
-			if !linked[w.id] && !whole {
-				l.fail("%s %s was made as %s and has no link", r.Key(), external, w.id)
-			}
+	}
+	return out
+}
+
+// madeOnce goes by the target's own audit. A record that a person deleted or
+// merged may have been made again, or be known by another id.
+func (l *life) madeOnce(r *fieldmap.Route, linked map[string]bool) {
+	made := map[string]int{}
+	for _, w := range l.audited(r.System) {
+		external := w.fields[r.ExternalID]
+		if w.object != r.Object || !w.created || l.touched[touchKey(r, external)]["*"] {
+			continue
+		}
+		if made[external]++; made[external] > 1 {
+			l.fail("%s %s was made %d times", r.Key(), external, made[external])
+		}
+		if !linked[w.id] {
+			l.fail("%s %s was made as %s and has no link", r.Key(), external, w.id)
 		}
 	}
 }
@@ -241,7 +251,8 @@ func (l *life) unlike(twin *life) (out []string) {
 				continue
 			}
 			for _, field := range slices.Sorted(maps.Keys(differing(a.Fields, b.Fields))) {
-				if !whole && !why[ext][field] && !twins[ext][field] {
+				last := l.gone[r.Hub.Name+" "+ext+" "+hubName(r, field)] // nobody could read it any more
+				if !whole && !last && !why[ext][field] && !twins[ext][field] {
 					out = append(out, fmt.Sprintf("%s %s: %s is %q, in the twin %q", r.Key(), ext, field, a.Fields[field], b.Fields[field]))
 				}
 			}
@@ -297,4 +308,14 @@ func remoteName(r *fieldmap.Route, field string) string {
 		}
 	}
 	return "*"
+}
+
+// hubName is the hub's name of a target's field.
+func hubName(r *fieldmap.Route, field string) string {
+	for _, rule := range r.Fields {
+		if rule.Remote.Name == field {
+			return rule.Hub.Name
+		}
+	}
+	return ""
 }

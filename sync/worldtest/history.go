@@ -68,8 +68,8 @@ type life struct {
 	start time.Time
 	twin  bool // nothing disturbs this one
 
-	customers, contacts []int64 // every one that there ever was
-	gone                map[string]bool
+	customers, contacts []int64         // every one that there ever was
+	gone                map[string]bool // hub object and id, or also a field, that left the source
 	leads, deals        []string
 	touched             touches
 

@@ -1,6 +1,7 @@
 package worldtest
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,6 +27,7 @@ func people() []kind {
 		{name: "leadChild", weight: 3, do: (*life).leadChild},
 		{name: "dropLead", weight: 1, do: (*life).dropLead},
 		{name: "mergeLeads", weight: 1, do: (*life).mergeLeads},
+		{name: "leadKey", weight: 2, do: (*life).leadKey},
 		{name: "editDeal", weight: 3, do: (*life).editDeal},
 		{name: "dropDeal", weight: 1, do: (*life).dropDeal},
 		{name: "oddContact", weight: 3, do: (*life).oddContact},
@@ -198,8 +200,38 @@ func (l *life) leadChild(s Step) {
 func (l *life) dropLead(s Step) {
 	if id := l.anyLead(s.A); len(l.Close.IDs("lead")) > 1 {
 		l.dealsGo(l.Close.Children(id, "opportunity"))
+		l.dateGoes(l.customerOf(id))
 		l.Close.DeleteLead(id)
 	}
+}
+
+// customerOf is the customer that a lead names, "" if none.
+func (l *life) customerOf(lead string) (id string) {
+	_ = json.Unmarshal(l.Close.Record(lead)["custom."+l.Close.CustomFieldID("lead", "AccountExternalID")], &id)
+	return id
+}
+
+// dateGoes notes that a customer's renewal date can no longer be read, or comes
+// from another lead: what reached the hub before depends on when it was read.
+func (l *life) dateGoes(customer string) { l.gone["account "+customer+" next_renewal_date"] = true }
+
+// leadKey fills in the customer that a lead is, or changes or clears it.
+func (l *life) leadKey(s Step) {
+	id := l.anyLead(s.A)
+	if id == "" {
+		return
+	}
+	var to any
+	for _, c := range texts(l.QBench.CustomerIDs()) {
+		if len(l.Close.Find("lead", "custom.AccountExternalID", c)) == 0 && s.B%4 != 3 {
+			to = c
+			l.dateGoes(c)
+			break
+		}
+	}
+	l.dateGoes(l.customerOf(id))
+	l.dealsGo(l.Close.Children(id, "opportunity"))
+	_ = l.Close.SetCustom(id, "AccountExternalID", to)
 }
 
 func (l *life) dealsGo(ids []string) {
@@ -211,7 +243,7 @@ func (l *life) dealsGo(ids []string) {
 // mergeLeads merges a lead that names no customer into another one.
 func (l *life) mergeLeads(s Step) {
 	source, into := l.anyLead(s.A), l.anyLead(s.B)
-	if source == into || l.Close.Record(source)["custom."+l.Close.CustomFieldID("lead", "AccountExternalID")] != nil {
+	if source == into || l.customerOf(source) != "" {
 		return
 	}
 	_ = l.Close.MergeLeads(source, into)
