@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"crmsyncd/fieldmap"
 	"crmsyncd/providers/hubspot/hubspotsim"
@@ -20,6 +21,9 @@ func (l *life) check() []string {
 	l.doubles(views)
 	l.forbidden()
 	l.reasons(views)
+	if l.twin {
+		l.lostEdits(views)
+	}
 	l.idle()
 	return l.failures
 }
@@ -65,6 +69,7 @@ func (l *life) views() map[string][]engine.RecordView {
 
 // write is one write that a target accepted.
 type write struct {
+	at               time.Time
 	object, id       string
 	op               string
 	created, deletes bool
@@ -75,12 +80,12 @@ func (l *life) audited(system string) (out []write) {
 	if system == HubSpot {
 		for _, w := range l.HubSpot.Audit() {
 			deletes := w.Op == hubspotsim.OpArchive || w.Op == hubspotsim.OpMerge
-			out = append(out, write{w.Object, w.ID, w.Op, w.Created, deletes, w.Fields})
+			out = append(out, write{w.Time, w.Object, w.ID, w.Op, w.Created, deletes, w.Fields})
 		}
 		return out
 	}
 	for _, w := range l.Salesforce.Audit() {
-		out = append(out, write{w.Object, w.ID, w.Op, w.Created, w.Op == salesforcesim.OpDelete, w.Fields})
+		out = append(out, write{w.Time, w.Object, w.ID, w.Op, w.Created, w.Op == salesforcesim.OpDelete, w.Fields})
 	}
 	return out
 }
@@ -172,6 +177,45 @@ func (l *life) reasons(views map[string][]engine.RecordView) {
 			}
 		}
 	}
+}
+
+// lostEdits finds a person's edit that we overwrote though the hub had nothing
+// new to say. Only an undisturbed world can be asked: where an answer is lost,
+// our own value may go out once more.
+func (l *life) lostEdits(views map[string][]engine.RecordView) {
+	for _, e := range l.edits {
+		r := l.Mapping.Route(e.system, e.object)
+		for _, v := range views[r.Hub.Name] {
+			if !linked(r, []engine.RecordView{v})[e.id] {
+				continue
+			}
+			since := sinceOf(v, hubName(r, e.field))
+			var sent, again time.Time
+			for _, w := range l.audited(e.system) {
+				if _, ok := w.fields[e.field]; !ok || w.object != e.object || w.id != e.id {
+					continue
+				}
+				if w.at.Before(e.at) {
+					sent = w.at
+				} else {
+					again = w.at
+				}
+			}
+			if !sent.IsZero() && !again.IsZero() && since.Before(sent) {
+				l.fail("%s %s: a person's edit of %s was overwritten", r.Key(), e.id, e.field)
+			}
+		}
+	}
+}
+
+// sinceOf is when a field of the hub got its value.
+func sinceOf(v engine.RecordView, field string) (at time.Time) {
+	for _, f := range v.Fields {
+		if f.Name == field {
+			at = f.Since
+		}
+	}
+	return at
 }
 
 // idOf is the id of the source that a hub record goes by in a target.

@@ -72,6 +72,7 @@ type life struct {
 	gone                map[string]bool // hub object and id, or also a field, that left the source
 	leads, deals        []string
 	touched             touches
+	edits               []edit
 
 	swapped map[string]int // systems of another organization, with the writes at that time
 	files   map[string]string
@@ -81,6 +82,12 @@ type life struct {
 
 	org, portal, closeOrg string
 	failures              []string
+}
+
+// edit is what a person wrote into one field of a target.
+type edit struct {
+	at                        time.Time
+	system, object, id, field string
 }
 
 func newLife(t testing.TB, twin bool, opts ...Option) *life {

@@ -34,7 +34,7 @@ func TestHistories(t *testing.T) {
 	for _, seed := range seeds(t) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			steps := worldtest.Steps(seed, strings.Split(os.Getenv("WORLD_WITHOUT"), ",")...)
+			steps := worldtest.Steps(seed, without()...)
 			lived := play(t, known, steps)
 			tally.add(lived.Did)
 			wrong := lived.Wrong
@@ -80,6 +80,17 @@ func shrunk(t *testing.T, known *worldtest.Compiled, steps []worldtest.Step, wro
 func kindOf(line string) string {
 	words := strings.Fields(line)
 	return strings.Join(words[:min(3, len(words))], " ")
+}
+
+// without are the kinds of steps that are left out: those of WORLD_WITHOUT, which
+// may be empty. Else it is the swapped organization, which a run notices only
+// where a day has passed since the system was last checked.
+func without() []string {
+	kinds, ok := os.LookupEnv("WORLD_WITHOUT")
+	if !ok {
+		return []string{"organization"}
+	}
+	return strings.Split(kinds, ",")
 }
 
 func seeds(t *testing.T) (out []uint64) {

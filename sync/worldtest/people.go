@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"crmsyncd/fieldmap"
 	"crmsyncd/providers/closeio/closeiosim"
@@ -330,6 +331,7 @@ func (l *life) targetEdit(s Step) {
 	if strings.EqualFold(field, "numberofemployees") || strings.EqualFold(field, "amount") {
 		value = fmt.Sprint(9000 + s.N)
 	}
+	l.edits = append(l.edits, edit{time.Now(), r.System, r.Object, id, field})
 	l.watch(l.touched, func() {
 		if r.System == HubSpot {
 			_ = l.HubSpot.SetField(r.Object, id, field, value)
