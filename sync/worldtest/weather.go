@@ -26,8 +26,8 @@ func runs() []kind {
 // weather are the kinds of steps that disturb.
 func weather() []kind {
 	return []kind{
-		{name: "killCommit", weight: 5, disturb: true, do: (*life).killCommit},
-		{name: "killCall", weight: 5, disturb: true, do: (*life).killCall},
+		{name: "killCommit", weight: 5, do: (*life).killCommit},
+		{name: "killCall", weight: 5, do: (*life).killCall},
 		{name: "restart", weight: 2, disturb: true, do: func(l *life, _ Step) { l.Restart() }},
 		{name: "fault", weight: 5, disturb: true, do: (*life).fault},
 		{name: "mood", weight: 4, disturb: true, do: (*life).mood},
@@ -71,14 +71,21 @@ func (l *life) try(system string, full bool) {
 	}
 }
 
+// killCommit is a round in which the process dies at a commit; the twin's lives.
 func (l *life) killCommit(s Step) {
-	l.kill.atCommit(1 + s.A%9)
+	if !l.twin {
+		l.kill.atCommit(1 + s.A%9)
+	}
 	l.round(Step{A: s.A / 9, B: s.B})
 	l.kill.spare()
 }
 
+// killCall is a round in which the process dies at a call, before or after it took
+// effect; the twin's lives.
 func (l *life) killCall(s Step) {
-	l.kill.atCall(1+s.A/2%15, s.A%2 == 0)
+	if !l.twin {
+		l.kill.atCall(1+s.A/2%15, s.A%2 == 0)
+	}
 	l.round(Step{A: s.A / 30, B: s.B})
 	l.kill.spare()
 }
