@@ -201,14 +201,14 @@ func (l *life) lostEdits(views map[string][]engine.RecordView) {
 					again = w.at
 				}
 			}
-			if !sent.IsZero() && !again.IsZero() && since.Before(sent) {
+			if !since.IsZero() && !sent.IsZero() && !again.IsZero() && since.Before(sent) {
 				l.fail("%s %s: a person's edit of %s was overwritten", r.Key(), e.id, e.field)
 			}
 		}
 	}
 }
 
-// sinceOf is when a field of the hub got its value.
+// sinceOf is when a field of the hub got its value, zero for a blank.
 func sinceOf(v engine.RecordView, field string) (at time.Time) {
 	for _, f := range v.Fields {
 		if f.Name == field {
