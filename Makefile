@@ -10,7 +10,7 @@ RACE     := $(if $(shell command -v gcc || command -v clang),-race,)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo test race lint fmt fmt-check vet bench bench-quick fuzz fuzz-short configs unit-verify check check-more clean
+.PHONY: help build demo test race lint fmt fmt-check vet bench bench-quick fuzz fuzz-short configs worlds worlds-all unit-verify check check-more clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,21 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 
 configs: ## the shipped configuration, its schemas, and every kind of mistake
 	$(GO) test ./configs/
+
+# Other histories for each commit: the seeds begin at the number that its hash
+# begins with.
+WORLD_BASE ?= $(shell printf '%d' 0x$$(git rev-parse HEAD 2>/dev/null | cut -c1-12))
+WORLDS      = begin=$$(date +%s); \
+  WORLD_BASE=$(WORLD_BASE) WORLD_SEEDS=$(1) $(GO) test -count=1 -timeout 30m -run '^TestHistories$$' ./sync/worldtest && \
+  echo "$(1) histories in $$(($$(date +%s) - begin)) s"
+
+worlds: ## 50 histories of the small world, others for each commit
+	@echo 'seeds $(WORLD_BASE) and the 49 after it; one again: WORLD_SEED=N go test ./sync/worldtest'
+	@$(call WORLDS,50)
+
+worlds-all: ## 1,000 histories of the small world
+	@echo 'seeds $(WORLD_BASE) and the 999 after it; one again: WORLD_SEED=N go test ./sync/worldtest'
+	@$(call WORLDS,1000)
 
 unit-verify: build ## the systemd unit: no warning, exposure at most 1.2
 	@if ! command -v systemd-analyze >/dev/null; then \

@@ -7,6 +7,8 @@ import (
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
+	"crmsyncd/providers/closeio/closeiosim"
+	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/sync/engine"
 )
 
@@ -108,5 +110,32 @@ func TestHoldOfARemovedLeadEnds(t *testing.T) {
 			w.fullClose()
 		}
 		w.wantHeld("close")
+	}
+}
+
+// A value that its owner changes leaves the other systems that hold the field
+// behind: the audit tells that they do not own it, and finds nothing wrong. What
+// stands in the hub and came from nobody stays unexplained.
+func TestAuditOfAFieldThatItsOwnerMovedOn(t *testing.T) {
+	w := newCloseWorld(t, unaudited("it changes a value behind our back"))
+	acme := w.qb.AddCustomer(customer("Acme"))
+	w.lead("Lead", acme)
+	best := w.qb.AddCustomer(customer("Best"))
+	w.lead("Best", best)
+	w.pullClose() // the lead's name first, then its owner's
+	w.pull()
+	_ = w.qb.UpdateCustomer(best, qbenchsim.Fields{"customer_name": "Best Labs"})
+	w.tick()
+	w.pull()
+	w.fullClose()
+	res, lines := w.audit(engine.AuditRequest{System: "close", Object: "lead"})
+	if len(lines) > 0 || !slices.Contains(counted(res), "close/lead tolerated not_owner 2") {
+		t.Errorf("findings %v of %v", lines, counted(res))
+	}
+	if err := w.cl.EditQuietly(w.cl.IDs("lead")[0], closeiosim.Fields{"name": "Behind"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, lines = w.audit(engine.AuditRequest{System: "close", Object: "lead"}); len(lines) != 1 {
+		t.Errorf("findings %v, want the name that changed behind our back", lines)
 	}
 }

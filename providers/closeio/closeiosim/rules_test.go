@@ -231,3 +231,21 @@ func TestC16_1_Modifier(t *testing.T) {
 		t.Errorf("%d writes in the audit", n)
 	}
 }
+
+// What nobody saw being edited stays so, though an older change of the record
+// waits for the search index meanwhile.
+func TestQuietEditAfterAChangeThatIsNotIndexed(t *testing.T) {
+	b := newBed(t, closeiosim.Options{})
+	lead := b.sim.AddLead(closeiosim.Fields{"name": "One"})
+	b.clock.advance(time.Minute)
+	if err := b.sim.Touch(lead); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.sim.EditQuietly(lead, closeiosim.Fields{"description": "2"}); err != nil {
+		t.Fatal(err)
+	}
+	b.clock.advance(time.Minute)
+	if found := rows(b.search(since("lead", "", "description"))); found[0]["description"] != "2" {
+		t.Errorf("found %v", found)
+	}
+}

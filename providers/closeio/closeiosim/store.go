@@ -2,6 +2,7 @@ package closeiosim
 
 import (
 	"math"
+	"slices"
 	"sync"
 
 	"crmsyncd/providers/internal/simrules"
@@ -178,6 +179,8 @@ func without(list []*record, r *record) []*record {
 func (s *store) index(r *record, v *version) {
 	s.turn++
 	if s.opt.IndexLag <= 0 || s.switches.quiet {
+		// What still waits of this record is older, and must not come after v.
+		s.pending = slices.DeleteFunc(s.pending, func(p indexing) bool { return p.r == r })
 		s.show(r, v)
 		return
 	}
