@@ -261,29 +261,14 @@ func (m *auditMemory) stated(d *audit.Difference, lf *state.LinkField, stands re
 		if stands.Known == record.Read {
 			s.Theirs = stands.Last()
 		}
-	case lf != nil && lf.Note != 0 && lf.Told != 0:
-		s.Standing, s.Reason = audit.Tolerated, plan.Reason(lf.Note).String()
-		s.Ours, s.Theirs = lf.Told, lf.Seen
 	case !push && lf != nil && lf.Told != want && m.fromElsewhere(d.Rule):
 		// The hub took another system's value since, and a pulled field is never
 		// written back: that is no news to the record, and nothing visits it.
 		s.Standing, s.Reason = audit.Tolerated, plan.NotOwner.String()
 		s.Ours, s.Theirs = want, lf.Seen
-	}
-	if m.movedOn(d.Rule, lf, want) {
-		s.Standing, s.Reason = audit.Tolerated, plan.NotOwner.String()
-		s.Ours, s.Theirs = want, lf.Seen
+	case lf != nil && lf.Note != 0 && lf.Told != 0:
+		s.Standing, s.Reason = audit.Tolerated, plan.Reason(lf.Note).String()
+		s.Ours, s.Theirs = lf.Told, lf.Seen
 	}
 	return s
-}
-
-// movedOn reports whether the field's owner gave another value after this link
-// settled with the former one. A pulled field is not visited when the hub
-// changes: until theirs changes too, it is one that its owner has overruled.
-func (m *auditMemory) movedOn(rule *fieldmap.Rule, lf *state.LinkField, ours record.Digest) bool {
-	if rule == nil || m.a.r.Direction != fieldmap.Pull || rule.Owned || rule.Editable || lf == nil || lf.Seen == 0 || lf.Told == ours {
-		return false
-	}
-	owner := rule.Hub.Owner
-	return owner != "" && m.a.sourceOf(&m.a.rec, m.a.names.fields[m.a.r.Hub][rule.Hub.Index]) == owner
 }

@@ -67,19 +67,21 @@ type matching struct {
 // sortToMatch says what the first walk does with one hub record.
 func (p *pusher) sortToMatch(tx *state.Tx, id state.HubID, c *matching) error {
 	linked, err := tx.Links(p.req.System, p.r.Object).Get(id, &p.link)
-	linked = linked && err == nil // a damaged one is read anew
-	switch {
-	case linked && p.toAsk(tx):
-		c.read = append(c.read, state.Link{Hub: id, Remote: p.link.Remote, State: p.link.State})
-		return nil
-	case linked && p.guardIdle && p.wellKnown():
-		return nil
+	if linked && err == nil { // a damaged one is read anew
+		if p.toAsk(tx) {
+			c.read = append(c.read, state.Link{Hub: id, Remote: p.link.Remote, State: p.link.State})
+			return nil
+		}
+		if p.guardIdle && p.wellKnown() {
+			return nil
+		}
 	}
 	it, err := p.load(tx, id)
-	switch {
-	case err != nil:
+	if err != nil || it == nil || it.wait {
 		return err
-	case it == nil || it.wait || p.outOfReach(tx, it):
+	}
+	switch {
+	case p.outOfReach(tx, it):
 	case p.toFind(tx, it):
 		c.loose = append(c.loose, it)
 	case it.linked && p.unread(tx, it):

@@ -44,7 +44,7 @@ func (p *pusher) settleUnfit(ctx context.Context, o *outcome) error {
 	if err != nil {
 		// The answers that came are kept first.
 		o.stop = err
-		return nil
+		return nil //nolint:nilerr // they are kept before the run stops
 	}
 	for _, u := range o.unfit {
 		broken := u.err.Kind == providers.Broken

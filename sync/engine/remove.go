@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -54,11 +55,8 @@ func (p *puller) remove(ctx context.Context) error {
 		return err
 	}
 	removed, err := p.notAccepted(plans, out.gone)
-	if err != nil {
-		return err
-	}
-	hidden, err := p.notAccepted(plans, fresh)
-	if err != nil {
+	hidden, herr := p.notAccepted(plans, fresh)
+	if err := errors.Join(err, herr); err != nil {
 		return err
 	}
 	if p.filterChanged() && removed > 0 || p.opt.Guards.Removals.passed(removed+hidden, out.open) {
@@ -68,6 +66,11 @@ func (p *puller) remove(ctx context.Context) error {
 		}
 		return p.keepPlan(append(out.gone, fresh...), note)
 	}
+	return p.letGo(out, plans)
+}
+
+// letGo closes the links of what is gone and holds what is not visible.
+func (p *puller) letGo(out missingRows, plans []state.Plan) error {
 	return p.opt.Store.Update(func(tx *state.Tx) error {
 		for _, g := range out.gone {
 			if err := p.closeLink(tx, g.Hub, state.ClosedRemoved, "left_scope"); err != nil {

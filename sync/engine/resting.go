@@ -148,6 +148,11 @@ func (r *run) lookAgain(ctx context.Context) error {
 		return r.forgetChecks() // the object's own check says what is wrong
 	}
 	r.sayResting(findings)
+	return r.keepResting(c, routes, findings)
+}
+
+// keepResting remembers what rests after some routes were looked at again.
+func (r *run) keepResting(c checked, routes []*fieldmap.Route, findings []Finding) error {
 	now, options := restingNames(findings), unofferedOf(findings)
 	for name, kept := range c.Unoffered {
 		if !slices.ContainsFunc(routes, func(route *fieldmap.Route) bool { return strings.HasPrefix(name, route.Object+"/") }) {

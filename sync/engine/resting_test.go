@@ -175,8 +175,8 @@ func TestC10_3_NeverExistedIsAnError(t *testing.T) {
 		field, from, to string
 		world           func(*testing.T, ...worldOption) *world
 	}{
-		"salesforce": {"Descripton", "{remote: Description, hub: description}", "{remote: Descripton, hub: description}", func(t *testing.T, o ...worldOption) *world { return newWorld(t, o...) }},
-		"hubspot": {"descripton", "{remote: description, hub: description}", "{remote: descripton, hub: description}", func(t *testing.T, o ...worldOption) *world {
+		"salesforce": {"Summary__c", "{remote: Description, hub: description}", "{remote: Summary__c, hub: description}", func(t *testing.T, o ...worldOption) *world { return newWorld(t, o...) }},
+		"hubspot": {"summary_text", "{remote: description, hub: description}", "{remote: summary_text, hub: description}", func(t *testing.T, o ...worldOption) *world {
 			w, _ := bothTargets(t, o...)
 			return w
 		}},
@@ -194,7 +194,9 @@ func TestC10_3_NeverExistedIsAnError(t *testing.T) {
 				w := c.world(t, opts...)
 				if later {
 					w.qb.AddCustomer(customer("Acme"))
-					w.run(system)
+					if err := w.run(system); err != nil {
+						t.Fatal(err)
+					}
 				}
 				spoil(w)
 				w.load()
