@@ -94,6 +94,19 @@ func TestChangesOfAPull(t *testing.T) {
 	}
 }
 
+// What a pull did not take in, for want of a required field, is no change.
+func TestChangesOfWhatIsHeld(t *testing.T) {
+	w := newWorld(t)
+	w.qb.AddCustomer(customer(""))
+	run := w.pull()
+	if held := w.held("qbench"); len(held) != 1 {
+		t.Fatalf("%d are held, want the customer without a name", len(held))
+	}
+	if got := w.changed(engine.ChangesFilter{Run: run.ID}); len(got) > 0 {
+		t.Errorf("the run took nothing, and tells of %q", got)
+	}
+}
+
 // What a record was made with is told field by field, and an old value that is
 // our own last is told by it.
 func TestChangesOfACreate(t *testing.T) {

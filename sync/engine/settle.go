@@ -214,8 +214,12 @@ func (s *settling) decide() error {
 		}
 	}
 	changed := s.apply(verdicts)
-	if s.isNew && s.lacksRequired() {
-		return nil
+	if s.isNew {
+		// What a new record begins with is told as one, if it comes to be.
+		s.entries = slices.DeleteFunc(s.entries, func(e state.JournalEntry) bool { return e.Hub == 0 })
+		if s.lacksRequired() {
+			return nil
+		}
 	}
 	return s.write(changed)
 }
@@ -245,7 +249,7 @@ func (s *settling) write(changed bool) error {
 			return err
 		}
 		s.rec.ID, s.link.Hub = id, id
-		s.entries = []state.JournalEntry{p.entryOf(p.r, id, s.o.remote, plan.NewRecord.String())}
+		s.entries = append(s.entries, p.entryOf(p.r, id, s.o.remote, plan.NewRecord.String()))
 	}
 	s.link.State, s.link.Close, s.link.ClosedAt = state.LinkOpen, state.NotClosed, 0
 	s.link.Version = max(s.link.Version, s.o.version)
