@@ -62,7 +62,7 @@ func Judge(key record.Key, remote *Remote, d *Difference, m Memory) (Standing, s
 		return Leaving, link.Reason
 	}
 	if s := m.Held(remote, d); s.names(key, d) {
-		return Held, s.Reason
+		return s.Standing, s.Reason
 	}
 	s := m.Tolerated(remote, d)
 	if s.names(key, d) {

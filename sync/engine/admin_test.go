@@ -245,6 +245,12 @@ func TestDropHolds(t *testing.T) {
 	}); err != nil || dropped != n {
 		t.Errorf("%d of %d stay dropped (%v)", dropped, n, err)
 	}
+	res, _ := w.audit(engine.AuditRequest{})
+	for _, c := range res.Counts {
+		if c.Standing == "held" || c.Reason == engine.HoldNoEmail {
+			t.Errorf("the audit counts %d %s %s, and nothing is held", c.Count, c.Standing, c.Reason)
+		}
+	}
 }
 
 func TestAcceptUnknownPlan(t *testing.T) {

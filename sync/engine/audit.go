@@ -475,11 +475,12 @@ func (a *auditing) absent(tx *state.Tx, l state.Link, refused *providers.Error) 
 		return err
 	}
 	a.remember(tx)
+	standing, held := a.memory.heldWhole()
 	switch {
 	case a.memory.placeholder():
 		return a.tell(l.Remote, audit.Leaving, "placeholder")
-	case a.memory.heldWhole() != "":
-		return a.tell(l.Remote, audit.Held, a.memory.heldWhole())
+	case held != "":
+		return a.tell(l.Remote, standing, held)
 	case a.memory.guarded(l.Hub):
 		return a.tell(l.Remote, audit.Due, WaitGuard)
 	case refused != nil && refused.Kind != providers.Missing:
@@ -516,8 +517,8 @@ func (a *auditing) loose(tx *state.Tx, remote *audit.Remote) error {
 	}
 	a.remember(tx)
 	if linked && a.link.State != state.LinkClosed {
-		if held := a.memory.heldWhole(); held != "" {
-			return a.tell(remote.ID, audit.Held, held)
+		if standing, held := a.memory.heldWhole(); held != "" {
+			return a.tell(remote.ID, standing, held)
 		}
 		return a.tell(remote.ID, audit.Unexplained, AuditTwice)
 	}
@@ -591,12 +592,12 @@ func (a *auditing) unlinkedHub() error {
 func (a *auditing) unlinked(tx *state.Tx, closed bool) (audit.Standing, string) {
 	it := &item{id: a.rec.ID, rec: a.rec}
 	in, fault := a.p.inScope(it)
-	held := a.memory.heldWhole()
+	standing, held := a.memory.heldWhole()
 	switch {
 	case fault == "" && !in || !a.p.mayLink(tx, it.id):
 		return audit.Agree, ""
 	case held != "":
-		return audit.Held, held
+		return standing, held
 	case closed:
 		return audit.Leaving, closeName(a.link.Close)
 	case a.rec.Number > a.memory.route().number:

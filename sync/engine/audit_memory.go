@@ -185,15 +185,24 @@ func (m *auditMemory) placeholder() bool {
 	return m.a.r.Direction == fieldmap.Pull && m.a.r.Hub.Name == fieldmap.User && len(m.a.link.Fields) == 0
 }
 
-// heldWhole is the reason for which the record under way is held as a whole,
-// empty if it is not.
-func (m *auditMemory) heldWhole() string {
+// heldWhole is how the record under way is held as a whole, and the reason; both
+// are empty if it is not.
+func (m *auditMemory) heldWhole() (standing audit.Standing, reason string) {
 	for _, h := range holdsOf(m.tx, m.a.r, m.a.rec.ID, m.a.link.Remote) {
 		if h.Field == "" {
-			return h.Reason
+			return heldAs(h)
 		}
 	}
-	return ""
+	return standing, ""
+}
+
+// heldAs is how a hold counts: where a person dropped it, as a difference that
+// may stay, and else as `status` counts it.
+func heldAs(h state.Hold) (standing audit.Standing, reason string) {
+	if h.Dropped {
+		return audit.Tolerated, droppedReason
+	}
+	return audit.Held, h.Reason
 }
 
 // guarded reports whether a plan that waits for a person has the record.
@@ -204,6 +213,9 @@ func (m *auditMemory) guarded(hub state.HubID) bool {
 	})
 }
 
+// droppedReason is why a difference may stay of which a person dropped the hold.
+const droppedReason = "dropped"
+
 // Held tells of a hold on the field or on its record. One that a pull made is
 // of the record as it looked then.
 func (m *auditMemory) Held(remote *audit.Remote, d *audit.Difference) audit.Statement {
@@ -212,7 +224,8 @@ func (m *auditMemory) Held(remote *audit.Remote, d *audit.Difference) audit.Stat
 		if stale || h.Field != "" && h.Field != d.Field {
 			continue
 		}
-		s := audit.Statement{Standing: audit.Held, Reason: h.Reason, Ours: h.Ours, Theirs: h.Theirs}
+		s := audit.Statement{Ours: h.Ours, Theirs: h.Theirs}
+		s.Standing, s.Reason = heldAs(h)
 		if d.Fault != "" {
 			s.Theirs = 0 // it has no value that could be named
 		}
