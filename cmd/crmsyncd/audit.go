@@ -30,8 +30,8 @@ func (a *app) auditCommand() *cobra.Command {
 		Long: "audit reads the systems and compares each mapped field with the hub, through value maps, references\n" +
 			"and compare forms alone: not through what the links remember, for that may be wrong. Whatever differs\n" +
 			"is read again by id. It prints how many fields agree, are due, held or tolerated; then each that nobody\n" +
-			"can explain, and each that the next run has yet to read, with both values. It writes nothing.\n" +
-			"The exit code is 5 when anything is unexplained.",
+			"can explain, and each that the next full run, or resync, has yet to read, with both values.\n" +
+			"It writes nothing. The exit code is 5 when anything is unexplained.",
 		Example: "  crmsyncd audit\n  crmsyncd audit salesforce/Account\n  crmsyncd audit hubspot --sample 500\n" +
 			"  crmsyncd audit -o json | jq '.findings[] | select(.standing == \"unexplained\")'",
 		Args: cobra.MaximumNArgs(1),
@@ -104,9 +104,9 @@ func (a *app) printAudit(res auditResult) {
 	a.gap()
 	switch {
 	case res.Unexplained > 0:
-		a.say("%s compared: %s nobody can explain, %d to be read.", plural(res.Records, "record"), countOf(res.Unexplained, "difference that", "differences that"), res.Unread)
+		a.say("%s compared: %s nobody can explain, %d to be read by the next full run.", plural(res.Records, "record"), countOf(res.Unexplained, "difference that", "differences that"), res.Unread)
 	case res.Unread > 0:
-		a.say("%s compared: all explained, %d to be read by the next run.", plural(res.Records, "record"), res.Unread)
+		a.say("%s compared: all explained, %d to be read by the next full run.", plural(res.Records, "record"), res.Unread)
 	default:
 		a.say("%s compared: all explained.", plural(res.Records, "record"))
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // The audit prints the counts first, then what nobody can explain, then what
-// the next run reads, each with both values and the commands that help.
+// the next full run reads, each with both values and the commands that help.
 func TestPrintAudit(t *testing.T) {
 	ours, theirs, good := "green", "Bad", "Good"
 	var out bytes.Buffer
@@ -56,7 +56,7 @@ unread  crm/Account  a1  1042 Acme  (changed there)
     crmsyncd get account hub:7
     crmsyncd resync crm/Account/a1
 
-100 records compared: 2 differences that nobody can explain, 1 to be read.
+100 records compared: 2 differences that nobody can explain, 1 to be read by the next full run.
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)
@@ -73,6 +73,6 @@ func TestExitOfAFullRunsAudit(t *testing.T) {
 		}
 	}
 	if got := exitCode(onceError(onceResult{Held: 3, Runs: []daemon.RunView{{Counts: map[string]int{"audit_unread": 1}}}}, nil)); got != exitHeld {
-		t.Errorf("what is unread is the next run's: exit code %d, want %d", got, exitHeld)
+		t.Errorf("what is unread is the next full run's: exit code %d, want %d", got, exitHeld)
 	}
 }

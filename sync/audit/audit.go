@@ -17,7 +17,7 @@ import (
 type Standing uint8
 
 // The standings. All but Unexplained are in order; Unread is work of the next
-// run.
+// full run.
 const (
 	Unexplained Standing = iota // the sides differ and nobody has said why
 	Agree                       // the same, by the rule's compare form

@@ -225,7 +225,7 @@ func (m memory) Tolerated(*audit.Remote, *audit.Difference) audit.Statement { re
 
 // A statement explains a difference only if it names these two values; and
 // nothing but somebody else's later stamp, or the spelling of what we sent,
-// leaves one to the next run.
+// leaves one to the next full run.
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)

@@ -94,7 +94,7 @@ const (
 	ReasonMoving   = "moving"        // each time it was read, a run had settled something newer
 )
 
-// unread tells what the next run will read from what nobody can explain.
+// unread tells what the next full run will read from what nobody can explain.
 func unread(key record.Key, remote *Remote, d *Difference, l Link, there There) (Standing, string) {
 	_, t := d.Types()
 	seen := there.Digest == key.Value(t, d.Theirs)

@@ -32,6 +32,11 @@ func (e *Engine) Resync(system, object, id string) error {
 		if r.Direction == fieldmap.Pull {
 			return e.wakeHeld(tx, r, id)
 		}
+		if s := e.opt.Systems[system]; s != nil && s.Getter != nil {
+			if err := tx.Wake(system, object, state.WakeWritten, id); err != nil {
+				return err
+			}
+		}
 		return tx.Hub(r.Hub.Name).Touch(hub)
 	})
 }

@@ -239,3 +239,28 @@ func TestF4_OldReadsOfASource(t *testing.T) {
 		})
 	}
 }
+
+// What a person changed in a target is unread until a full run, or until the
+// record is asked for: then the next run reads it by id.
+func TestResyncReadsARecordOfATarget(t *testing.T) {
+	doors(t, func(t *testing.T, d *door) {
+		d.qb.AddCustomer(customer("Acme"))
+		d.go1()
+		d.go1(true)
+		id := d.id("account", "name", "Acme")
+		d.tick()
+		d.byHand("account", id, map[string]string{"description": "typed"})
+		d.wantIdle()
+		d.wantDiffers("account", id)
+		if err := d.eng.Resync(d.system, d.names["account"], id); err != nil {
+			t.Fatal(err)
+		}
+		d.go1()
+		d.wantDiffers("account", id, "drift typed")
+		d.want("account", id, map[string]string{"description": "typed"})
+		if res, lines := d.audit(engine.AuditRequest{System: d.system}); res.Unread > 0 || len(lines) > 0 {
+			t.Errorf("%d unread after the run: %q", res.Unread, lines)
+		}
+		d.wantIdle()
+	})
+}

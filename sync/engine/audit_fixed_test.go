@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"crmsyncd/providers/qbench/qbenchsim"
@@ -150,4 +151,23 @@ func TestBecomesReadyBetweenTheWalks(t *testing.T) {
 	}
 	w.sync()
 	w.wantCount("Contact", 1)
+}
+
+// F18: a pulled value that the map does not hold and the rule skips is listed as
+// skipped, whether the field is blank in the hub or keeps what it had.
+func TestF18_SkippedOnPullIsExplained(t *testing.T) {
+	w := newWorld(t, edited("routes/qbench.yaml", "{remote: industry, hub: industry}",
+		"{remote: industry, hub: industry, values: {Food: Foods}, on_unmapped: skip_field}"))
+	w.qb.AddCustomer(customer("Acme", qbenchsim.Fields{"industry": "Steel"}))
+	best := w.qb.AddCustomer(customer("Best"))
+	w.sync()
+	_ = w.qb.UpdateCustomer(best, qbenchsim.Fields{"industry": "Steel"})
+	w.sync()
+	res, lines := w.audit(engine.AuditRequest{System: "qbench", Object: "customer"})
+	if len(lines) > 0 {
+		t.Errorf("%q", lines)
+	}
+	if got := counted(res); !slices.Contains(got, "qbench/customer tolerated skipped 2") {
+		t.Errorf("counted %q", got)
+	}
 }

@@ -256,8 +256,22 @@ func (m *auditMemory) Tolerated(_ *audit.Remote, d *audit.Difference) audit.Stat
 		num = m.a.names.rules[m.a.r][d.Rule.Index]
 		stands = m.a.link.Stands(m.a.names.remotes[m.a.r][d.Rule.Index])
 	}
-	s := m.stated(d, m.a.link.Field(num), stands)
+	s := m.skipped(d)
+	if s.Standing == audit.Unexplained {
+		s = m.stated(d, m.a.link.Field(num), stands)
+	}
 	s.There = audit.There{Digest: stands.Last(), Sent: stands.Known == record.Sent}
+	return s
+}
+
+// skipped is the statement of a rule that takes no value that its map does not
+// hold. Nothing is kept of it with the link.
+func (m *auditMemory) skipped(d *audit.Difference) (s audit.Statement) {
+	if m.a.r.Direction == fieldmap.Pull && d.Fault == audit.FaultUnmapped && d.Rule.OnUnmapped == fieldmap.UnmappedSkip {
+		ours, theirs := d.Types()
+		s.Standing, s.Reason = audit.Tolerated, plan.Skipped.String()
+		s.Ours, s.Theirs = m.a.key.Value(ours, d.Ours), m.a.key.Value(theirs, d.Theirs)
+	}
 	return s
 }
 

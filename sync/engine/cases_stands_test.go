@@ -501,3 +501,52 @@ func TestC2_5_JournalHoldsWhatWasOverwritten(t *testing.T) {
 		}
 	})
 }
+
+// C2.4: a value that the vendor takes and drops is held, be it dropped when the
+// record is made, or turned into a blank by an update: at once where the answer
+// shows it, else by the next full run.
+func TestC2_4_Dropped(t *testing.T) {
+	for _, on := range []string{"create", "update"} {
+		t.Run(on, func(t *testing.T) {
+			doors(t, func(t *testing.T, d *door) {
+				acme := d.qb.AddCustomer(customer("Acme", qbenchsim.Fields{"description": map[string]string{"create": "New", "update": "A lab"}[on]}))
+				rule := salesforcesim.Rule{Effect: "ignore", On: "create", Fields: []string{"description"}}
+				if on == "update" {
+					d.go1()
+					rule = salesforcesim.Rule{Effect: "rewrite", On: "update", Fields: []string{"description"}, Text: " "}
+				}
+				d.arm("account", rule)
+				if on == "update" {
+					_ = d.qb.UpdateCustomer(acme, qbenchsim.Fields{"description": "New"})
+				}
+				d.go1()
+				a := d.id("account", "name", "Acme")
+				if got := d.get("account", a, "description"); strings.TrimSpace(got) != "" {
+					t.Fatalf("the vendor kept %q", got)
+				}
+				if d.system == "salesforce" {
+					d.go1(true) // its answers show nothing
+				}
+				for range 2 {
+					for _, h := range d.heldOn("account", "description write_ignored") {
+						if !strings.Contains(h.Detail, `"New"`) {
+							t.Errorf("the hold says %q, want what was sent", h.Detail)
+						}
+					}
+					d.wantIdle()
+					d.go1(true)
+				}
+				d.disarm()
+				if _, err := d.eng.RetryHolds(engine.HoldFilter{System: d.system}, false); err != nil {
+					t.Fatal(err)
+				}
+				d.go1()
+				d.want("account", a, map[string]string{"description": "New"})
+				d.heldOn("account")
+				d.go1(true)
+				d.wantDiffers("account", a)
+				d.wantIdle()
+			})
+		})
+	}
+}

@@ -14,7 +14,7 @@ const (
 	confirmed  answer = iota // theirs is what was sent, exactly or by form
 	edited                   // somebody else changed it since
 	formOrEdit               // nobody can tell
-	ignored                  // what stood there before still does
+	ignored                  // what stood there before still does, or nothing stands there
 	repeated                 // the same other value, to the same value of ours, once more
 	ownForm                  // surely what they made of our value
 	filled                   // what they put into a field that we left blank
@@ -36,6 +36,8 @@ func (s *sides) answered() answer {
 		return formOrEdit
 	case s.leftBlank():
 		return filled
+	case s.swallowed():
+		return ignored
 	case s.There.AnsweredBefore(s.theirs):
 		return repeated
 	case s.Reading.ByID && s.There.May(s.theirs):
@@ -50,6 +52,13 @@ func (s *sides) answered() answer {
 // have none still.
 func (s *sides) leftBlank() bool {
 	return s.There == record.SentThere(s.null) && s.ours == s.Told && s.Ours.IsNull()
+}
+
+// swallowed reports whether a text was sent and nothing stands there: a blank is
+// no form of a text, unless that is blanks alone.
+func (s *sides) swallowed() bool {
+	sent := s.There.Sent()
+	return s.theirs == s.null && sent != 0 && sent != s.null && strings.TrimSpace(s.OursRemote.Text()) != ""
 }
 
 // pushedAnswer decides on the first reading after a write. A change of ours since
