@@ -22,7 +22,7 @@ var (
 	ErrNoRoute  = errors.New("no route has this object")
 	ErrNoRecord = errors.New("no such record")
 	ErrLinked   = errors.New("already linked")
-	ErrNoPlan   = errors.New("no plan of this name waits")
+	ErrNoPlan   = errors.New("there is no plan")
 )
 
 // RecordView is one hub record as people see it.

@@ -240,12 +240,14 @@ func (e *Engine) Accept(planID string) (state.Plan, error) {
 		if p, ok = tx.Plan(planID); !ok {
 			var names []string
 			for _, w := range tx.Plans() {
-				names = append(names, w.ID)
+				if !w.Accepted {
+					names = append(names, w.ID)
+				}
 			}
 			if len(names) == 0 {
-				return fmt.Errorf("%w: %q; none waits at all", ErrNoPlan, planID)
+				return fmt.Errorf("%w %q; none waits", ErrNoPlan, planID)
 			}
-			return fmt.Errorf("%w: %q; there are %s", ErrNoPlan, planID, strings.Join(names, ", "))
+			return fmt.Errorf("%w %q; waiting: %s", ErrNoPlan, planID, strings.Join(names, ", "))
 		}
 		p.Accepted = true
 		return tx.PutPlan(p)

@@ -255,9 +255,20 @@ func TestDropHolds(t *testing.T) {
 
 func TestAcceptUnknownPlan(t *testing.T) {
 	w := newWorld(t)
-	if _, err := w.eng.Accept("7-Account"); !errors.Is(err, engine.ErrNoPlan) {
-		t.Errorf("got %v, want ErrNoPlan", err)
+	says := func(want string) {
+		t.Helper()
+		if _, err := w.eng.Accept("7-Account"); !errors.Is(err, engine.ErrNoPlan) || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
+	says(`there is no plan "7-Account"; none waits`)
+	if err := w.store.Update(func(tx *state.Tx) error {
+		return errors.Join(tx.PutPlan(state.Plan{ID: "38-Account"}), tx.PutPlan(state.Plan{ID: "39-Contact"}),
+			tx.PutPlan(state.Plan{ID: "40-Account", Accepted: true}))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	says(`there is no plan "7-Account"; waiting: 38-Account, 39-Contact`)
 }
 
 // R131: every reason for which something can be held tells the admin what ends

@@ -141,7 +141,7 @@ func (m *auditMemory) route() *auditMemory {
 	switch {
 	case a.sys.WritesOff:
 		m.waits = "writes_off"
-	case slices.ContainsFunc(m.tx.Plans(), func(p state.Plan) bool { return p.System == a.r.System && p.Object == a.r.Object && !p.Accepted }):
+	case planWaits(m.tx, a.r):
 		m.waits = "guard"
 	}
 	return m
@@ -207,9 +207,9 @@ func heldAs(h state.Hold) (standing audit.Standing, reason string) {
 
 // guarded reports whether a plan that waits for a person has the record.
 func (m *auditMemory) guarded(hub state.HubID) bool {
-	return slices.ContainsFunc(m.tx.Plans(), func(p state.Plan) bool {
+	return slices.ContainsFunc(plansOf(m.tx, m.a.r), func(p state.Plan) bool {
 		_, has := m.tx.PlanRow(p.ID, hub)
-		return has && p.System == m.a.r.System && p.Object == m.a.r.Object
+		return has
 	})
 }
 

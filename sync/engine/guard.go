@@ -2,20 +2,28 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"crmsyncd/fieldmap"
 	"crmsyncd/state"
 )
 
-// acceptedPlans returns the plans of an object that a person let through.
-func acceptedPlans(tx *state.Tx, system, object string) []state.Plan {
-	var out []state.Plan
-	for _, pl := range tx.Plans() {
-		if pl.System == system && pl.Object == object && pl.Accepted {
-			out = append(out, pl)
-		}
-	}
-	return out
+// plansOf returns the plans of a route, accepted or not. One that tells no flow
+// may be of any.
+func plansOf(tx *state.Tx, route *fieldmap.Route) []state.Plan {
+	return slices.DeleteFunc(tx.Plans(), func(pl state.Plan) bool {
+		return pl.System != route.System || pl.Object != route.Object || pl.Flow != state.FlowNone && pl.Flow != flowOf(route)
+	})
+}
+
+// acceptedPlans returns the plans of a route that a person let through.
+func acceptedPlans(tx *state.Tx, route *fieldmap.Route) []state.Plan {
+	return slices.DeleteFunc(plansOf(tx, route), func(pl state.Plan) bool { return !pl.Accepted })
+}
+
+// planWaits reports whether a plan of the route waits for a person.
+func planWaits(tx *state.Tx, route *fieldmap.Route) bool {
+	return slices.ContainsFunc(plansOf(tx, route), func(pl state.Plan) bool { return !pl.Accepted })
 }
 
 func dropPlans(tx *state.Tx, plans []state.Plan) error {
@@ -68,18 +76,14 @@ func (r *run) countOpen(route *fieldmap.Route) (n int, err error) {
 
 // keepPlan stores what a guard stopped, so that it can be read and accepted,
 // and returns the error that stops the object.
-func (r *run) keepPlan(rows []state.PlanRow, note string) error {
-	id := fmt.Sprintf("%d-%s", r.rec.ID, r.obj.Object)
+func (r *run) keepPlan(route *fieldmap.Route, rows []state.PlanRow, note string) error {
+	id := fmt.Sprintf("%d-%s", r.rec.ID, route.Object)
 	err := r.opt.Store.Update(func(tx *state.Tx) error {
-		for _, old := range tx.Plans() {
-			if old.System == r.req.System && old.Object == r.obj.Object {
-				if err := tx.DropPlan(old.ID); err != nil {
-					return err
-				}
-			}
+		if err := dropPlans(tx, plansOf(tx, route)); err != nil {
+			return err
 		}
 		if err := tx.PutPlan(state.Plan{
-			ID: id, System: r.req.System, Object: r.obj.Object, Run: r.rec.ID, At: r.now(), Rows: len(rows), Note: note,
+			ID: id, System: route.System, Object: route.Object, Flow: flowOf(route), Run: r.rec.ID, At: r.now(), Rows: len(rows), Note: note,
 		}); err != nil {
 			return err
 		}

@@ -43,7 +43,7 @@ func (p *puller) settleUnseen() error {
 		return err
 	}
 	if p.opt.Guards.Removals.passed(len(fresh), open) {
-		return p.keepPlan(fresh, fmt.Sprintf("%d of %d records are not visible in %s any more", len(fresh), open, p.req.System))
+		return p.keepPlan(p.r, fresh, fmt.Sprintf("%d of %d records are not visible in %s any more", len(fresh), open, p.req.System))
 	}
 	return p.opt.Store.Update(func(tx *state.Tx) error {
 		for _, row := range rows {

@@ -167,7 +167,7 @@ func (e *Engine) pushDue(tx *state.Tx, r *fieldmap.Route) (bool, error) {
 	}
 	if len(behindRules(r, pos, suspended(tx, r))) > 0 || pos.Fields[choiceName] != choiceFingerprint(r) ||
 		e.opt.Store.Spool("push/"+r.Key()).Len(tx) > 0 || len(tx.HoldsFor(nextRun(r.System))) > 0 ||
-		len(acceptedPlans(tx, r.System, r.Object)) > 0 {
+		len(acceptedPlans(tx, r)) > 0 {
 		return true, nil
 	}
 	written, err := tx.Wakes(r.System, r.Object, state.WakeWritten, 1)
@@ -222,7 +222,7 @@ func choiceFingerprint(r *fieldmap.Route) uint64 {
 // prepare loads what the stage needs to know.
 func (p *pusher) prepare() error {
 	return p.opt.Store.View(func(tx *state.Tx) error {
-		p.plans = acceptedPlans(tx, p.req.System, p.r.Object)
+		p.plans = acceptedPlans(tx, p.r)
 		return nil
 	})
 }
@@ -272,14 +272,40 @@ func (p *pusher) savePosition(context.Context) error {
 	}
 	slices.Sort(p.pos.Behind)
 	p.pos.Listed = p.now()
+	all := p.req.Full || len(p.behind) > 0
 	p.behind = map[int]bool{}
 	return p.opt.Store.Update(func(tx *state.Tx) error {
-		if err := dropPlans(tx, p.plans); err != nil {
+		if err := p.endPlans(tx, all); err != nil {
 			return err
 		}
 		p.plans = nil
 		return setPosition(tx, p.r, p.pos)
 	})
+}
+
+// endPlans drops the plans that the pass used or came past the guards without:
+// nothing is left of what they were made for. What would be overwritten was
+// counted anew; whether records are back is known where all were read.
+func (p *pusher) endPlans(tx *state.Tx, all bool) error {
+	if err := dropPlans(tx, p.plans); err != nil {
+		return err
+	}
+	for _, pl := range plansOf(tx, p.r) {
+		absent := false
+		if err := tx.EachPlanRow(pl.ID, func(row state.PlanRow) error {
+			absent = isAbsent(row)
+			return state.ErrStop
+		}); err != nil && !errors.Is(err, state.ErrDamaged) {
+			return fmt.Errorf("read plan %s: %w", pl.ID, err)
+		}
+		if absent && !all {
+			continue
+		}
+		if err := tx.DropPlan(pl.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // released reports whether the pass gave new numbers to records of its own

@@ -80,7 +80,7 @@ func (p *pusher) settleAbsent(context.Context) error {
 	if !stopped {
 		return nil
 	}
-	return p.keepPlan(rows.stop, fmt.Sprintf("%d of %d linked records are gone from %s or not visible there", len(rows.stop), rows.open, p.req.System))
+	return p.keepPlan(p.r, rows.stop, fmt.Sprintf("%d of %d linked records are gone from %s or not visible there", len(rows.stop), rows.open, p.req.System))
 }
 
 // absentRows are the records that were not brought, as rows of a plan: those
@@ -233,6 +233,12 @@ func (p *pusher) meetHits(tx *state.Tx, hits []hit) error {
 	return nil
 }
 
+// isAbsent reports whether the row of a plan is of a record that was gone or not
+// visible, and not of one that would be overwritten.
+func isAbsent(row state.PlanRow) bool {
+	return len(row.Fields) == 1 && (row.Fields[0].Name == rowDeleted || row.Fields[0].Name == rowNotVisible)
+}
+
 // acceptedAbsent reads by id the records of accepted plans that were gone or not
 // visible, so that it is decided now what becomes of them.
 func (p *pusher) acceptedAbsent(ctx context.Context) error {
@@ -241,7 +247,7 @@ func (p *pusher) acceptedAbsent(ctx context.Context) error {
 		ls := tx.Links(p.req.System, p.r.Object)
 		for _, pl := range p.plans {
 			err := tx.EachPlanRow(pl.ID, func(row state.PlanRow) error {
-				if len(row.Fields) != 1 || row.Fields[0].Name != rowDeleted && row.Fields[0].Name != rowNotVisible {
+				if !isAbsent(row) {
 					return nil
 				}
 				if ok, err := ls.Get(row.Hub, &p.link); ok && err == nil && p.link.State == state.LinkOpen {

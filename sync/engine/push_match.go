@@ -205,7 +205,7 @@ func (p *pusher) guardOverwrites(n int) error {
 	if err != nil {
 		return err
 	}
-	return p.keepPlan(rows, fmt.Sprintf("%d of %d linked records would be overwritten", n, open))
+	return p.keepPlan(p.r, rows, fmt.Sprintf("%d of %d linked records would be overwritten", n, open))
 }
 
 // externalKey is the key that proves a repeat: our id.

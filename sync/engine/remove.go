@@ -40,14 +40,14 @@ func (p *puller) remove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	plans := []state.Plan{}
+	var plans, all []state.Plan
 	if err := p.opt.Store.View(func(tx *state.Tx) error {
-		plans = acceptedPlans(tx, p.req.System, p.r.Object)
+		plans, all = acceptedPlans(tx, p.r), plansOf(tx, p.r)
 		return nil
 	}); err != nil {
 		return err
 	}
-	if len(out.gone)+len(out.hidden)+len(plans) == 0 {
+	if len(out.gone)+len(out.hidden)+len(all) == 0 {
 		return nil
 	}
 	fresh, err := p.newlyHidden(out.hidden)
@@ -64,13 +64,14 @@ func (p *puller) remove(ctx context.Context) error {
 		if len(fresh) > 0 {
 			note += fmt.Sprintf(", and %d are not visible in %s any more", len(fresh), p.req.System)
 		}
-		return p.keepPlan(append(out.gone, fresh...), note)
+		return p.keepPlan(p.r, append(out.gone, fresh...), note)
 	}
-	return p.letGo(out, plans)
+	return p.letGo(out)
 }
 
-// letGo closes the links of what is gone and holds what is not visible.
-func (p *puller) letGo(out missingRows, plans []state.Plan) error {
+// letGo closes the links of what is gone and holds what is not visible. No plan
+// outlives that: it was used, or there is no cause for it any more.
+func (p *puller) letGo(out missingRows) error {
 	return p.opt.Store.Update(func(tx *state.Tx) error {
 		for _, g := range out.gone {
 			if err := p.closeLink(tx, g.Hub, state.ClosedRemoved, "left_scope"); err != nil {
@@ -83,7 +84,7 @@ func (p *puller) letGo(out missingRows, plans []state.Plan) error {
 			}
 		}
 		p.count("removed", len(out.gone))
-		return dropPlans(tx, plans)
+		return dropPlans(tx, plansOf(tx, p.r))
 	})
 }
 

@@ -156,10 +156,8 @@ func (e *Engine) waitsFor(tx *state.Tx, r *fieldmap.Route) string {
 	if sys := e.opt.Systems[r.System]; sys != nil && sys.WritesOff {
 		return WaitWritesOff
 	}
-	for _, pl := range tx.Plans() {
-		if pl.System == r.System && pl.Object == r.Object && !pl.Accepted {
-			return WaitGuard
-		}
+	if planWaits(tx, r) {
+		return WaitGuard
 	}
 	runs, err := tx.Runs(50)
 	if err != nil {
