@@ -118,14 +118,21 @@ func (s *sides) pulled() Verdict {
 	}
 	byOther := s.RuleChanged && s.OtherSeen // another rule put it there, and nobody edited
 	spoke := theirsChanged && !byOther
+	byGone := s.byGone()
+	if byGone {
+		oursChanged = false
+	}
 	if s.equal() {
 		return s.equalByForm(spoke || !oursChanged)
 	}
 	if spoke {
 		return s.pulledChange(oursChanged)
 	}
-	return s.pulledStill(theirsChanged, oursChanged && !byOther)
+	return s.pulledStill(theirsChanged || byGone, oursChanged && !byOther)
 }
+
+// byGone reports whether a line that is gone put ours there, and nobody edited it.
+func (s *sides) byGone() bool { return s.RuleChanged && s.OursByGone }
 
 // pulledChange decides a value that somebody changed there.
 func (s *sides) pulledChange(oursChanged bool) Verdict {
@@ -136,11 +143,12 @@ func (s *sides) pulledChange(oursChanged bool) Verdict {
 }
 
 // pulledStill decides a value that nobody changed there: ours did, or the rule.
-func (s *sides) pulledStill(theirsChanged, oursChanged bool) Verdict {
+// anew is whether the two values are others than those that were settled.
+func (s *sides) pulledStill(anew, oursChanged bool) Verdict {
 	switch {
 	case oursChanged:
 		return s.tolerate(NotOwner)
-	case s.Tolerated && !theirsChanged:
+	case s.Tolerated && !anew:
 		return s.nothing()
 	}
 	return s.pulledBy(MappingChanged)

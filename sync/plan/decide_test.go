@@ -273,6 +273,12 @@ func TestC2_1_ChangedRuleIsNoEdit(t *testing.T) {
 		{"push: create_only", "push write=create_only", "theirs:x seen:a ours:a told:a rule-changed other-seen", "tolerate create_only seen:x told:a"},
 		{"pull: what another left", "pull owned", "theirs:x seen:a ours:a told:a rule-changed other-seen", "take mapping_changed x seen:x told:x"},
 		{"pull: what another left, ours moved", "pull owned", "theirs:x seen:a ours:b told:a rule-changed other-seen", "take mapping_changed x seen:x told:x"},
+		{"pull: back, a gone line gave ours", "pull owned", "theirs:a seen:a ours:x told:a rule-changed by-gone", "take mapping_changed a seen:a told:a"},
+		{"pull: back, a gone line cleared ours", "pull owned", "theirs:a seen:a ours:- told:a rule-changed by-gone", "take mapping_changed a seen:a told:a"},
+		{"pull: back, both are other ones", "pull", "theirs:b seen:a ours:x told:a rule-changed by-gone ours-theirs", "take source_changed b seen:b told:b"},
+		{"pull: back, it was tolerated once", "pull owned", "theirs:a seen:a ours:x told:b rule-changed by-gone tolerated", "take mapping_changed a seen:a told:a"},
+		{"pull: back, another gave ours", "pull owned", "theirs:a seen:a ours:x told:a rule-changed", "tolerate not_owner seen:a told:x"},
+		{"pull: a gone line gave ours, and the rule stands", "pull owned", "theirs:a seen:a ours:x told:a by-gone", "tolerate not_owner seen:a told:x"},
 		{"pull: somebody edited", "pull owned", "theirs:x seen:a ours:a told:a rule-changed", "take source_changed x seen:x told:x"},
 	})
 }

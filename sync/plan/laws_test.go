@@ -155,6 +155,7 @@ func drawField(t *rapid.T) plan.Field {
 		History: record.Author(rapid.IntRange(0, 2).Draw(t, "history")),
 	}
 	f.OursTheirs = !f.OursOwned && !f.Rule.Owned && maybe(t, "ours theirs")
+	f.OursByGone = (f.OursTheirs || f.Rule.Owned) && maybe(t, "ours by a line that is gone")
 	if f.Direction == fieldmap.Push && theirs == "?" && maybe(t, "creating") {
 		f.Creating, f.Lost = true, false
 		return f

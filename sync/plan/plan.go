@@ -109,6 +109,9 @@ type Field struct {
 	Tolerated  bool // the sides differ and it is settled that they may
 	OursOwned  bool // the hub's value came from the field's owner
 	OursTheirs bool // the hub's value came from this system, and the owner never said the same
+	// OursByGone reports whether the hub's value came from this system by a line
+	// that is gone: then nobody but that line changed it.
+	OursByGone bool
 	Creating   bool // the record is about to be made in their system
 	Found      bool // the record was found there, not made by us (D21)
 }
