@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"testing"
 
 	"crmsyncd/providers/closeio/closeiosim"
@@ -73,4 +74,66 @@ func TestC2_1_WrongPullLineOfClose(t *testing.T) {
 	if got := valueOf(w.hub("opportunity", deal), "stage"); got != right || right == "" {
 		t.Errorf("the stage is %q after the line was corrected, want %q", got, right)
 	}
+}
+
+// C2.1: a line that is freed sends what it held back, in the next routine run, and
+// what a person typed meanwhile stays. A line that did not change holds back as
+// before.
+func TestC2_1_LineFreed(t *testing.T) {
+	for _, c := range []struct{ name, mode string }{
+		{"never", ", write: never"},
+		{"create_only", ", write: create_only"},
+		{"fill_blank", ", write: fill_blank"},
+		{"blanks", ", on_empty: ignore"},
+	} {
+		for _, full := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, full %v", c.name, full), func(t *testing.T) {
+				doors(t, func(t *testing.T, d *door) {
+					lineFreed(d, c.mode, c.name == "blanks", full)
+				})
+			})
+		}
+	}
+}
+
+func lineFreed(d *door, mode string, blank, full bool) {
+	sf, hs := "{remote: Description, hub: description", "{remote: description, hub: description"
+	customers := make([]int64, 3)
+	ids := make([]string, 3)
+	for i := range customers {
+		customers[i] = d.qb.AddCustomer(customer(fmt.Sprintf("Acme %d", i)))
+	}
+	d.go1()
+	d.go1(true)
+	for i := range ids {
+		ids[i] = d.id("account", "name", fmt.Sprintf("Acme %d", i))
+	}
+	d.remap([3]string{"routes/salesforce.yaml", sf + "}", sf + mode + "}"}, [3]string{hubspotRoutes, hs + "}", hs + mode + "}"})
+	d.go1()
+	due := "Bigger"
+	if blank {
+		due = ""
+	}
+	for _, id := range customers[:2] {
+		_ = d.qb.UpdateCustomer(id, qbenchsim.Fields{"description": due})
+	}
+	d.go1()
+	d.go1(full)
+	d.want("account", ids[0], map[string]string{"description": "A lab"})
+	d.wantIdle()
+	d.tick()
+	d.byHand("account", ids[1], map[string]string{"description": "typed"})
+	d.byHand("account", ids[2], map[string]string{"description": "typed"})
+	d.remap([3]string{"routes/salesforce.yaml", sf + mode + "}", sf + "}"}, [3]string{hubspotRoutes, hs + mode + "}", hs + "}"})
+	d.go1()
+	d.want("account", ids[0], map[string]string{"description": due})
+	d.want("account", ids[1], map[string]string{"description": "typed"})
+	d.want("account", ids[2], map[string]string{"description": "typed"})
+	d.wantDiffers("account", ids[0])
+	d.wantDiffers("account", ids[1], "drift typed")
+	d.wantIdle()
+	d.go1(true)
+	d.want("account", ids[0], map[string]string{"description": due})
+	d.wantDiffers("account", ids[0])
+	d.wantIdle()
 }

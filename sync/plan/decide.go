@@ -288,13 +288,14 @@ func (s *sides) firstPush() Reason {
 }
 
 // remoteChanged reports whether a changed rule gives their system another value
-// than what this rule, or another one of the field, put there. What somebody
-// edited, what is equal under the new rule, and what may differ, stays as it is.
+// than what this rule, or another one of the field, put there or held back. What
+// somebody edited, what is equal under the new rule, and what may still differ,
+// stays as it is.
 func (s *sides) remoteChanged() bool {
-	if !s.RuleChanged || s.Tolerated || s.holdsOurs() {
+	if s.holdsOurs() || s.read && s.equal() {
 		return false
 	}
-	return (s.stands() == s.Seen || s.OtherSeen) && (!s.read || !s.equal())
+	return (s.stands() == s.Seen || s.RuleChanged && s.OtherSeen) && (s.Freed || s.RuleChanged && !s.Tolerated)
 }
 
 // creation fills a new record: every field that holds a value and may ever be
@@ -356,6 +357,8 @@ func (s *sides) pushedBlind() Verdict {
 		return s.nothing()
 	case s.equal():
 		return s.agree(Same)
+	case s.Freed && s.Theirs.IsNull():
+		return s.push(BlankFilled)
 	case s.Rule.Write == fieldmap.Never:
 		return s.tolerate(NeverWritten)
 	}
