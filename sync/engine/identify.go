@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"crmsyncd/fieldmap"
@@ -231,7 +232,20 @@ func (s *settling) field(i int, rule *fieldmap.Rule, lf state.LinkField, hub rec
 		Seen: lf.Seen, Told: lf.Told, There: s.link.Stands(p.names.remotes[p.r][i]), OtherSeen: changed && p.otherSeen(&s.link, p.r, i, s.o.values[i].value), Tolerated: lf.Note != 0, Lost: s.lost || lf.Seen == lostDigest, RuleChanged: changed,
 		OursOwned:  rule.Hub.Owner != "" && p.sourceOf(&s.rec, n) == rule.Hub.Owner,
 		OursTheirs: !rule.Owned && p.sourceOf(&s.rec, n) == p.req.System,
+		OursByGone: p.changed[i] && p.byGone(&s.rec, p.r, n),
 	}
+}
+
+// byGone reports whether the hub's value of a field came from the system of a
+// pull route by a line that none of its routes to this hub object has.
+func (e *Engine) byGone(rec *state.HubRecord, route *fieldmap.Route, field state.Num) bool {
+	at := slices.IndexFunc(rec.Values, func(v state.HubValue) bool { return v.Field == field })
+	if at < 0 || rec.Values[at].Rule == 0 || rec.Values[at].Override || e.sourceOf(rec, field) != route.System {
+		return false
+	}
+	return !slices.ContainsFunc(e.opt.Mapping.RoutesOf(route.System), func(r *fieldmap.Route) bool {
+		return r.Hub == route.Hub && r.Direction == fieldmap.Pull && slices.Contains(e.names.rules[r], rec.Values[at].Rule)
+	})
 }
 
 // sourceOf names the system that the hub's value of a field came from.

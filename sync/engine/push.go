@@ -165,7 +165,7 @@ func (e *Engine) pushDue(tx *state.Tx, r *fieldmap.Route) (bool, error) {
 	if err != nil || !ok {
 		return true, nil //nolint:nilerr // the run itself says what is damaged
 	}
-	if len(behindRules(r, pos, suspended(tx, r))) > 0 || pos.Fields[choiceName] != choiceFingerprint(r) ||
+	if len(behindRules(r, pos, suspended(tx, r))) > 0 || !modesKnown(r, pos) || pos.Fields[choiceName] != choiceFingerprint(r) ||
 		e.opt.Store.Spool("push/"+r.Key()).Len(tx) > 0 || len(tx.HoldsFor(nextRun(r.System))) > 0 ||
 		len(acceptedPlans(tx, r)) > 0 {
 		return true, nil
@@ -188,11 +188,69 @@ func (e *Engine) pushDue(tx *state.Tx, r *fieldmap.Route) (bool, error) {
 func behindRules(r *fieldmap.Route, pos state.Position, resting map[int]bool) map[int]bool {
 	out := map[int]bool{}
 	for i, rule := range r.Fields {
-		if fp, ok := pos.Fields[ruleName(rule)]; !resting[i] && (!ok || fp != rule.Fingerprint) {
+		if fp, ok := pos.Fields[ruleName(rule)]; !resting[i] && (!ok || fp != rule.Fingerprint || modeChanged(rule, pos)) {
 			out[i] = true
 		}
 	}
 	return out
+}
+
+// writeName and emptyName begin the names under which a push position keeps the
+// write mode of a rule, and its word on blanks. A position that lacks them is of
+// an older version, and says nothing of whether they changed.
+const (
+	writeName = "write "
+	emptyName = "on_empty "
+)
+
+// modesOf are the fingerprints of what lets a rule hold a value back, by name.
+func modesOf(rule *fieldmap.Rule) map[string]uint64 {
+	return map[string]uint64{
+		writeName + ruleName(rule): wordFingerprint(rule.Write.String()),
+		emptyName + ruleName(rule): wordFingerprint(rule.OnEmpty.String()),
+	}
+}
+
+func wordFingerprint(word string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(word))
+	return h.Sum64()
+}
+
+// modeChanged reports whether a rule held other values back when a position was
+// reached.
+func modeChanged(rule *fieldmap.Rule, pos state.Position) bool {
+	for name, now := range modesOf(rule) {
+		if was, known := pos.Fields[name]; known && was != now {
+			return true
+		}
+	}
+	return false
+}
+
+// modesKnown reports whether a position tells what every rule held back.
+func modesKnown(r *fieldmap.Route, pos state.Position) bool {
+	for _, rule := range r.Fields {
+		for name := range modesOf(rule) {
+			if _, known := pos.Fields[name]; !known {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// keepModes notes what the rules hold back. One that rests keeps what was known
+// of it, for nothing is compared by it.
+func (p *pusher) keepModes(was map[string]uint64) {
+	for i, rule := range p.r.Fields {
+		for name, now := range modesOf(rule) {
+			if old, known := was[name]; known && p.resting[i] {
+				now = old
+			}
+			p.pos.Fields[name] = now
+		}
+	}
 }
 
 // choiceName is what a push position keeps the fingerprint of its choice under.
@@ -264,7 +322,9 @@ func (p *pusher) rest(rules map[int]bool) {
 // is settled or held.
 func (p *pusher) savePosition(context.Context) error {
 	p.pos.Number = max(p.pos.Number, p.bound)
+	was := p.pos.Fields
 	p.pos.Fields, p.pos.Behind, p.pos.Complete = fingerprints(p.r), nil, true
+	p.keepModes(was)
 	p.pos.Fields[choiceName] = choiceFingerprint(p.r)
 	for i := range p.resting {
 		delete(p.pos.Fields, ruleName(p.r.Fields[i]))

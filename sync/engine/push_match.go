@@ -747,7 +747,7 @@ func (p *pusher) meetField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule, t
 	}
 	in := plan.Field{
 		Rule: rule, Direction: fieldmap.Push, OnLink: p.r.OnLink, Theirs: theirs, TheirsHub: p.theirsHub(tx, rule, theirs),
-		Ours: ours, OursRemote: remote, Lost: it.lost, RuleChanged: p.behind[i], Found: it.link.Origin == state.OriginFound,
+		Ours: ours, OursRemote: remote, Lost: it.lost, RuleChanged: p.behind[i] && p.pos.Fields[ruleName(rule)] != rule.Fingerprint, Found: it.link.Origin == state.OriginFound,
 		OursOwned: rule.Hub.Owner != "" && p.sourceOf(&it.rec, n) == rule.Hub.Owner,
 		There:     it.link.Stands(p.names.remotes[p.r][i]), Reading: how,
 	}
@@ -756,8 +756,32 @@ func (p *pusher) meetField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule, t
 	}
 	if lf := it.link.Field(p.names.rules[p.r][i]); lf != nil {
 		in.Seen, in.Told, in.Tolerated = lf.Seen, lf.Told, lf.Note != 0 && plan.Reason(lf.Note) != plan.Skipped && lf.Told != 0
+		in.Freed = in.Tolerated && p.behind[i] && modeChanged(rule, p.pos) && p.frees(rule, plan.Reason(lf.Note), cleared(&it.rec, n))
 	}
 	return plan.Decide(p.key, in), nil
+}
+
+// frees reports whether a rule whose write mode or word on blanks changed would
+// hold a value back no more that it held for a reason. A blank that ours is since
+// it was cleared was held back; one that it always was is just no value.
+func (p *pusher) frees(rule *fieldmap.Rule, why plan.Reason, cleared bool) bool {
+	switch why {
+	case plan.NeverWritten:
+		return rule.Write != fieldmap.Never
+	case plan.CreateOnly:
+		return rule.Write != fieldmap.CreateOnly
+	case plan.NotEmpty:
+		return rule.Write != fieldmap.FillBlank
+	case plan.BlankIgnored:
+		ignored := p.pos.Fields[emptyName+ruleName(rule)] == wordFingerprint(fieldmap.EmptyIgnore.String())
+		return ignored && rule.OnEmpty != fieldmap.EmptyIgnore && cleared
+	}
+	return false
+}
+
+// cleared reports whether a field of a hub record had a value and has none.
+func cleared(rec *state.HubRecord, field state.Num) bool {
+	return slices.ContainsFunc(rec.Values, func(v state.HubValue) bool { return v.Field == field && v.Value.IsNull() })
 }
 
 // theirsHub brings their value into the hub's form; one that cannot be brought

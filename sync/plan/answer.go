@@ -62,14 +62,15 @@ func (s *sides) swallowed() bool {
 }
 
 // pushedAnswer decides on the first reading after a write. A change of ours since
-// goes out whatever became of the last one.
+// goes out whatever became of the last one, and so does one that was held back.
 func (s *sides) pushedAnswer(a answer) Verdict {
-	still := s.ours == s.Told && !s.remoteChanged()
+	held := s.Freed && s.ours == s.Told && !s.holdsOurs() && !s.equal()
+	still := s.ours == s.Told && !s.remoteChanged() && !held
 	switch {
 	case a == edited:
 	case still && a != confirmed:
 		return s.unconfirmed(a)
-	case a != confirmed, s.theirs == s.Seen:
+	case a != confirmed && !held, s.theirs == s.Seen:
 	case still:
 		return s.agree(Same) // what was sent, in their form
 	default:

@@ -118,14 +118,21 @@ func (s *sides) pulled() Verdict {
 	}
 	byOther := s.RuleChanged && s.OtherSeen // another rule put it there, and nobody edited
 	spoke := theirsChanged && !byOther
+	byGone := s.byGone()
+	if byGone {
+		oursChanged = false
+	}
 	if s.equal() {
 		return s.equalByForm(spoke || !oursChanged)
 	}
 	if spoke {
 		return s.pulledChange(oursChanged)
 	}
-	return s.pulledStill(theirsChanged, oursChanged && !byOther)
+	return s.pulledStill(theirsChanged || byGone, oursChanged && !byOther)
 }
+
+// byGone reports whether a line that is gone put ours there, and nobody edited it.
+func (s *sides) byGone() bool { return s.RuleChanged && s.OursByGone }
 
 // pulledChange decides a value that somebody changed there.
 func (s *sides) pulledChange(oursChanged bool) Verdict {
@@ -136,11 +143,12 @@ func (s *sides) pulledChange(oursChanged bool) Verdict {
 }
 
 // pulledStill decides a value that nobody changed there: ours did, or the rule.
-func (s *sides) pulledStill(theirsChanged, oursChanged bool) Verdict {
+// anew is whether the two values are others than those that were settled.
+func (s *sides) pulledStill(anew, oursChanged bool) Verdict {
 	switch {
 	case oursChanged:
 		return s.tolerate(NotOwner)
-	case s.Tolerated && !theirsChanged:
+	case s.Tolerated && !anew:
 		return s.nothing()
 	}
 	return s.pulledBy(MappingChanged)
@@ -280,13 +288,14 @@ func (s *sides) firstPush() Reason {
 }
 
 // remoteChanged reports whether a changed rule gives their system another value
-// than what this rule, or another one of the field, put there. What somebody
-// edited, what is equal under the new rule, and what may differ, stays as it is.
+// than what this rule, or another one of the field, put there or held back. What
+// somebody edited, what is equal under the new rule, and what may still differ,
+// stays as it is.
 func (s *sides) remoteChanged() bool {
-	if !s.RuleChanged || s.Tolerated || s.holdsOurs() {
+	if s.holdsOurs() || s.read && s.equal() {
 		return false
 	}
-	return (s.stands() == s.Seen || s.OtherSeen) && (!s.read || !s.equal())
+	return (s.stands() == s.Seen || s.RuleChanged && s.OtherSeen) && (s.Freed || s.RuleChanged && !s.Tolerated)
 }
 
 // creation fills a new record: every field that holds a value and may ever be
@@ -348,6 +357,8 @@ func (s *sides) pushedBlind() Verdict {
 		return s.nothing()
 	case s.equal():
 		return s.agree(Same)
+	case s.Freed && s.Theirs.IsNull():
+		return s.push(BlankFilled)
 	case s.Rule.Write == fieldmap.Never:
 		return s.tolerate(NeverWritten)
 	}

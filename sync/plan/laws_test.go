@@ -75,7 +75,7 @@ func (m *meeting) writes() []law {
 		stood = d
 	}
 	blank := m.Theirs.IsNull() || !m.read && stood == testKey().Value(m.Rule.Remote.Type, record.NullValue())
-	lone := m.read && m.theirs != m.seen && m.ours == m.told && !m.RuleChanged && m.seen != 0
+	lone := m.read && m.theirs != m.seen && m.ours == m.told && !m.RuleChanged && !m.Freed && m.seen != 0
 	return []law{
 		{"a pull writes to the hub alone", implies(m.Direction == fieldmap.Pull, !push)},
 		{"a push writes to the system alone", implies(m.Direction == fieldmap.Push, m.v.Kind != plan.Take)},
@@ -149,12 +149,14 @@ func drawField(t *rapid.T) plan.Field {
 		OtherSeen: maybe(t, "other seen"), Lost: maybe(t, "lost"), RuleChanged: maybe(t, "rule changed"), Tolerated: maybe(t, "tolerated"),
 		OursOwned: maybe(t, "ours owned"), Found: maybe(t, "found"),
 	}
+	f.Freed = f.Tolerated && maybe(t, "freed")
 	f.There = drawThere(t, values)
 	f.Reading = plan.Reading{
 		ByID: maybe(t, "by id"), Own: maybe(t, "own"), Touched: record.Author(rapid.IntRange(0, 2).Draw(t, "touched")),
 		History: record.Author(rapid.IntRange(0, 2).Draw(t, "history")),
 	}
 	f.OursTheirs = !f.OursOwned && !f.Rule.Owned && maybe(t, "ours theirs")
+	f.OursByGone = (f.OursTheirs || f.Rule.Owned) && maybe(t, "ours by a line that is gone")
 	if f.Direction == fieldmap.Push && theirs == "?" && maybe(t, "creating") {
 		f.Creating, f.Lost = true, false
 		return f

@@ -105,10 +105,16 @@ type Field struct {
 	RuleChanged bool // the rule is not the one that the link last settled with, or it was away
 	// OtherSeen reports whether Theirs is what another rule of this remote field
 	// last settled with: then nobody edited it.
-	OtherSeen  bool
-	Tolerated  bool // the sides differ and it is settled that they may
+	OtherSeen bool
+	Tolerated bool // the sides differ and it is settled that they may
+	// Freed reports whether that was settled for what the line said then, and would
+	// not be for what it says now: its write mode or its word on blanks changed.
+	Freed      bool
 	OursOwned  bool // the hub's value came from the field's owner
 	OursTheirs bool // the hub's value came from this system, and the owner never said the same
+	// OursByGone reports whether the hub's value came from this system by a line
+	// that is gone: then nobody but that line changed it.
+	OursByGone bool
 	Creating   bool // the record is about to be made in their system
 	Found      bool // the record was found there, not made by us (D21)
 }
