@@ -8,7 +8,7 @@ import (
 
 func (a *app) acceptCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "accept PLAN", Short: "Let through what a guard stopped", Args: cobra.ExactArgs(1),
+		Use: "accept PLAN", Short: "Let through what a guard stopped", Args: wants("PLAN"),
 		Long: "A guard stops a run that would overwrite or remove more than its limits, and keeps what it would have\n" +
 			"done as a plan. accept lets those records through as far as neither side has moved since;\n" +
 			"the others are counted anew.",

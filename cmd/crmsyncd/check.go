@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -26,8 +28,10 @@ type problemView struct {
 
 // checkResult is everything that check found.
 type checkResult struct {
-	Errors   int                `json:"errors"`
-	Warnings int                `json:"warnings"`
+	Errors   int `json:"errors"`
+	Warnings int `json:"warnings"`
+	// Down is how many of the errors are that a system does not answer.
+	Down     int                `json:"down,omitempty"`
 	Problems []problemView      `json:"problems"`
 	Systems  []daemon.CheckView `json:"systems,omitempty"`
 	// OlderConfig says that the daemon asked the systems by another
@@ -45,12 +49,18 @@ func (a *app) checkCommand() *cobra.Command {
 			"--live also asks each system: which organization the credential opens, whether its links belong to that\n" +
 			"one and no other system opens it, whether the fields exist, fit and may be written, whether the external\n" +
 			"id is unique, and how well the fields are filled.\n" +
+			"A system that does not answer ends it with 1, a mistake with 78.\n" +
 			"--fix makes the one thing that may be made there: a missing unique field for our id. It says so first.",
 		Example: "  crmsyncd check\n  crmsyncd check --live\n  crmsyncd check --live --system salesforce -o json\n  crmsyncd check --live --fix",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if fix && !live {
 				return usageError(errors.New("--fix goes with --live"))
+			}
+			if system != "" && !live {
+				if err := a.knowsSystem(system); err != nil {
+					return err
+				}
 			}
 			return a.check(cmd.Context(), live, fix, system)
 		},
@@ -96,9 +106,26 @@ func (a *app) check(ctx context.Context, live, fix bool, system string) error {
 	return a.printCheck(res, problems, live)
 }
 
+// knowsSystem refuses a system that the files do not name, as far as they can be
+// read.
+func (a *app) knowsSystem(name string) error {
+	l, _ := a.load()
+	if l == nil {
+		return nil
+	}
+	if _, ok := l.cfg.Systems[name]; ok {
+		return nil
+	}
+	names := slices.Sorted(maps.Keys(l.cfg.Systems))
+	return usageError(fmt.Errorf("no system is named %q; there are %s", name, strings.Join(names, ", ")))
+}
+
 func (r *checkResult) count(s daemon.CheckView) {
 	if s.Error != "" {
 		r.Errors++
+		if downText(s.System, s.Error) != "" {
+			r.Down++
+		}
 	}
 	for _, f := range s.Findings {
 		switch {
@@ -191,8 +218,11 @@ func (a *app) printCheck(res checkResult, problems []fieldmap.Problem, live bool
 }
 
 func (r checkResult) verdict() error {
-	if r.Errors > 0 {
+	switch {
+	case r.Errors > r.Down:
 		return &coded{exitConfig, nil}
+	case r.Down > 0:
+		return &coded{exitFailed, nil}
 	}
 	return nil
 }
@@ -218,7 +248,12 @@ func (a *app) printLive(s daemon.CheckView) {
 	}
 	a.say("%s", head)
 	if s.Error != "" {
-		a.sayProblem(false, s.Error)
+		if down := downText(s.System, s.Error); down != "" {
+			a.sayProblem(false, down)
+			a.say("  %s", s.Error)
+		} else {
+			a.sayProblem(false, s.Error)
+		}
 	}
 	for _, f := range s.Fixes {
 		if f.Done {

@@ -108,6 +108,7 @@ func (b *bed) wantChanges(run string) {
 		{"runs", run, "--field", "name"},
 		{"runs", run, "-o", "csv"},
 		{"runs", run, "--changes", "--object", "acount"},
+		{"runs", run, "--changes", "--field", "Title"},
 		{"runs", "99999", "--changes"},
 		{"runs", run, "--changes", "-o", "xml"},
 		{"status", "-o", "csv"},

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
@@ -47,4 +48,32 @@ func TestC4_1_E2EUnlinkGone(t *testing.T) {
 		t.Errorf("held after unlink --gone:\n%s", out)
 	}
 	unlink(64, "salesforce/Account", "account", key)
+}
+
+// link asks the system first, without a daemon and beside one: what is not there
+// is not linked, and neither is anything in a system that refuses.
+func TestE2ELinkAsksFirst(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.seed(2)
+	b.want(0, "run", "--once")
+	key := fmt.Sprint(b.qb.CustomerIDs()[0])
+	theirs := b.sf.Find("Account", "QBench_Id__c", key)[0]
+	refused := func() {
+		t.Helper()
+		b.want(0, "unlink", "salesforce/Account", "account", key)
+		for _, id := range []string{"nosuchid", "0018d0000099999AAA"} {
+			_, errs, code := b.run("link", "salesforce/Account", "account", key, id)
+			if code != 64 || !strings.Contains(errs, id) || !strings.Contains(errs, "nothing is linked") {
+				t.Errorf("link with %s: code %d, %s", id, code, errs)
+			}
+		}
+		b.want(0, "link", "salesforce/Account", "account", key, theirs)
+	}
+	refused()
+	b.want(0, "run", "--once")
+	s := b.start()
+	defer func() { s.signal(os.Interrupt); s.wait(30e9) }()
+	b.until("the first runs are done", func() bool { _, _, code := b.run("status"); return code == 0 })
+	refused()
 }

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -46,4 +47,40 @@ func TestE2EDroppedStaysDropped(t *testing.T) {
 	if _, _, code := b.run("held", "retry", "--recreate"); code != 64 {
 		t.Errorf("held retry --recreate of everything: code %d", code)
 	}
+	hub := "hub:" + b.hubIDOf("account", canaryName+" 0")
+	number := strings.TrimPrefix(hub, "hub:")
+	for _, key := range []string{hub, "account/" + number} {
+		if out := b.want(0, "get", "account", key); !strings.Contains(out, hub) {
+			t.Errorf("get account %s:\n%s", key, out)
+		}
+	}
+	if _, _, code := b.run("get", "contact", "account/"+number); code != 1 {
+		t.Errorf("get contact account/%s: code %d", number, code)
+	}
+	for id, want := range map[string]string{number: "1 held.", hub: "1 held.", "account/" + number: "1 held.", "contact/" + number: "Nothing that is held fits."} {
+		if out := b.want(0, "held", "--hub-id", id); !strings.Contains(out, want) {
+			t.Errorf("held --hub-id %s:\n%s", id, out)
+		}
+	}
+	for _, what := range []string{"retry", "drop"} {
+		if out := b.want(0, "held", what, "--hub-id", "99999"); !strings.Contains(out, "Nothing that is held fits.") {
+			t.Errorf("held %s of nobody:\n%s", what, out)
+		}
+	}
+	b.want(0, "held", "drop", "--all")
+	if out := b.want(0, "held", "drop", "--hub-id", number); !strings.Contains(out, "dropped already") {
+		t.Errorf("held drop again:\n%s", out)
+	}
+}
+
+// hubIDOf is the number of the record that goes by a key.
+func (b *bed) hubIDOf(object, key string) string {
+	b.t.Helper()
+	var recs []struct {
+		ID string `json:"hub_id"`
+	}
+	if err := json.Unmarshal([]byte(b.want(0, "get", object, key, "-o", "json")), &recs); err != nil || len(recs) != 1 {
+		b.t.Fatalf("get %s %q: %v, %d records", object, key, err, len(recs))
+	}
+	return recs[0].ID
 }

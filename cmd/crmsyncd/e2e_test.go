@@ -412,7 +412,10 @@ func TestE2EExitCodes(t *testing.T) {
 	}{
 		{[]string{"nonsense"}, "unknown command"},
 		{[]string{"run", "--nonsense"}, "unknown flag"},
-		{[]string{"get", "account"}, "accepts 2 arg"},
+		{[]string{"get", "account"}, "get wants OBJECT KEY: KEY is missing"},
+		{[]string{"accept"}, "accept wants PLAN: PLAN is missing"},
+		{[]string{"export", "account", "user"}, `export wants OBJECT and no more: not ["user"]`},
+		{[]string{"check", "--system", "foo"}, `no system is named "foo"; there are close, hubspot, qbench, salesforce`},
 		{[]string{"status", "-o", "xml"}, "table or json"},
 		{[]string{"run", "--system", "salesforce"}, "need --once"},
 		{[]string{"run", "--once", "--system", "hubspot"}, "no route fits"},

@@ -38,7 +38,7 @@ func (a *app) exportCommand() *cobra.Command {
 		Example: "  crmsyncd export account --format csv > accounts.csv\n" +
 			"  crmsyncd export account --without qbench\n" +
 			"  crmsyncd export activity --format jsonl | jq .label",
-		Args: cobra.ExactArgs(1),
+		Args: wants("OBJECT"),
 		RunE: func(cmd *cobra.Command, w []string) error {
 			if a.json() {
 				format = exportJSONL

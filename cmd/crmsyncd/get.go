@@ -17,11 +17,12 @@ func (a *app) getCommand() *cobra.Command {
 		Use:   "get OBJECT KEY",
 		Short: "Show a hub record: fields, where each came from, links and holds",
 		Long: "OBJECT is account, contact, opportunity, task, activity (a closed task) or user.\n" +
-			"KEY is the record's id, e-mail or name, its id in one of the systems, or hub:NUMBER.\n" +
+			"KEY is the record's id, e-mail or name, its id in one of the systems, or hub:NUMBER,\n" +
+			"which may also be written OBJECT/NUMBER.\n" +
 			"A name may fit several records; all of them are shown.",
 		Example: "  crmsyncd get account 1042\n  crmsyncd get account \"Acme Inc.\"\n" +
 			"  crmsyncd get opportunity oppo_abc123\n  crmsyncd get contact jane@example.com -o json",
-		Args: cobra.ExactArgs(2),
+		Args: wants("OBJECT", "KEY"),
 		RunE: func(cmd *cobra.Command, w []string) error {
 			s, err := a.look(cmd.Context())
 			if err != nil {

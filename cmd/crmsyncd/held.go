@@ -63,7 +63,7 @@ func (a *app) heldCommand() *cobra.Command {
 	p.StringVar(&f.args.System, "system", "", "of this `system` only")
 	p.StringVar(&f.args.Object, "object", "", "of this `object` only, by its name in the system")
 	p.StringVar(&f.args.Reason, "reason", "", "for this `reason` only")
-	p.StringVar(&f.args.Hub, "hub-id", "", "of this hub record only: its `number`")
+	p.StringVar(&f.args.Hub, "hub-id", "", "of this hub record only: its `number`, or OBJECT/number")
 	p.StringVar(&f.args.Remote, "remote-id", "", "of the remote record of this `id` only")
 	for _, c := range []*cobra.Command{c, list} {
 		c.Flags().BoolVar(&f.createOnly, "create-only", false, "list create-only fields that differ, with both values")
@@ -135,7 +135,29 @@ func (a *app) heldDo(ctx context.Context, what string, f heldFlags, told string)
 	if a.json() {
 		return a.printJSON(n)
 	}
+	if n.Count == 0 {
+		return a.sayNone(ctx, s, what, f.args)
+	}
 	a.say(told, n.Count)
+	return nil
+}
+
+// sayNone says why a retry or a drop met nothing.
+func (a *app) sayNone(ctx context.Context, s *session, what string, args daemon.HeldArgs) error {
+	holds, err := collect[engine.HoldView](ctx, s, "held", daemon.HeldArgs{HoldFilter: args.HoldFilter}, nil)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(holds) == 0 && args.HoldFilter == (engine.HoldFilter{}):
+		a.say("Nothing is held.")
+	case len(holds) == 0:
+		a.say("Nothing that is held fits.")
+	case what == "retry":
+		a.say("Nothing is decided anew: the %d held that fit were deleted or merged there, and only --recreate makes those again.", len(holds))
+	default:
+		a.say("Nothing is dropped anew: the %d held that fit are dropped already.", len(holds))
+	}
 	return nil
 }
 

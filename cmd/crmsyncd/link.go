@@ -16,9 +16,10 @@ func (a *app) linkCommand() *cobra.Command {
 		Use:   "link SYSTEM/OBJECT HUBOBJECT KEY REMOTE_ID",
 		Short: "Say that a hub record and a remote one are the same",
 		Long: "link joins the two and ends what held them. It refuses if either already has another open link.\n" +
-			"KEY is the hub record's id, e-mail or name, or hub:NUMBER.",
+			"KEY is the hub record's id, e-mail or name, or hub:NUMBER (also HUBOBJECT/NUMBER).\n" +
+			"The system is asked for the remote record first: one that it does not have is not linked.",
 		Example: "  crmsyncd link salesforce/Account account 1042 0015g00000AbCdEAAV\n  crmsyncd link salesforce/Contact contact jane@example.com 0035g00000XyZabAAB",
-		Args:    cobra.ExactArgs(4),
+		Args:    wants("SYSTEM/OBJECT", "HUBOBJECT", "KEY", "REMOTE_ID"),
 		RunE: func(cmd *cobra.Command, w []string) error {
 			return a.linkDo(cmd.Context(), linkWish{what: "link", place: w[0], hubObject: w[1], key: w[2], remote: w[3]})
 		},
@@ -36,7 +37,7 @@ func (a *app) unlinkCommand() *cobra.Command {
 			"asked once more, and a record that it shows is refused. In a target the hub record is then held\n" +
 			"deleted_remotely, and only held retry --recreate makes it again; from a source it leaves the hub's scope.",
 		Example: "  crmsyncd unlink salesforce/Account account 1042\n  crmsyncd unlink --gone salesforce/Account account 1042",
-		Args:    cobra.ExactArgs(3),
+		Args:    wants("SYSTEM/OBJECT", "HUBOBJECT", "KEY"),
 		RunE: func(cmd *cobra.Command, w []string) error {
 			return a.linkDo(cmd.Context(), linkWish{what: "unlink", place: w[0], hubObject: w[1], key: w[2], gone: gone})
 		},

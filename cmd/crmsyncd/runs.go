@@ -22,7 +22,8 @@ func (a *app) runsCommand() *cobra.Command {
 			"runs RUN --changes shows every value that the run took into the hub or wrote to the\n" +
 			"system, field by field: record, key, old and new value, reason, with counts first. Texts\n" +
 			"are cut to fit the line; -o csv and -o json give all of them, with the ids, and how each\n" +
-			"old value is known. What is older than journal: of crmsyncd.yaml allows is gone.\n\n" +
+			"old value is known. --object and --field take the hub's names, such as account and\n" +
+			"name, not those of a system. What is older than journal: of crmsyncd.yaml allows is gone.\n\n" +
 			"Guard the output: it is as confidential as the systems it came from.",
 		Example: "  crmsyncd runs\n  crmsyncd runs --system salesforce --limit 5\n  crmsyncd runs 42 -o json\n" +
 			"  crmsyncd runs 42 --changes\n  crmsyncd runs 42 --changes --object account --field name -o csv > names.csv",
@@ -61,8 +62,8 @@ func (a *app) runsCommand() *cobra.Command {
 	c.Flags().IntVar(&args.Limit, "limit", 20, "how `many`")
 	c.Flags().StringVar(&args.System, "system", "", "of this `system` only")
 	c.Flags().BoolVar(&changes, "changes", false, "what the run changed, with old and new values")
-	c.Flags().StringVar(&filter.Object, "object", "", "changes of this hub `object` only")
-	c.Flags().StringVar(&filter.Field, "field", "", "changes of this hub `field` only")
+	c.Flags().StringVar(&filter.Object, "object", "", "changes of this hub `object` only, such as account")
+	c.Flags().StringVar(&filter.Field, "field", "", "changes of this hub `field` only, such as name; not a system's name of it")
 	return c
 }
 

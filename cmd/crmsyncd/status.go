@@ -48,7 +48,7 @@ func (a *app) printStatus(st daemon.Status) {
 	if color == 0 {
 		color = text.FgRed
 	}
-	who := "no daemon is running"
+	who := "no daemon is running: nothing is synchronized until one runs"
 	if st.Daemon {
 		who = fmt.Sprintf("daemon %s, process %d, since %s", st.Version, st.PID, when(st.Started))
 	}

@@ -31,7 +31,7 @@ func (a *app) systemMovedCommand() *cobra.Command {
 			"links belong to the new host. Salesforce, HubSpot and Close have an id of their own: a renamed address\n" +
 			"needs no word there, and another id is another organization, such as a sandbox that was refreshed.",
 		Example: "  crmsyncd system moved qbench\n  crmsyncd system moved qbench --from old.qbench.net --to new.qbench.net",
-		Args:    cobra.ExactArgs(1),
+		Args:    wants("SYSTEM"),
 		RunE: func(cmd *cobra.Command, w []string) error {
 			in.System = w[0]
 			if (in.From == "") != (in.To == "") {

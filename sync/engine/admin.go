@@ -136,6 +136,9 @@ func (e *Engine) Lookup(object, key string) ([]RecordView, error) {
 
 // lookupExact finds records by what an index holds.
 func (e *Engine) lookupExact(o *fieldmap.HubObject, key string) ([]state.HubID, error) {
+	if id, ok := namedBy(o.Name, key); ok {
+		key = "hub:" + id
+	}
 	var ids []state.HubID
 	add := func(id state.HubID) {
 		if !slices.Contains(ids, id) {
@@ -168,6 +171,16 @@ func (e *Engine) lookupExact(o *fieldmap.HubObject, key string) ([]state.HubID, 
 		return e.lookupID(hub, o, key, add)
 	})
 	return ids, err
+}
+
+// namedBy takes the id off a key such as contact/61, as holds name records of
+// this hub object.
+func namedBy(object, key string) (id string, ok bool) {
+	id, ok = strings.CutPrefix(key, object+"/")
+	if _, err := state.ParseHubID(id); !ok || err != nil {
+		return "", false
+	}
+	return id, true
 }
 
 // lookupID finds records by the identity field, whose index keeps retired keys,

@@ -78,8 +78,10 @@ func (e *Engine) ChangeGroups(ctx context.Context, filter ChangesFilter) ([]Chan
 	if err != nil {
 		return nil, err
 	}
-	if len(groups) == 0 && filter.Object != "" && e.opt.Mapping.Object(filter.Object) == nil {
-		return nil, fmt.Errorf("%w: %q", ErrNoObject, filter.Object)
+	if len(groups) == 0 {
+		if err := e.knowsChanges(filter); err != nil {
+			return nil, err
+		}
 	}
 	keys := slices.SortedFunc(maps.Keys(groups), func(a, b groupKey) int {
 		return cmp.Or(cmp.Compare(a.object, b.object), cmp.Compare(a.field, b.field))
@@ -90,6 +92,44 @@ func (e *Engine) ChangeGroups(ctx context.Context, filter ChangesFilter) ([]Chan
 	}
 	return out, nil
 }
+
+// knowsChanges refuses a filter that names what the hub does not have. It is for
+// filters that took nothing: the journal may know fields that are no longer
+// mapped.
+func (e *Engine) knowsChanges(filter ChangesFilter) error {
+	objects := slices.Sorted(maps.Keys(e.opt.Mapping.Hub))
+	if filter.Object != "" {
+		if e.opt.Mapping.Object(filter.Object) == nil {
+			return fmt.Errorf("%w: %q; it has %s", ErrNoObject, filter.Object, strings.Join(objects, ", "))
+		}
+		objects = []string{filter.Object}
+	}
+	if filter.Field == "" {
+		return nil
+	}
+	var fields []string
+	for _, name := range objects {
+		for _, f := range e.opt.Mapping.Hub[name].Fields {
+			if f.Name == filter.Field {
+				return nil
+			}
+			fields = append(fields, f.Name)
+		}
+	}
+	slices.Sort(fields)
+	return &noFieldError{text: fmt.Sprintf("the hub has no field %q in %s: --field takes the hub's name of a field, not a system's; there are %s",
+		filter.Field, strings.Join(objects, ", "), strings.Join(slices.Compact(fields), ", "))}
+}
+
+// noFieldError names a field that the hub does not have. It is an ErrNoObject:
+// what was asked for is misnamed.
+type noFieldError struct{ text string }
+
+// Error returns the text.
+func (e *noFieldError) Error() string { return e.text }
+
+// Unwrap returns ErrNoObject.
+func (e *noFieldError) Unwrap() error { return ErrNoObject }
 
 // Changes calls fn for each change of a run, one group of ChangeGroups after the
 // other. It keeps few of them in memory, and no transaction open meanwhile.

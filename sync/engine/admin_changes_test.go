@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,6 +89,10 @@ func TestChangesOfAPull(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, groups); diff != "" || err != nil {
 		t.Errorf("groups: %v %s", err, diff)
+	}
+	_, err = w.eng.ChangeGroups(t.Context(), engine.ChangesFilter{Run: run.ID, Object: "account", Field: "Title"})
+	if !errors.Is(err, engine.ErrNoObject) || !strings.Contains(err.Error(), "website") {
+		t.Errorf("a field that the hub does not have: %v", err)
 	}
 	if _, err := w.eng.ChangeGroups(t.Context(), engine.ChangesFilter{Run: run.ID, Object: "acount"}); !errors.Is(err, engine.ErrNoObject) {
 		t.Errorf("an object that the hub lacks: %v", err)

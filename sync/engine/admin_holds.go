@@ -22,17 +22,35 @@ type HoldFilter struct {
 	Key    string `json:"key,omitempty"`
 }
 
-func (f HoldFilter) takes(h state.Hold) bool {
+// takes reports whether the filter takes a hold.
+func (e *Engine) takes(tx *state.Tx, f HoldFilter, h state.Hold) bool {
 	return (f.System == "" || f.System == h.System) && (f.Object == "" || f.Object == h.Object) &&
 		(f.Reason == "" || f.Reason == h.Reason) && (f.Remote == "" || f.Remote == h.Remote) &&
-		(f.Hub == "" || f.Hub == h.Hub.String()) && (f.Key == "" || f.Key == h.Key())
+		(f.Key == "" || f.Key == h.Key()) && (f.Hub == "" || e.isOf(tx, h, f.Hub))
+}
+
+// isOf reports whether a hold is of the hub record that goes by a number, or by
+// the hub object and a number: contact/61.
+func (e *Engine) isOf(tx *state.Tx, h state.Hold, name string) bool {
+	want, own := strings.TrimPrefix(name, "hub:"), h.Hub
+	if own == 0 && h.Remote != "" { // what was read from a source is held by its id there
+		own, _ = tx.Links(h.System, h.Object).ByRemote(h.Remote)
+	}
+	if object, id, ok := strings.Cut(want, "/"); ok {
+		r, err := e.routeNamed(h.System, h.Object)
+		if err != nil || r.Hub.Name != object {
+			return false
+		}
+		want = id
+	}
+	return want == own.String()
 }
 
 // Holds calls fn for each hold that the filter takes.
 func (e *Engine) Holds(filter HoldFilter, fn func(HoldView) error) error {
 	return e.opt.Store.View(func(tx *state.Tx) error {
 		return tx.EachHold(filter.System, func(h state.Hold) error {
-			if !filter.takes(h) {
+			if !e.takes(tx, filter, h) {
 				return nil
 			}
 			return fn(e.holdView(tx, h))
@@ -277,7 +295,7 @@ func (e *Engine) changeHolds(filter HoldFilter, fn func(*state.Tx, state.Hold) e
 	var keys []string
 	err := e.opt.Store.View(func(tx *state.Tx) error {
 		return tx.EachHold(filter.System, func(h state.Hold) error {
-			if filter.takes(h) {
+			if e.takes(tx, filter, h) {
 				keys = append(keys, h.Key())
 			}
 			return nil

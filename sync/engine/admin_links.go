@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"crmsyncd/fieldmap"
+	"crmsyncd/providers"
 	"crmsyncd/state"
 	"crmsyncd/sync/plan"
 )
@@ -84,17 +86,24 @@ func (e *Engine) Link(system, object string, hub state.HubID, remote string) err
 	if strings.TrimSpace(remote) == "" {
 		return errors.New("the remote id is empty")
 	}
+	// A link that cannot be made costs no call.
+	if err := e.opt.Store.View(func(tx *state.Tx) error { _, err := e.linkable(tx, r, hub, remote); return err }); err != nil {
+		return err
+	}
+	if remote, err = e.isThere(r, remote); err != nil {
+		return err
+	}
 	return e.opt.Store.Update(func(tx *state.Tx) error {
-		var rec state.HubRecord
-		if ok, err := tx.Hub(r.Hub.Name).Get(hub, &rec); err != nil {
-			return err
-		} else if !ok || rec.State == state.HubAlias || rec.State == state.HubForgotten {
-			return fmt.Errorf("%w: hub %s/%s", ErrNoRecord, r.Hub.Name, hub)
-		}
 		links := tx.Links(system, object)
-		link, err := e.freeToLink(r, links, hub, remote)
+		link, err := e.linkable(tx, r, hub, remote)
 		if err != nil {
 			return err
+		}
+		// A closed link of another hub record gives the id back.
+		if other, ok := links.ByRemote(remote); ok && other != hub {
+			if err := links.Delete(other); err != nil {
+				return err
+			}
 		}
 		if err := links.Put(&link); err != nil {
 			return fmt.Errorf("link: %w", err)
@@ -137,6 +146,50 @@ func (e *Engine) unlinkedSource(tx *state.Tx, r *fieldmap.Route, hub state.HubID
 	return e.wakeRelinked(tx, r, remote)
 }
 
+// linkable returns the link to write, or why these two cannot be joined. It
+// writes nothing.
+func (e *Engine) linkable(tx *state.Tx, r *fieldmap.Route, hub state.HubID, remote string) (state.Link, error) {
+	var rec state.HubRecord
+	if ok, err := tx.Hub(r.Hub.Name).Get(hub, &rec); err != nil {
+		return state.Link{}, err
+	} else if !ok || rec.State == state.HubAlias || rec.State == state.HubForgotten {
+		return state.Link{}, fmt.Errorf("%w: hub %s/%s", ErrNoRecord, r.Hub.Name, hub)
+	}
+	return e.freeToLink(r, tx.Links(r.System, r.Object), hub, remote)
+}
+
+// askLimit is how long a person who makes a link waits for the system.
+const askLimit = 90 * time.Second
+
+// isThere asks the system for a record that a person names, and returns its id
+// as the system writes it. A system that cannot be asked for an id is not.
+func (e *Engine) isThere(r *fieldmap.Route, remote string) (string, error) {
+	sys := e.opt.Systems[r.System]
+	if sys == nil || sys.Getter == nil {
+		return remote, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
+	defer cancel()
+	sys, _ = e.gated(sys, proving{})
+	recs, errs, err := sys.Getter.Get(ctx, r.Object, r.ReadFields(), []string{remote})
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("nothing is linked, for %s cannot be asked whether it has %s %s; try again when it answers: %w", r.System, r.Object, remote, err)
+	case len(recs) > 0:
+		return recs[0].ID, nil
+	}
+	why := fmt.Errorf("%w: %s shows no %s with the id %q, so nothing is linked: look the id up there", ErrNoRecord, r.System, r.Object, remote)
+	for _, one := range errs {
+		switch {
+		case one.Kind != providers.Missing && one.Kind != providers.Rejected:
+			return "", fmt.Errorf("nothing is linked, for %s does not say whether it has %s %s; try again later: %w", r.System, r.Object, remote, one)
+		case one.Successor != "":
+			why = fmt.Errorf("%w; it was merged into %s", why, one.Successor)
+		}
+	}
+	return "", why
+}
+
 // freeToLink returns the link to write, or why neither side is free.
 func (e *Engine) freeToLink(r *fieldmap.Route, links *state.Links, hub state.HubID, remote string) (state.Link, error) {
 	fresh := state.Link{Hub: hub, Remote: remote, Origin: state.OriginPerson}
@@ -155,10 +208,6 @@ func (e *Engine) freeToLink(r *fieldmap.Route, links *state.Links, hub state.Hub
 		var theirs state.Link
 		if _, err := links.Get(other, &theirs); err != nil || theirs.State != state.LinkClosed {
 			return fresh, fmt.Errorf("%w: %s %s with hub %s/%s, not %s: `crmsyncd unlink` that first", ErrLinked, r.Key(), remote, r.Hub.Name, other, hub)
-		}
-		// A closed link gives the id back.
-		if err := links.Delete(other); err != nil {
-			return fresh, err
 		}
 	}
 	if ok && own.Remote == remote {

@@ -159,6 +159,18 @@ func TestLinkRefuses(t *testing.T) {
 	if err := w.eng.Link("salesforce", "Account", hubA, theirA); err != nil {
 		t.Errorf("linked again: %v", err)
 	}
+	if err := w.eng.Unlink("salesforce", "Account", hubA); err != nil {
+		t.Fatal(err)
+	}
+	err = w.eng.Link("salesforce", "Account", hubA, "0018d0000099999AAA")
+	if !errors.Is(err, engine.ErrNoRecord) || !strings.Contains(err.Error(), "0018d0000099999AAA") {
+		t.Errorf("a remote record that is not there: %v", err)
+	}
+	w.sf.RefuseSessions(1000)
+	if err := w.eng.Link("salesforce", "Account", hubA, theirA); err == nil || !strings.Contains(err.Error(), "cannot be asked") {
+		t.Errorf("a system that cannot be asked: %v", err)
+	}
+	w.sf.RefuseSessions(0)
 	for name, err := range map[string]error{
 		"no such route":  w.eng.Link("salesforce", "Lead", hubA, "x"),
 		"no such record": w.eng.Link("salesforce", "Account", 9999, "x"),
