@@ -455,6 +455,7 @@ func TestE2EGuardAndAccept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	b.wantGuardedPlan("the next run of salesforce stops there")
 	_, errs, code := b.run("run", "--once")
 	if code != 4 || !strings.Contains(errs, "crmsyncd accept ") {
 		t.Fatalf("code %d, %q", code, errs)
@@ -471,6 +472,7 @@ func TestE2EGuardAndAccept(t *testing.T) {
 	if err := json.Unmarshal([]byte(b.want(1, "status", "-o", "json")), &st); err != nil || st.Health != "red" || len(st.Plans) != 1 {
 		t.Fatalf("status %+v (%v)", st, err)
 	}
+	b.wantGuardedPlan("crmsyncd accept " + st.Plans[0].ID)
 	b.want(64, "accept", "nonsense")
 	b.want(0, "accept", st.Plans[0].ID)
 	b.want(0, "run", "--once")
@@ -479,6 +481,24 @@ func TestE2EGuardAndAccept(t *testing.T) {
 	}
 	b.want(0, "status")
 	b.noCanary()
+}
+
+// wantGuardedPlan looks at what a guard would stop: all of it is told, and then
+// that the run would not come through.
+func (b *bed) wantGuardedPlan(words string) {
+	b.t.Helper()
+	out, errs, code := b.run("plan")
+	if n := strings.Count(out, "Name: \"Other "); n != 40 || code != 4 || !strings.Contains(errs, words) {
+		b.t.Errorf("plan ends with %d, tells %d of 40 names and %q, want %q", code, n, errs, words)
+	}
+	var res struct {
+		Changes []struct{ Op string }
+		Fault   struct{ Kind string }
+	}
+	out, _, code = b.run("plan", "-o", "json")
+	if err := json.Unmarshal([]byte(out), &res); err != nil || code != 4 || len(res.Changes) < 40 || res.Fault.Kind != "guard" {
+		b.t.Errorf("as JSON it ends with %d, %d changes and the fault %q (%v)", code, len(res.Changes), res.Fault.Kind, err)
+	}
 }
 
 // The daemon pulls and pushes by itself at its first start, refuses a second one

@@ -72,10 +72,14 @@ func (a *app) plan(ctx context.Context, args daemon.PlanArgs) error {
 		return err
 	}
 	if a.json() {
-		return a.printJSON(res)
+		err = a.printJSON(res)
+	} else {
+		a.printPlan(res.PlanView)
 	}
-	a.printPlan(res.PlanView)
-	return nil
+	if err == nil && res.Fault != nil {
+		return res.Fault
+	}
+	return err
 }
 
 // printChange prints one record with its fields, as it comes, for a plan may be
@@ -123,7 +127,7 @@ func shown(v *string) string {
 }
 
 // printPlan prints what a plan comes to: what would be held, the counts, the
-// calls, and which runs would not end well.
+// calls. Which runs would not end well is the command's error.
 func (a *app) printPlan(p daemon.PlanView) {
 	if len(p.Counts) > 0 {
 		a.gap()
@@ -134,7 +138,7 @@ func (a *app) printPlan(p daemon.PlanView) {
 		a.printHoldGroups(p.Held)
 		a.gap()
 	}
-	if len(p.Counts) == 0 {
+	if len(p.Counts) == 0 && p.Fault == nil {
 		a.say("Nothing would be written.")
 	}
 	names := daemon.CountNames(slices.Collect(maps.Values(p.Counts))...)
@@ -157,9 +161,4 @@ func (a *app) printPlan(p daemon.PlanView) {
 		a.say("%d would be held.", len(p.Held))
 	}
 	a.printResting(p.Resting)
-	for _, r := range p.Runs {
-		if r.Error != "" {
-			a.say("%s %s: %s", r.Flow, r.System, r.Error)
-		}
-	}
 }

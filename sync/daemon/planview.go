@@ -49,6 +49,9 @@ type PlanView struct {
 	// Resting names the fields, as system/object.field, that are gone, hidden or
 	// not writable there: the plan leaves them out.
 	Resting []string `json:"resting,omitempty"`
+	// Fault is why some run would not come to its end, or its plan did not. The
+	// rest of the plan stands.
+	Fault *Fault `json:"fault,omitempty"`
 }
 
 func opPlan(ctx context.Context, a *API, args json.RawMessage, s *sender) (any, error) {
@@ -79,7 +82,11 @@ func opPlan(ctx context.Context, a *API, args json.RawMessage, s *sender) (any, 
 		view.Runs = append(view.Runs, ViewRun(r))
 	}
 	view.Held, view.Resting = append(view.Held, res.Held...), res.Resting
-	return view, err
+	if err == nil || len(res.Runs) == 0 || ctx.Err() != nil {
+		return view, err
+	}
+	view.Fault = faultOf(err)
+	return view, nil
 }
 
 func hasSystem(systems []System, name string) bool {

@@ -74,6 +74,26 @@ func (r *run) countOpen(route *fieldmap.Route) (n int, err error) {
 	return n, nil
 }
 
+// stopsThere is the error of a plan whose run a guard would stop.
+func (r *run) stopsThere(route *fieldmap.Route, note string) error {
+	var waits string
+	err := r.opt.Store.View(func(tx *state.Tx) error {
+		for _, p := range plansOf(tx, route) {
+			if !p.Accepted {
+				waits = p.ID
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if waits == "" {
+		return fmt.Errorf("%w: %s; the next run of %s stops there and says how it is let through", ErrGuard, note, route.System)
+	}
+	return fmt.Errorf("%w: %s; let it through with `crmsyncd accept %s`", ErrGuard, note, waits)
+}
+
 // keepPlan stores what a guard stopped, so that it can be read and accepted,
 // and returns the error that stops the object.
 func (r *run) keepPlan(route *fieldmap.Route, rows []state.PlanRow, note string) error {

@@ -185,6 +185,11 @@ func (p *pusher) guardOverwrites(n int) error {
 	if err != nil || !p.opt.Guards.Overwrites.passed(n, open) {
 		return err
 	}
+	note := fmt.Sprintf("%d of %d linked records would be overwritten", n, open)
+	if p.opt.dry {
+		p.wouldStop = p.stopsThere(p.r, note) // and the plan goes on: it is to be seen what stops
+		return nil
+	}
 	var rows []state.PlanRow
 	err = p.eachChunk(context.Background(), p.pos.Number, p.bound, func(_ context.Context, ids []state.HubID) error {
 		return p.opt.Store.View(func(tx *state.Tx) error {
@@ -205,7 +210,7 @@ func (p *pusher) guardOverwrites(n int) error {
 	if err != nil {
 		return err
 	}
-	return p.keepPlan(p.r, rows, fmt.Sprintf("%d of %d linked records would be overwritten", n, open))
+	return p.keepPlan(p.r, rows, note)
 }
 
 // externalKey is the key that proves a repeat: our id.

@@ -34,6 +34,8 @@ type run struct {
 	rec  state.Run
 	obj  *state.RunObject // of the object under way
 
+	wouldStop error // why a guard would stop the object under way, of which this only is a plan
+
 	absent map[*fieldmap.Route]map[state.HubID]absence // linked records that a read by id did not bring, and that are undecided
 	met    map[*fieldmap.Route]int                     // records that were seen
 
@@ -115,6 +117,7 @@ func (r *run) objects(ctx context.Context, one func(context.Context, *run, *fiel
 		err := ctx.Err()
 		if err == nil {
 			err = r.auditEnd(ctx, route, one(ctx, r, route))
+			err, r.wouldStop = errors.Join(err, r.wouldStop), nil
 		}
 		if err == nil {
 			continue
