@@ -34,7 +34,11 @@ type Statement struct {
 	// and what is due may leave one out, and so name any.
 	Ours, Theirs record.Digest
 	There        There
+	Dropped      bool // of a hold: a person lets the difference stay
 }
+
+// ReasonDropped is why a difference may stay of which a person dropped the hold.
+const ReasonDropped = "dropped"
 
 // Memory is what was stated about links and fields. It is asked after a
 // difference was found, never before.
@@ -61,10 +65,14 @@ func Judge(key record.Key, remote *Remote, d *Difference, m Memory) (Standing, s
 	if !link.Open {
 		return Leaving, link.Reason
 	}
-	if s := m.Held(remote, d); s.names(key, d) {
-		return s.Standing, s.Reason
+	s := m.Held(remote, d)
+	switch named := s.names(key, d); {
+	case named && s.Dropped:
+		return Tolerated, ReasonDropped
+	case named:
+		return Held, s.Reason
 	}
-	s := m.Tolerated(remote, d)
+	s = m.Tolerated(remote, d)
 	if s.names(key, d) {
 		return s.Standing, s.Reason
 	}

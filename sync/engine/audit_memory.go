@@ -200,7 +200,7 @@ func (m *auditMemory) heldWhole() (standing audit.Standing, reason string) {
 // may stay, and else as `status` counts it.
 func heldAs(h state.Hold) (standing audit.Standing, reason string) {
 	if h.Dropped {
-		return audit.Tolerated, droppedReason
+		return audit.Tolerated, audit.ReasonDropped
 	}
 	return audit.Held, h.Reason
 }
@@ -213,9 +213,6 @@ func (m *auditMemory) guarded(hub state.HubID) bool {
 	})
 }
 
-// droppedReason is why a difference may stay of which a person dropped the hold.
-const droppedReason = "dropped"
-
 // Held tells of a hold on the field or on its record. One that a pull made is
 // of the record as it looked then.
 func (m *auditMemory) Held(remote *audit.Remote, d *audit.Difference) audit.Statement {
@@ -224,8 +221,7 @@ func (m *auditMemory) Held(remote *audit.Remote, d *audit.Difference) audit.Stat
 		if stale || h.Field != "" && h.Field != d.Field {
 			continue
 		}
-		s := audit.Statement{Ours: h.Ours, Theirs: h.Theirs}
-		s.Standing, s.Reason = heldAs(h)
+		s := audit.Statement{Standing: audit.Held, Reason: h.Reason, Ours: h.Ours, Theirs: h.Theirs, Dropped: h.Dropped}
 		if d.Fault != "" {
 			s.Theirs = 0 // it has no value that could be named
 		}
