@@ -239,6 +239,12 @@ func idOf(r *fieldmap.Route, v engine.RecordView) string {
 // idle finds work in a further run of everything: a routine push that calls, a
 // full one that writes, a pull that changes the hub.
 func (l *life) idle() {
+	l.Tick()
+	for _, system := range Systems() { // a hold that ends with the next run has that one
+		if _, err := l.Run(system, false); err != nil {
+			l.fail("a further run of %s: %v", system, err)
+		}
+	}
 	for _, full := range []bool{false, true} {
 		l.Tick()
 		l.Salesforce.ResetCalls()
