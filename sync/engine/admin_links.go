@@ -299,7 +299,23 @@ func (e *Engine) Accept(planID string) (state.Plan, error) {
 			return fmt.Errorf("%w %q; waiting: %s", ErrNoPlan, planID, strings.Join(names, ", "))
 		}
 		p.Accepted = true
-		return tx.PutPlan(p)
+		return errors.Join(tx.PutPlan(p), e.askUnseen(tx, &p))
 	})
 	return p, err
+}
+
+// askUnseen has the next pull ask once more for the records that a plan says were
+// not visible: a routine run asks for none by itself.
+func (e *Engine) askUnseen(tx *state.Tx, p *state.Plan) error {
+	if p.Flow != state.FlowPull {
+		return nil
+	}
+	links := tx.Links(p.System, p.Object)
+	return tx.EachPlanRow(p.ID, func(row state.PlanRow) error {
+		var l state.Link
+		if ok, err := links.Get(row.Hub, &l); err != nil || !ok || !isAbsent(row) {
+			return err
+		}
+		return tx.Wake(p.System, p.Object, state.WakeRecord, l.Remote)
+	})
 }

@@ -35,14 +35,19 @@ func (p *puller) settleUnseen() error {
 	if err != nil {
 		return err
 	}
-	open := 0
-	if err := p.opt.Store.View(func(tx *state.Tx) error {
-		open = tx.Links(p.req.System, p.r.Object).Open()
-		return nil
-	}); err != nil {
+	open, err := p.countOpen(p.r)
+	if err != nil {
 		return err
 	}
-	if p.opt.Guards.Removals.passed(len(fresh), open) {
+	var plans []state.Plan
+	if err := p.opt.Store.View(func(tx *state.Tx) error { plans = acceptedPlans(tx, p.r); return nil }); err != nil {
+		return err
+	}
+	counted, err := p.notAccepted(plans, fresh)
+	if err != nil {
+		return err
+	}
+	if p.opt.Guards.Removals.passed(counted, open) {
 		return p.keepPlan(p.r, fresh, fmt.Sprintf("%d of %d records are not visible in %s any more", len(fresh), open, p.req.System))
 	}
 	return p.opt.Store.Update(func(tx *state.Tx) error {
@@ -51,7 +56,10 @@ func (p *puller) settleUnseen() error {
 				return err
 			}
 		}
-		return nil
+		if !p.opt.Guards.Removals.passed(len(fresh), open) {
+			return nil // no acceptance was needed
+		}
+		return dropPlans(tx, plans)
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/state"
@@ -156,5 +157,37 @@ func TestF7_PlanOfRemovalsEndsWithItsCause(t *testing.T) {
 	}
 	if n := w.openLinks("customer"); n != 20 {
 		t.Errorf("%d links are open, want 20", n)
+	}
+}
+
+// D22: many records that a routine pull asked for and was not shown stop it; once
+// a person accepted that, the next routine run holds them and asks no more.
+func TestD22_UnseenOfARoutinePullAccepted(t *testing.T) {
+	w := newCloseWorld(t, unprovenBy("close"))
+	var leads []string
+	for i := range 40 {
+		leads = append(leads, w.lead(fmt.Sprint("Acme ", i), fmt.Sprint(i)))
+	}
+	w.pullClose()
+	defer hide(t, w.cl, "lead", `"status_label":"Potential"`)()
+	for _, lead := range leads {
+		if err := w.eng.Resync("close", "lead", lead); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.now = w.now.Add(15 * time.Minute)
+	run, err := w.eng.Pull(t.Context(), engine.Request{System: "close"})
+	if !errors.Is(err, engine.ErrGuard) {
+		t.Fatalf("err %v, want the guard", err)
+	}
+	if _, err := w.eng.Accept(run.Plan); err != nil {
+		t.Fatal(err)
+	}
+	w.pullClose()
+	if held := w.held("close"); len(held) != len(leads) || held[0].Reason != engine.HoldNotVisible {
+		t.Errorf("%d are held, want all %d", len(held), len(leads))
+	}
+	if left := w.waiting(); len(left) > 0 {
+		t.Errorf("%v wait, want none", left)
 	}
 }
