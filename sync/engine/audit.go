@@ -161,7 +161,7 @@ type auditStanding struct {
 func (e *Engine) newAuditing(sys *System, r *fieldmap.Route, tally audit.Tally) *auditing {
 	a := &auditing{
 		Engine: e, r: r, sys: sys, tally: tally, say: func(AuditFinding) error { return nil }, progress: func(Progress) {},
-		p: &pusher{run: &run{Engine: e, sys: sys, req: Request{System: r.System}, flow: "push"}, r: r, today: e.today()},
+		p: (&run{Engine: e, sys: sys, req: Request{System: r.System}, flow: "push"}).pusher(r),
 	}
 	a.src = &audit.Source{Route: r, Key: e.key, Provider: sys.Provider, Reader: sys.Reader, Getter: sys.Getter, Completer: sys.Completer, Now: e.now}
 	return a

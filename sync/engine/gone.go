@@ -68,11 +68,14 @@ func (r *run) proven(route *fieldmap.Route, how providers.Gone) bool {
 // hidden reports whether a linked record is not visible, or was found absent in
 // this run: nothing is written to it, and nothing that names it.
 func (r *run) hidden(tx *state.Tx, route *fieldmap.Route, hub state.HubID) bool {
-	if _, ok := r.absent[route][hub]; ok {
-		return true
-	}
-	_, ok := notVisible(holdsOf(tx, route, hub, ""))
-	return ok
+	return r.hiddenBy(route, hub, holdsOf(tx, route, hub, ""))
+}
+
+// hiddenBy is hidden for who has the record's holds.
+func (r *run) hiddenBy(route *fieldmap.Route, hub state.HubID, holds []state.Hold) bool {
+	_, absent := r.absent[route][hub]
+	_, held := notVisible(holds)
+	return absent || held
 }
 
 // notVisible returns the hold of a record that is not visible.
@@ -101,10 +104,11 @@ func (r *run) holdHidden(tx *state.Tx, h state.Hold, remote string) error {
 		h.Attempts++
 	}
 	h.Reason = HoldNotVisible
-	h.Detail = fmt.Sprintf("%s %s is not shown to us since %s, in %d full runs", h.Object, remote, h.Since.UTC().Format(time.DateOnly), h.Attempts)
+	runs := "runs"
 	if h.Attempts == 1 {
-		h.Detail = h.Detail[:len(h.Detail)-1]
+		runs = "run"
 	}
+	h.Detail = fmt.Sprintf("%s %s is not shown to us since %s, in %d full %s", h.Object, remote, h.Since.UTC().Format(time.DateOnly), h.Attempts, runs)
 	r.count("held", 1)
 	return tx.PutHold(h)
 }

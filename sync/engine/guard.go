@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -95,8 +96,13 @@ func (r *run) stopsThere(route *fieldmap.Route, note string) error {
 }
 
 // keepPlan stores what a guard stopped, so that it can be read and accepted,
-// and returns the error that stops the object.
+// and returns the error that stops the object. What only plans goes on, for it is
+// to be seen what stops, and has the error at its end.
 func (r *run) keepPlan(route *fieldmap.Route, rows []state.PlanRow, note string) error {
+	if r.opt.dry {
+		r.wouldStop = cmp.Or(r.wouldStop, r.stopsThere(route, note))
+		return nil
+	}
 	id := fmt.Sprintf("%d-%s", r.rec.ID, route.Object)
 	err := r.opt.Store.Update(func(tx *state.Tx) error {
 		if err := dropPlans(tx, plansOf(tx, route)); err != nil {

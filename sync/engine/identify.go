@@ -229,7 +229,9 @@ func (s *settling) field(i int, rule *fieldmap.Rule, lf state.LinkField, hub rec
 	return plan.Field{
 		Rule: rule, Direction: fieldmap.Pull, OnLink: p.r.OnLink,
 		Theirs: s.o.values[i].value, TheirsHub: hub, Ours: ours, OursRemote: ours,
-		Seen: lf.Seen, Told: lf.Told, There: s.link.Stands(p.names.remotes[p.r][i]), OtherSeen: changed && p.otherSeen(&s.link, p.r, i, s.o.values[i].value), Tolerated: lf.Note != 0, Lost: s.lost || lf.Seen == lostDigest, RuleChanged: changed,
+		Seen: lf.Seen, Told: lf.Told, Tolerated: lf.Note != 0, Lost: s.lost || lf.Seen == lostDigest,
+		There:       s.link.Stands(p.names.remotes[p.r][i]),
+		RuleChanged: changed, OtherSeen: changed && p.otherSeen(&s.link, p.r, i, s.o.values[i].value),
 		OursOwned:  rule.Hub.Owner != "" && p.sourceOf(&s.rec, n) == rule.Hub.Owner,
 		OursTheirs: !rule.Owned && p.sourceOf(&s.rec, n) == p.req.System,
 		OursByGone: p.changed[i] && p.byGone(&s.rec, p.r, n),

@@ -78,7 +78,7 @@ func (r *run) preflight(ctx context.Context) error {
 		return r.unfitFor(f)
 	}
 	r.sayResting(findings)
-	return r.keepChecked(checked{At: r.now(), Config: config, Access: r.access(r.sys), Suspended: restingNames(findings), Unoffered: unofferedOf(findings)})
+	return r.setChecked(r.req.System, checked{At: r.now(), Config: config, Access: r.access(r.sys), Suspended: restingNames(findings), Unoffered: unofferedOf(findings)})
 }
 
 // forgetChecks makes the next run check the system again: it said something

@@ -87,12 +87,15 @@ type item struct {
 	part     uint16           // where its intent is in there
 }
 
+// pusher is what decides on the records of a route.
+func (r *run) pusher(route *fieldmap.Route) *pusher {
+	return &pusher{run: r, r: route, behind: map[int]bool{}, external: r.names.external, today: r.today()}
+}
+
 // pushObject is one push of one object.
 func pushObject(ctx context.Context, r *run, route *fieldmap.Route) error {
-	p := &pusher{
-		run: r, r: route, behind: map[int]bool{}, spool: r.opt.Store.Spool("push/" + route.Key()),
-		external: r.names.external, today: r.today(),
-	}
+	p := r.pusher(route)
+	p.spool = r.opt.Store.Spool("push/" + route.Key())
 	if r.sys.Writer == nil || r.sys.Finder == nil {
 		return providers.Errorf(providers.Broken, "write "+route.Object, "%s cannot be written to", r.req.System)
 	}
@@ -193,64 +196,6 @@ func behindRules(r *fieldmap.Route, pos state.Position, resting map[int]bool) ma
 		}
 	}
 	return out
-}
-
-// writeName and emptyName begin the names under which a push position keeps the
-// write mode of a rule, and its word on blanks. A position that lacks them is of
-// an older version, and says nothing of whether they changed.
-const (
-	writeName = "write "
-	emptyName = "on_empty "
-)
-
-// modesOf are the fingerprints of what lets a rule hold a value back, by name.
-func modesOf(rule *fieldmap.Rule) map[string]uint64 {
-	return map[string]uint64{
-		writeName + ruleName(rule): wordFingerprint(rule.Write.String()),
-		emptyName + ruleName(rule): wordFingerprint(rule.OnEmpty.String()),
-	}
-}
-
-func wordFingerprint(word string) uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(word))
-	return h.Sum64()
-}
-
-// modeChanged reports whether a rule held other values back when a position was
-// reached.
-func modeChanged(rule *fieldmap.Rule, pos state.Position) bool {
-	for name, now := range modesOf(rule) {
-		if was, known := pos.Fields[name]; known && was != now {
-			return true
-		}
-	}
-	return false
-}
-
-// modesKnown reports whether a position tells what every rule held back.
-func modesKnown(r *fieldmap.Route, pos state.Position) bool {
-	for _, rule := range r.Fields {
-		for name := range modesOf(rule) {
-			if _, known := pos.Fields[name]; !known {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// keepModes notes what the rules hold back. One that rests keeps what was known
-// of it, for nothing is compared by it.
-func (p *pusher) keepModes(was map[string]uint64) {
-	for i, rule := range p.r.Fields {
-		for name, now := range modesOf(rule) {
-			if old, known := was[name]; known && p.resting[i] {
-				now = old
-			}
-			p.pos.Fields[name] = now
-		}
-	}
 }
 
 // choiceName is what a push position keeps the fingerprint of its choice under.

@@ -91,10 +91,10 @@ func (p *pusher) answered(tx *state.Tx, id state.HubID) (keys []string) {
 // nothing to do; dirty that holds or digests move without a call.
 func (p *pusher) sort(tx *state.Tx, it *item) (quiet, dirty bool) {
 	holds := holdsOf(tx, p.r, it.id, "")
-	if p.outOfReach(tx, it) || p.dropped(it, holds) || !it.linked && p.undecided(holds) {
+	it.standing = holds
+	if p.outOfReach(it) || p.dropped(it, holds) || !it.linked && p.undecided(holds) {
 		return true, false
 	}
-	it.standing = holds
 	moves := p.decideItem(tx, it)
 	if len(it.left) > 0 && !it.wait {
 		p.leave(it)
@@ -108,8 +108,8 @@ func (p *pusher) sort(tx *state.Tx, it *item) (quiet, dirty bool) {
 
 // outOfReach reports whether nothing may be written to the item's record: it is
 // leaving, or is not visible.
-func (p *pusher) outOfReach(tx *state.Tx, it *item) bool {
-	return it.linked && (it.link.State != state.LinkOpen || p.hidden(tx, p.r, it.id))
+func (p *pusher) outOfReach(it *item) bool {
+	return it.linked && (it.link.State != state.LinkOpen || p.hiddenBy(p.r, it.id, it.standing))
 }
 
 // decideItem takes the verdicts on a linked record, or on one to be made.

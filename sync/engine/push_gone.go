@@ -135,9 +135,9 @@ func (p *pusher) endAbsent(tx *state.Tx, hub state.HubID) error {
 	return p.holdHidden(tx, p.holdOf(&item{id: hub}, "", HoldNotVisible, "", ""), a.remote)
 }
 
-// toAsk reports whether the record of the link under way is to be asked for once
-// more: it was not visible, or was deleted and may be back.
-func (p *pusher) toAsk(tx *state.Tx) bool {
+// toAsk reports whether the record of the link under way, with its holds, is to
+// be asked for once more: it was not visible, or was deleted and may be back.
+func (p *pusher) toAsk(holds []state.Hold) bool {
 	hub := p.link.Hub
 	switch {
 	case p.sys.Getter == nil || p.askedFor.has(uint64(hub)):
@@ -145,7 +145,7 @@ func (p *pusher) toAsk(tx *state.Tx) bool {
 	case p.link.State == state.LinkClosed:
 		return p.mayReturn(&p.link)
 	}
-	return p.hidden(tx, p.r, hub)
+	return p.hiddenBy(p.r, hub, holds)
 }
 
 // mayReturn reports whether a link was closed because its record was gone, so
@@ -398,7 +398,7 @@ func (p *pusher) askNamed(ctx context.Context, items []*item) error {
 		if len(wanted[route]) == 0 {
 			continue
 		}
-		if lost[route], err = p.beside(route).presence(ctx, wanted[route]); err != nil {
+		if lost[route], err = p.pusher(route).presence(ctx, wanted[route]); err != nil {
 			return err
 		}
 	}
@@ -445,11 +445,6 @@ func (p *pusher) namedBy(tx *state.Tx, it *item) naming {
 		}
 	}
 	return n
-}
-
-// beside is what looks at records of another object of the same target.
-func (p *pusher) beside(route *fieldmap.Route) *pusher {
-	return &pusher{run: p.run, r: route, external: p.external, today: p.today, behind: map[int]bool{}}
 }
 
 // presence asks for linked records and says which of them are gone or not

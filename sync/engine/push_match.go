@@ -67,8 +67,12 @@ type matching struct {
 // sortToMatch says what the first walk does with one hub record.
 func (p *pusher) sortToMatch(tx *state.Tx, id state.HubID, c *matching) error {
 	linked, err := tx.Links(p.req.System, p.r.Object).Get(id, &p.link)
+	var holds []state.Hold
+	if linked || err != nil {
+		holds = holdsOf(tx, p.r, id, "")
+	}
 	if linked && err == nil { // a damaged one is read anew
-		if p.toAsk(tx) {
+		if p.toAsk(holds) {
 			c.read = append(c.read, state.Link{Hub: id, Remote: p.link.Remote, State: p.link.State})
 			return nil
 		}
@@ -80,14 +84,15 @@ func (p *pusher) sortToMatch(tx *state.Tx, id state.HubID, c *matching) error {
 	if err != nil || it == nil || it.wait {
 		return err
 	}
+	it.standing = holds
 	switch {
-	case p.outOfReach(tx, it):
+	case p.outOfReach(it):
 	case p.toFind(tx, it):
 		c.loose = append(c.loose, it)
 	case it.linked && p.unread(tx, it):
 		c.read = append(c.read, state.Link{Hub: it.link.Hub, Remote: it.link.Remote})
 	case it.linked:
-		if p.overwrites(tx, it) {
+		if p.replaces(tx, it) {
 			c.overwrites++
 		}
 		p.free = append(p.free, it)
@@ -149,6 +154,11 @@ func (p *pusher) unmet(tx *state.Tx, it *item, i int, rule *fieldmap.Rule) (plan
 // blank would be replaced, which no accepted plan lets through.
 func (p *pusher) overwrites(tx *state.Tx, it *item) bool {
 	it.standing = holdsOf(tx, p.r, it.id, "")
+	return p.replaces(tx, it)
+}
+
+// replaces is overwrites for a record whose holds are known.
+func (p *pusher) replaces(tx *state.Tx, it *item) bool {
 	if p.decide(tx, it); it.wait {
 		return false
 	}
@@ -167,7 +177,8 @@ func (p *pusher) planRow(it *item) (state.PlanRow, bool) {
 			continue
 		}
 		rule := p.r.Fields[i]
-		row.Fields = append(row.Fields, state.PlanField{Name: rule.Hub.Name, New: v.Value, Reason: uint8(v.Reason), Rule: p.names.rules[p.r][i]})
+		old, _ := p.oldOf(it, i)
+		row.Fields = append(row.Fields, state.PlanField{Name: rule.Hub.Name, Old: old, New: v.Value, Reason: uint8(v.Reason), Rule: p.names.rules[p.r][i]})
 		var seen record.Digest
 		if lf := it.link.Field(p.names.rules[p.r][i]); lf != nil {
 			seen = lf.Seen
@@ -186,10 +197,6 @@ func (p *pusher) guardOverwrites(n int) error {
 		return err
 	}
 	note := fmt.Sprintf("%d of %d linked records would be overwritten", n, open)
-	if p.opt.dry {
-		p.wouldStop = p.stopsThere(p.r, note) // and the plan goes on: it is to be seen what stops
-		return nil
-	}
 	var rows []state.PlanRow
 	err = p.eachChunk(context.Background(), p.pos.Number, p.bound, func(_ context.Context, ids []state.HubID) error {
 		return p.opt.Store.View(func(tx *state.Tx) error {
@@ -764,29 +771,6 @@ func (p *pusher) meetField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule, t
 		in.Freed = in.Tolerated && p.behind[i] && modeChanged(rule, p.pos) && p.frees(rule, plan.Reason(lf.Note), cleared(&it.rec, n))
 	}
 	return plan.Decide(p.key, in), nil
-}
-
-// frees reports whether a rule whose write mode or word on blanks changed would
-// hold a value back no more that it held for a reason. A blank that ours is since
-// it was cleared was held back; one that it always was is just no value.
-func (p *pusher) frees(rule *fieldmap.Rule, why plan.Reason, cleared bool) bool {
-	switch why {
-	case plan.NeverWritten:
-		return rule.Write != fieldmap.Never
-	case plan.CreateOnly:
-		return rule.Write != fieldmap.CreateOnly
-	case plan.NotEmpty:
-		return rule.Write != fieldmap.FillBlank
-	case plan.BlankIgnored:
-		ignored := p.pos.Fields[emptyName+ruleName(rule)] == wordFingerprint(fieldmap.EmptyIgnore.String())
-		return ignored && rule.OnEmpty != fieldmap.EmptyIgnore && cleared
-	}
-	return false
-}
-
-// cleared reports whether a field of a hub record had a value and has none.
-func cleared(rec *state.HubRecord, field state.Num) bool {
-	return slices.ContainsFunc(rec.Values, func(v state.HubValue) bool { return v.Field == field && v.Value.IsNull() })
 }
 
 // theirsHub brings their value into the hub's form; one that cannot be brought

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 
@@ -11,7 +10,7 @@ import (
 	"crmsyncd/sync/plan"
 )
 
-// refusal is a record and what the vendor said of it.
+// refusedItem is a record and what the vendor said of it.
 type refusedItem struct {
 	it  *item
 	err *providers.Error
@@ -95,8 +94,8 @@ func (p *pusher) sendAgain(tx *state.Tx, ids []state.HubID) error {
 }
 
 // askSchema asks for the schema anew, once for each object in a run. changed says
-// that a field rests since, or lacks an option; known, that there is a schema to go by. An error stops the
-// object: it cannot be written as it is now.
+// that a field rests since, or lacks an option; known, that there is a schema to
+// go by. An error stops the object: it cannot be written as it is now.
 func (p *pusher) askSchema(ctx context.Context) (changed, known bool, err error) {
 	if p.sys.Describer == nil || p.opt.dry {
 		return false, false, nil
@@ -116,12 +115,7 @@ func (p *pusher) askSchema(ctx context.Context) (changed, known bool, err error)
 	if err != nil {
 		return false, true, err
 	}
-	now, options := restingNames(findings), unofferedOf(findings)
-	if slices.Equal(c.Suspended, now) && maps.EqualFunc(c.Unoffered, options, slices.Equal) {
-		return false, true, nil
-	}
-	c.Suspended, c.Unoffered = now, options
-	if err := p.keepChecked(c); err != nil {
+	if other, err := p.setRests(p.req.System, c, restingNames(findings), unofferedOf(findings)); err != nil || !other {
 		return false, true, err
 	}
 	rested, lacked := len(p.resting), len(p.unoffered)

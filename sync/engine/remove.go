@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"slices"
 
 	"crmsyncd/fieldmap"
@@ -19,9 +18,7 @@ func filterFingerprint(r *fieldmap.Route) uint64 {
 	if r.Filter == nil {
 		return 0
 	}
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(r.Filter.Source()))
-	return h.Sum64()
+	return wordFingerprint(r.Filter.Source())
 }
 
 // removeBatch is how many absent records are asked for by id at once.

@@ -86,6 +86,16 @@ func (e *Engine) lastChecked(system string) (c checked, err error) {
 	return c, err
 }
 
+// setRests keeps what rests and which options are missed since the last check.
+// It reports whether that is something else than before.
+func (e *Engine) setRests(system string, c checked, rests []string, options map[string][]string) (bool, error) {
+	if slices.Equal(rests, c.Suspended) && maps.EqualFunc(options, c.Unoffered, slices.Equal) {
+		return false, nil
+	}
+	c.Suspended, c.Unoffered = rests, options
+	return true, e.setChecked(system, c)
+}
+
 func (e *Engine) setChecked(system string, c checked) error {
 	text, err := json.Marshal(c)
 	if err != nil {
@@ -93,8 +103,6 @@ func (e *Engine) setChecked(system string, c checked) error {
 	}
 	return e.opt.Store.Update(func(tx *state.Tx) error { return tx.SetMeta(checkedKey(system), text) })
 }
-
-func (r *run) keepChecked(c checked) error { return r.setChecked(r.req.System, c) }
 
 // wrong returns the first finding that stops a run, nil where none does.
 func wrong(findings []Finding) *Finding {
@@ -153,7 +161,7 @@ func (r *run) lookAgain(ctx context.Context) error {
 
 // keepResting remembers what rests after some routes were looked at again.
 func (r *run) keepResting(c checked, routes []*fieldmap.Route, findings []Finding) error {
-	now, options := restingNames(findings), unofferedOf(findings)
+	options := unofferedOf(findings)
 	for name, kept := range c.Unoffered {
 		if !slices.ContainsFunc(routes, func(route *fieldmap.Route) bool { return strings.HasPrefix(name, route.Object+"/") }) {
 			if options == nil {
@@ -162,11 +170,8 @@ func (r *run) keepResting(c checked, routes []*fieldmap.Route, findings []Findin
 			options[name] = kept // it was not asked about
 		}
 	}
-	if slices.Equal(now, c.Suspended) && maps.EqualFunc(options, c.Unoffered, slices.Equal) {
-		return nil
-	}
-	c.Suspended, c.Unoffered = now, options
-	return r.keepChecked(c)
+	_, err := r.setRests(r.req.System, c, restingNames(findings), options)
+	return err
 }
 
 // sayResting names what rests, for whoever reads the log.
@@ -195,12 +200,8 @@ func (e *Engine) joinAgain(system string, findings []Finding) error {
 	}
 	now := restingNames(findings)
 	rest := slices.DeleteFunc(slices.Clone(c.Suspended), func(name string) bool { return !slices.Contains(now, name) })
-	options := unofferedOf(findings)
-	if len(rest) == len(c.Suspended) && maps.EqualFunc(options, c.Unoffered, slices.Equal) {
-		return nil
-	}
-	c.Suspended, c.Unoffered = rest, options
-	return e.setChecked(system, c)
+	_, err = e.setRests(system, c, rest, unofferedOf(findings))
+	return err
 }
 
 // noteFits remembers which lines of a route once fitted the system, and takes

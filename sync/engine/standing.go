@@ -115,10 +115,8 @@ func (e *Engine) dueOf(tx *state.Tx, r *fieldmap.Route, s *Standing) error {
 // viewer is a pusher that decides and sends nothing.
 func (e *Engine) viewer(tx *state.Tx, r *fieldmap.Route) *pusher {
 	sys := e.opt.Systems[r.System]
-	p := &pusher{
-		run: &run{Engine: e, sys: sys, req: Request{System: r.System}, flow: "push", obj: &state.RunObject{Counts: map[string]int{}}},
-		r:   r, behind: map[int]bool{}, resting: suspended(tx, r), unoffered: unoffered(tx, r), external: e.names.external, today: e.today(),
-	}
+	p := (&run{Engine: e, sys: sys, req: Request{System: r.System}, flow: "push", obj: &state.RunObject{Counts: map[string]int{}}}).pusher(r)
+	p.resting, p.unoffered = suspended(tx, r), unoffered(tx, r)
 	if sys != nil {
 		p.groups = groupsOf(sys, r)
 	}
