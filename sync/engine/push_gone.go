@@ -330,20 +330,30 @@ func (p *pusher) foundBefore(loose []*item) (out []found, err error) {
 // fates asks for records by id and says of which it is known what became of
 // them: they are there, or are proven to be gone.
 func (p *pusher) fates(ctx context.Context, ids []string) (map[string]bool, error) {
-	slices.Sort(ids)
-	recs, errs, err := p.sys.Getter.Get(ctx, p.r.Object, p.findFields(), slices.Compact(ids))
+	known, errs, err := p.shown(ctx, ids)
 	if err != nil {
-		return nil, fmt.Errorf("read the candidates of %s by id: %w", p.r.Object, err)
-	}
-	p.noteMet(p.r, len(recs))
-	known := map[string]bool{}
-	for i := range recs {
-		known[recs[i].ID] = true
+		return nil, err
 	}
 	for _, e := range errs {
 		known[e.Ref.ID] = e.Successor != "" || e.Kind == providers.Missing && p.proven(p.r, e.Gone)
 	}
 	return known, nil
+}
+
+// shown asks for records by id and says which of them their system shows, and
+// what it says of the others. ids are sorted in place.
+func (p *pusher) shown(ctx context.Context, ids []string) (map[string]bool, []*providers.Error, error) {
+	slices.Sort(ids)
+	recs, errs, err := p.sys.Getter.Get(ctx, p.r.Object, p.findFields(), slices.Compact(ids))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read %s by id: %w", p.r.Object, err)
+	}
+	p.noteMet(p.r, len(recs))
+	there := map[string]bool{}
+	for i := range recs {
+		there[recs[i].ID] = true
+	}
+	return there, errs, nil
 }
 
 // remotesOf returns the records that the candidates of a hold stand for: remote
@@ -430,7 +440,7 @@ func (n *naming) anyLost(lost map[*fieldmap.Route]map[state.HubID]bool) bool {
 
 // namedBy returns what a refused write referred to.
 func (p *pusher) namedBy(tx *state.Tx, it *item) naming {
-	n := naming{it: it, named: map[*fieldmap.Route][]state.Link{}}
+	n := naming{it: it}
 	if !slices.ContainsFunc(it.holds, func(h state.Hold) bool { return h.Field == "" && h.Reason == HoldRejected && h.Event == "" }) {
 		return n
 	}
@@ -441,6 +451,9 @@ func (p *pusher) namedBy(tx *state.Tx, it *item) naming {
 			continue
 		}
 		if hub, _, st, ok := tx.Links(route.System, route.Object).Peek(v.Value.Text()); ok && st == state.LinkOpen {
+			if n.named == nil {
+				n.named = map[*fieldmap.Route][]state.Link{}
+			}
 			n.named[route] = append(n.named[route], state.Link{Hub: hub, Remote: v.Value.Text()})
 		}
 	}
@@ -455,15 +468,9 @@ func (p *pusher) presence(ctx context.Context, links []state.Link) (map[state.Hu
 	for i, l := range links {
 		ids[i] = l.Remote
 	}
-	slices.Sort(ids)
-	recs, errs, err := p.sys.Getter.Get(ctx, p.r.Object, p.findFields(), slices.Compact(ids))
+	there, errs, err := p.shown(ctx, ids)
 	if err != nil {
-		return nil, fmt.Errorf("read %s by id: %w", p.r.Object, err)
-	}
-	p.noteMet(p.r, len(recs))
-	there := map[string]bool{}
-	for i := range recs {
-		there[recs[i].ID] = true
+		return nil, err
 	}
 	lost := map[state.HubID]bool{}
 	var gone []state.Link
