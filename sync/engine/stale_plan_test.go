@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -190,4 +191,28 @@ func TestD22_UnseenOfARoutinePullAccepted(t *testing.T) {
 	if left := w.waiting(); len(left) > 0 {
 		t.Errorf("%v wait, want none", left)
 	}
+}
+
+// D22: a plan says which guard would stop its runs, whichever that is, names no
+// plan that nobody can accept, and leaves none behind.
+func TestD22_PlanNamesTheGuard(t *testing.T) {
+	w := newWorld(t)
+	for i := range 20 {
+		w.qb.AddCustomer(customer(fmt.Sprint("Acme ", i)))
+	}
+	w.sync()
+	w.edit("routes/qbench.yaml", "    # filter: 'status == \"Active\"'", "    filter: 'industry == \"Steel\"'")
+	w.load()
+	w.restart()
+	w.tick()
+	_, err := w.eng.Plan(t.Context(), engine.PlanRequest{Full: true})
+	if !errors.Is(err, engine.ErrGuard) || !strings.Contains(err.Error(), "the next run of qbench stops there") {
+		t.Errorf("the plan ends with %v, want the guard and the next run", err)
+	}
+	if left := w.waiting(); len(left) > 0 {
+		t.Errorf("%v wait, want none", left)
+	}
+	w.edit("routes/qbench.yaml", "    filter: 'industry == \"Steel\"'", "    # filter: 'status == \"Active\"'")
+	w.load()
+	w.restart()
 }
