@@ -66,19 +66,9 @@ type matching struct {
 
 // sortToMatch says what the first walk does with one hub record.
 func (p *pusher) sortToMatch(tx *state.Tx, id state.HubID, c *matching) error {
-	linked, err := tx.Links(p.req.System, p.r.Object).Get(id, &p.link)
-	var holds []state.Hold
-	if linked || err != nil {
-		holds = holdsOf(tx, p.r, id, "")
-	}
-	if linked && err == nil { // a damaged one is read anew
-		if p.toAsk(holds) {
-			c.read = append(c.read, state.Link{Hub: id, Remote: p.link.Remote, State: p.link.State})
-			return nil
-		}
-		if p.guardIdle && p.wellKnown() {
-			return nil
-		}
+	holds, done := p.sortLinked(tx, id, c)
+	if done {
+		return nil
 	}
 	it, err := p.load(tx, id)
 	if err != nil || it == nil || it.wait {
@@ -98,6 +88,24 @@ func (p *pusher) sortToMatch(tx *state.Tx, id state.HubID, c *matching) error {
 		p.free = append(p.free, it)
 	}
 	return nil
+}
+
+// sortLinked reads the holds of a linked record, and reports whether the link
+// alone says what the first walk does with it: to read it, or nothing.
+func (p *pusher) sortLinked(tx *state.Tx, id state.HubID, c *matching) (holds []state.Hold, done bool) {
+	linked, err := tx.Links(p.req.System, p.r.Object).Get(id, &p.link)
+	if !linked && err == nil {
+		return nil, false
+	}
+	holds = holdsOf(tx, p.r, id, "")
+	switch {
+	case err != nil: // a damaged one is read anew
+		return holds, false
+	case p.toAsk(holds):
+		c.read = append(c.read, state.Link{Hub: id, Remote: p.link.Remote, State: p.link.State})
+		return holds, true
+	}
+	return holds, p.guardIdle && p.wellKnown()
 }
 
 // toFind reports whether the record is to be looked for in the target.
