@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -27,10 +28,11 @@ type Tx struct {
 	packer   journalPacker
 	posted   journalPosts // of the journal, not indexed yet
 	idle     holdsState
-	head     *header // to be stored, where it changes
-	many     bool    // see OneOfMany
-	damage   error   // met by a reader that has no error of its own to return
-	begun    uint64  // where the counter of changes stood at the beginning
+	head     *header   // to be stored, where it changes
+	many     bool      // see OneOfMany
+	damage   error     // met by a reader that has no error of its own to return
+	begun    uint64    // where the counter of changes stood at the beginning
+	noted    time.Time // when noteTime took a note, where it did
 }
 
 // counter is one maintained number.
@@ -81,17 +83,17 @@ func (s *Store) update(merging bool, fn func(*Tx) error) error {
 		return err
 	}
 	panicked := true
-	var head *header
+	var done *Tx
 	err := guard(s.path, func() error {
 		err := s.db.Update(func(b *bbolt.Tx) error {
 			tx := s.newTx(b, merging)
+			done = tx
 			if err := fn(tx); err != nil {
 				return err
 			}
 			if err := s.age(tx); err != nil {
 				return err
 			}
-			head = tx.head
 			s.db.NoFreelistSync = tx.many || merging
 			if err := tx.flush(); err != nil || s.opt.BeforeCommit == nil {
 				return err
@@ -109,7 +111,10 @@ func (s *Store) update(merging bool, fn func(*Tx) error) error {
 	if err != nil {
 		return err
 	}
-	return s.publish(head)
+	if !done.noted.IsZero() {
+		s.noted = done.noted
+	}
+	return s.publish(done.head)
 }
 
 // OneOfMany says that this transaction is one of the many of a run. bbolt would

@@ -33,7 +33,7 @@ func (tx *Tx) noteTime() error {
 	if since := now.Sub(tx.s.noted); since >= 0 && since < noteEvery {
 		return nil
 	}
-	tx.s.noted = now
+	tx.noted = now
 	b := binary.AppendVarint([]byte{packedVersion}, now.Unix())
 	b = binary.AppendUvarint(b, tx.begun+1)
 	if err := tx.whens().put(numberKey(c.n), b); err != nil {
@@ -55,8 +55,9 @@ func (tx *Tx) forgetTimes(before int64) error {
 	})
 }
 
-// TimeOf returns when a change number was given, to the minute; the zero time
-// where nothing tells.
+// TimeOf returns when a change number was given, to the minute; for one that is
+// older than all notes, when the first of them was taken. It is the zero time
+// where there is no note.
 func (tx *Tx) TimeOf(number uint64) time.Time {
 	t := tx.whens()
 	if t.b == nil {
