@@ -118,6 +118,33 @@ func TestDamagedLinkKeepsItsRemote(t *testing.T) {
 	})
 }
 
+// TestDamagedLinkLeavesTheCounts: what a damaged link counted for is not known,
+// and the others are counted again.
+func TestDamagedLinkLeavesTheCounts(t *testing.T) {
+	s := open(t, filepath.Join(memoryDir(t), "state.db"))
+	link := func(hub state.HubID, note uint8) *state.Link {
+		return &state.Link{
+			Hub: hub, Remote: hub.String(), State: state.LinkOpen,
+			Fields: []state.LinkField{{Field: 1, Seen: 2, Told: 3, Note: note}},
+		}
+	}
+	update(t, s, func(tx *state.Tx) error {
+		links := tx.Links("salesforce", "Account")
+		return errors.Join(links.Put(link(1, 9)), links.Put(link(2, 9)))
+	})
+	update(t, s, func(tx *state.Tx) error {
+		state.FlipBit(tx, "link/salesforce/Account", state.NumberKey(2))
+		return nil
+	})
+	update(t, s, func(tx *state.Tx) error { return tx.Links("salesforce", "Account").Put(link(2, 0)) })
+	view(t, s, func(tx *state.Tx) error {
+		if links := tx.Links("salesforce", "Account"); links.Open() != 2 || links.Tolerated() != 1 {
+			t.Errorf("%d open, %d differences; want 2 and 1", links.Open(), links.Tolerated())
+		}
+		return nil
+	})
+}
+
 // TestDamagedReverseIndexFindsTheLink: a damaged index row does not make a
 // linked remote record look new.
 func TestDamagedReverseIndexFindsTheLink(t *testing.T) {

@@ -117,12 +117,14 @@ func (l *Links) countOpen() (n uint64) {
 
 func (l *Links) differing() *counter {
 	if l.differ == nil {
-		l.differ = l.tx.counter("differ"+l.name, func() (n uint64) {
-			_ = l.Each(0, func(link *Link) error { n += uint64(link.tolerated()); return nil })
-			return n
-		})
+		l.differ = l.tx.counter("differ"+l.name, l.countTolerated)
 	}
 	return l.differ
+}
+
+func (l *Links) countTolerated() (n uint64) {
+	_ = l.Each(0, func(link *Link) error { n += uint64(link.tolerated()); return nil })
+	return n
 }
 
 // Tolerated returns the number of fields of open links that differ and may.
@@ -261,14 +263,15 @@ func (l *Links) replace(hub HubID, remote string) error {
 	was := head.remote
 	switch {
 	case err != nil || bad != nil:
-		// What state the damaged row had is not known; count the others.
+		// What the damaged row had is not known; count the others.
 		opened.n, opened.dirty = l.countOpen(), true
+		differing.n, differing.dirty = l.countTolerated(), true
 		was = []byte(l.remoteOf(hub))
 	case head.state == LinkOpen:
 		opened.add(-1)
-	}
-	if head.tolerated > 0 {
-		differing.add(-head.tolerated)
+		if head.tolerated > 0 {
+			differing.add(-head.tolerated)
+		}
 	}
 	if string(was) == remote || len(was) == 0 {
 		return nil
