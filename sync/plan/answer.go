@@ -76,7 +76,7 @@ func (s *sides) pushedAnswer(a answer) Verdict {
 	default:
 		s.Seen = s.theirs
 	}
-	return s.pushedTable(Drift)
+	return s.pushedTable()
 }
 
 // unconfirmed decides a value that they have and we did not send, while ours is

@@ -232,12 +232,11 @@ func (s *sides) pushed() Verdict {
 	case s.read && s.There.Open():
 		return s.pushedAnswer(s.answered())
 	}
-	return s.pushedTable(Drift)
+	return s.pushedTable()
 }
 
-// pushedTable is the table for a field of which both digests are known. alone is
-// why a change on their side alone is tolerated.
-func (s *sides) pushedTable(alone Reason) Verdict {
+// pushedTable is the table for a field of which both digests are known.
+func (s *sides) pushedTable() Verdict {
 	theirsChanged := s.stands() != s.Seen
 	oursChanged := s.ours != s.Told || s.remoteChanged()
 	switch {
@@ -254,7 +253,7 @@ func (s *sides) pushedTable(alone Reason) Verdict {
 	case !s.read:
 		return s.nothing() // theirs moved under a hold: whoever reads it decides
 	}
-	return s.drifted(alone)
+	return s.drifted(Drift)
 }
 
 // why is why our value goes out.
@@ -365,7 +364,7 @@ func (s *sides) pushedBlind() Verdict {
 	return s.tolerate(FormOrEdit)
 }
 
-// drifted decides a change on their side alone.
+// drifted decides a change on their side alone. alone is why it is tolerated.
 func (s *sides) drifted(alone Reason) Verdict {
 	switch {
 	// A blank that nobody who owns the field put there enforces nothing.
