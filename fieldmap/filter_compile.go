@@ -37,8 +37,8 @@ func filterFunctions() []string {
 }
 
 // CompileFilter compiles the text of a filter. Its faults name wrong fields,
-// functions and types, and what could cost too much; without any the filter can be used by many goroutines
-// at once.
+// functions and types, and what could cost too much; without any the filter can
+// be used by many goroutines at once.
 func CompileFilter(source string, fields FilterFields) (*Filter, []*Fault) {
 	if len(source) > maxFilterText {
 		return nil, []*Fault{{Message: "the filter is too long"}}

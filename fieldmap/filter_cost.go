@@ -70,6 +70,16 @@ func (c *costs) of(node ast.Node) (size, cost float64) {
 			cost += one
 		}
 		return float64(len(n.Nodes)), cost
+	case *ast.MapNode:
+		for _, pair := range n.Pairs {
+			_, one := c.of(pair)
+			cost += one
+		}
+		return float64(len(n.Pairs)), 1 + cost
+	case *ast.PairNode:
+		_, key := c.of(n.Key)
+		_, value := c.of(n.Value)
+		return 1, key + value
 	}
 	return 1, 1
 }

@@ -137,6 +137,7 @@ func TestC13_9_FilterCost(t *testing.T) {
 		`any(tags, any(tags, any(tags, # == "x")))`: "it would take too long",
 		`len(replace(name, "a", name)) > 1`:         "it would take too long",
 		`len(replace(replace(replace(name, "a", "0123456789"), "0", "0123456789"), "0", "0123456789")) > 1`: "it would take too long",
+		`name == "x" && len({"a": 1..9000000}) == 1`:                                                        "a range of 9000000 numbers",
 		`count % 0 == 1`:     "% wants a whole number other than 0",
 		`count % count == 1`: "% wants a whole number other than 0",
 		`name matches name`:  "matches wants a pattern in quotes",
