@@ -26,6 +26,7 @@ type Source struct {
 	buf    []byte
 	asked  []record.Field
 	places []int // where asked has each field of the route, -1 where it has not
+	costly bool  // a field needs a call per record
 }
 
 // errNoLast is returned for a listing that ended before its last page.
@@ -42,6 +43,7 @@ func (s *Source) fields() []record.Field {
 			continue
 		}
 		s.places, s.asked = append(s.places, len(s.asked)), append(s.asked, f)
+		s.costly = s.costly || s.Completer != nil && s.Completer.Costly(s.Route.Object, f)
 	}
 	return s.asked
 }
@@ -94,8 +96,8 @@ func (s *Source) ByID(ctx context.Context, ids []string) (found []Remote, refuse
 
 // convert turns records as they were sent into values.
 func (s *Source) convert(ctx context.Context, recs []record.Record, gone []string, readAt time.Time) ([]Remote, error) {
-	if s.costly() && len(recs) > 0 {
-		if err := s.Completer.Complete(ctx, s.Route.Object, s.fields(), recs); err != nil {
+	if fields := s.fields(); s.costly && len(recs) > 0 {
+		if err := s.Completer.Complete(ctx, s.Route.Object, fields, recs); err != nil {
 			return nil, fmt.Errorf("complete %s: %w", s.Route.Object, err)
 		}
 	}
@@ -107,20 +109,13 @@ func (s *Source) convert(ctx context.Context, recs []record.Record, gone []strin
 	return out, nil
 }
 
-// costly reports whether a field needs a call per record.
-func (s *Source) costly() bool {
-	return s.Completer != nil && slices.ContainsFunc(s.fields(), func(f record.Field) bool {
-		return s.Completer.Costly(s.Route.Object, f)
-	})
-}
-
 // Convert turns a record as it was sent into values: one with all that the
 // route reads and the system has, in that order. A field that is gone is
 // unreadable.
 func (s *Source) Convert(rec *record.Record, gone []string) Remote {
 	all := s.Route.ReadFields()
 	out := Remote{ID: rec.ID, Version: rec.Version, Values: make([]record.Value, len(all)), Faults: make([]string, len(all))}
-	if len(s.fields()) == len(all) && !s.costly() {
+	if len(s.fields()) == len(all) && !s.costly {
 		out.Raw, s.buf = s.Key.Raw(s.Route.Fingerprint, rec, s.buf)
 	}
 	for i, f := range all {
