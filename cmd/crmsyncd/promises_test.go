@@ -83,7 +83,7 @@ func texts(t *testing.T, name string) []string {
 	t.Helper()
 	path := filepath.Join(root, name)
 	switch {
-	case strings.HasSuffix(name, "_test.go"), strings.HasPrefix(name, "providers/providertest/"):
+	case strings.HasSuffix(name, "_test.go"):
 		return goTexts(t, path)
 	case strings.Contains(name, "testdata/") && slices.Contains([]string{".txtar", ".txt", ".yaml"}, filepath.Ext(name)):
 		text, err := os.ReadFile(path)

@@ -12,6 +12,8 @@ import (
 
 const closeRecords = 223
 
+// Its group "echo" is C12.1: nothing of what a vendor repeats comes out with a
+// secret, an e-mail address or a phone number in it.
 func TestConformance(t *testing.T) {
 	for _, method := range []string{closeio.APIKey, closeio.OAuth} {
 		t.Run(method, func(t *testing.T) { conformance(t, method) })

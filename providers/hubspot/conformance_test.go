@@ -93,6 +93,8 @@ func companyFields() []record.Field {
 		"tags", record.MultiSet, "since", record.Date, "createdate", record.Datetime, "associations.parent_company", record.Reference)
 }
 
+// Its group "echo" is C12.1: nothing of what a vendor repeats comes out with a
+// secret, an e-mail address or a phone number in it.
 func TestConformance(t *testing.T) {
 	for _, version := range []string{"2026-09", "2026-03", "v3"} {
 		t.Run(version, func(t *testing.T) { conformance(t, version) })

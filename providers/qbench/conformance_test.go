@@ -69,6 +69,8 @@ func customerFields() []record.Field {
 	}
 }
 
+// Its group "echo" is C12.1: nothing of what a vendor repeats comes out with a
+// secret, an e-mail address or a phone number in it.
 func TestConformance(t *testing.T) {
 	for api, expired := range map[qbench.API]qbenchsim.ExpiredAs{qbench.V1: qbenchsim.Expired401, qbench.V2: qbenchsim.Expired400} {
 		t.Run(string(api), func(t *testing.T) {

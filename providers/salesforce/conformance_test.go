@@ -98,6 +98,8 @@ func (o org) fill(t *testing.T, n int) []string {
 	return ids
 }
 
+// Its group "echo" is C12.1: nothing of what a vendor repeats comes out with a
+// secret, an e-mail address or a phone number in it.
 func TestConformance(t *testing.T) {
 	providertest.Run(t, providertest.Harness{New: func(t *testing.T) providertest.Setup {
 		t.Helper()

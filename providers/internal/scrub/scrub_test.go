@@ -220,3 +220,28 @@ func FuzzWords(f *testing.F) {
 		_ = scrub.Phones(msg)
 	})
 }
+
+// C12.1: what a client sent as a credential, an e-mail address and a phone number
+// come through no part of an error that a vendor fills, in whatever form it
+// repeats them, at the end that is cut too.
+func TestC12_1_NothingPrivateInAVendorsWords(t *testing.T) {
+	t.Parallel()
+	var w scrub.Words
+	w.LearnHeader("Bearer tok/en+0123")
+	w.Learn("client-secret-9")
+	for _, private := range []string{
+		"tok/en+0123", "TOK/EN+0123", "tok%2Fen%2B0123", "dG9rL2VuKzAxMjM=", "client-secret-9",
+		"ann.echo@larch.test", "ann.echo%40larch.test", "+49 (40) 5550-1234", "040/5550123", "4940555012",
+	} {
+		for _, msg := range []string{private, "bad: " + private + ", see\nthere", `{"said":"` + private + `"}`, strings.Repeat("x ", 117) + private} {
+			e := w.Error(&providers.Error{Code: msg, Message: msg, Hint: msg, Fields: []string{"name", private}})
+			for part, text := range map[string]string{
+				"code": e.Code, "message": e.Message, "hint": e.Hint, "fields": strings.Join(e.Fields, " "), "line": w.Line(msg, 20), "text": w.Text(msg),
+			} {
+				if strings.Contains(text, private) || strings.Contains(text, private[:len(private)/2+1]) {
+					t.Errorf("the %s of %q shows %q", part, msg, text)
+				}
+			}
+		}
+	}
+}
