@@ -42,7 +42,7 @@ func Values(e *providers.Error, p *record.Patch) *providers.Error {
 
 // withoutFold hides every occurrence of old whatever the case of ASCII letters.
 func withoutFold(s, old string) string {
-	if len(old) < shortest {
+	if len(old) < shortest || len(old) > len(s) {
 		return s
 	}
 	var b strings.Builder

@@ -94,8 +94,16 @@ func (w *Words) LearnHeader(value string) {
 
 // Text takes secrets, e-mail addresses and phone numbers out of a text.
 func (w *Words) Text(s string) string {
+	if s == "" {
+		return ""
+	}
 	w.mu.Lock()
-	secrets := slices.Clone(w.secrets)
+	var secrets []string // those that can be in it; old tokens are many
+	for _, secret := range w.secrets {
+		if len(secret) <= len(s) {
+			secrets = append(secrets, secret)
+		}
+	}
 	w.mu.Unlock()
 	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
 	for _, secret := range secrets {
@@ -121,12 +129,6 @@ func (w *Words) Error(e *providers.Error) *providers.Error {
 	e.Message = w.Line(e.Message, maxMessage)
 	e.Code = w.Line(e.Code, maxCode)
 	e.Hint = w.Line(e.Hint, maxHint)
-	for i := range e.Fields {
-		if w.Line(e.Fields[i], len(e.Fields[i])) != e.Fields[i] {
-			e.Fields = slices.Clone(e.Fields)
-			e.Fields = slices.DeleteFunc(e.Fields, func(name string) bool { return w.Line(name, len(name)) != name })
-			break
-		}
-	}
+	e.Fields = slices.DeleteFunc(slices.Clone(e.Fields), func(name string) bool { return w.Line(name, len(name)) != name })
 	return e
 }
