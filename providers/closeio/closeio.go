@@ -11,7 +11,6 @@ import (
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/jsonwalk"
 	"crmsyncd/providers/internal/oauth"
-	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -115,12 +114,8 @@ type self struct {
 // Identify asks which organization the credential opens.
 func (c *Client) Identify(ctx context.Context) (providers.Identity, error) {
 	const op = "read the organization"
-	proving, told := oauth.Proving(ctx)
-	if err := c.rest.Admit(proving); err != nil {
-		return providers.Identity{}, outcome.NoAnswer(ctx, op, err)
-	}
-	if told.Org != "" {
-		return *told, nil
+	if told, err := oauth.Admit(ctx, c.rest, op); err != nil || told.Org != "" {
+		return told, err
 	}
 	s, err := c.whoami(ctx, op)
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/oauth"
-	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -120,23 +119,10 @@ func (c *Client) Usage() providers.Usage {
 // portals count as sandboxes.
 func (c *Client) Identify(ctx context.Context) (providers.Identity, error) {
 	const op = "read the account"
-	proving, told := oauth.Proving(ctx)
-	if err := c.rest.Admit(proving); err != nil {
-		return providers.Identity{}, outcome.NoAnswer(ctx, op, err)
+	if told, err := oauth.Admit(ctx, c.rest, op); err != nil || told.Org != "" {
+		return told, err
 	}
-	if told.Org != "" {
-		return *told, nil
-	}
-	resp, err := c.get(ctx, call{op: op, kind: kindRead}, c.paths.account())
-	if err != nil {
-		return providers.Identity{}, err
-	}
-	defer resp.Release()
-	id, ok := parseAccount(resp.Body)
-	if !ok {
-		return providers.Identity{}, providers.Errorf(providers.Broken, op, "the answer names no portal")
-	}
-	return id, nil
+	return c.account(ctx, call{op: op, kind: kindRead}, rest.Request{Path: c.paths.account()})
 }
 
 // Pin holds the client to a portal.
@@ -144,15 +130,18 @@ func (c *Client) Pin(org string) { c.pin.Set(org) }
 
 // portalOf asks which portal a token opens that is not in use yet.
 func (c *Client) portalOf(ctx context.Context, t rest.Token) (providers.Identity, error) {
-	const op = "prove the portal"
-	resp, err := c.send(ctx, call{op: op, kind: kindToken}, c.rest.With(t, rest.Request{Path: c.paths.account()}))
+	return c.account(ctx, call{op: "prove the portal", kind: kindToken}, c.rest.With(t, rest.Request{Path: c.paths.account()}))
+}
+
+func (c *Client) account(ctx context.Context, k call, r rest.Request) (providers.Identity, error) {
+	resp, err := c.send(ctx, k, r)
 	if err != nil {
 		return providers.Identity{}, err
 	}
 	defer resp.Release()
 	id, ok := parseAccount(resp.Body)
 	if !ok {
-		return providers.Identity{}, providers.Errorf(providers.Broken, op, "the answer names no portal")
+		return providers.Identity{}, providers.Errorf(providers.Broken, k.op, "the answer names no portal")
 	}
 	return id, nil
 }

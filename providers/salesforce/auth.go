@@ -186,15 +186,9 @@ func (c *Client) accept(body []byte) (rest.Token, error) {
 
 // orgOf asks which organization a token opens that is not in use yet.
 func (c *Client) orgOf(ctx context.Context, t rest.Token) (providers.Identity, error) {
-	const op = "prove the organization"
-	resp, err := c.send(ctx, call{op: op, kind: kindToken}, c.rest.With(t, rest.Request{Path: "/services/oauth2/userinfo"}))
+	who, err := c.whoIs(ctx, call{op: "prove the organization", kind: kindToken}, c.rest.With(t, rest.Request{Path: userInfoPath}))
 	if err != nil {
 		return providers.Identity{}, err
-	}
-	defer resp.Release()
-	who := parseUserInfo(resp.Body)
-	if who == nil {
-		return providers.Identity{}, providers.Errorf(providers.Broken, op, "the answer names no organization")
 	}
 	return providers.Identity{Org: who.org}, nil
 }

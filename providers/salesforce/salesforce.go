@@ -11,7 +11,6 @@ import (
 
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/oauth"
-	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -120,12 +119,8 @@ const maxName = 80
 // does not serve the API version asked for says so in the error.
 func (c *Client) Identify(ctx context.Context) (providers.Identity, error) {
 	const op, soql = "read the organization", "SELECT Id, Name, IsSandbox FROM Organization LIMIT 1"
-	proving, told := oauth.Proving(ctx)
-	if err := c.rest.Admit(proving); err != nil {
-		return providers.Identity{}, outcome.NoAnswer(ctx, op, err)
-	}
-	if told.Org != "" {
-		return *told, nil
+	if told, err := oauth.Admit(ctx, c.rest, op); err != nil || told.Org != "" {
+		return told, err
 	}
 	resp, err := c.get(ctx, call{op: op, kind: kindRead}, c.queryPath("query", soql))
 	if err != nil && providers.KindOf(err) != providers.Broken {
@@ -150,8 +145,8 @@ func (c *Client) Identify(ctx context.Context) (providers.Identity, error) {
 // token that is given as it is names none.
 func (c *Client) Organization(ctx context.Context) (providers.Identity, error) {
 	const op = "prove the organization"
-	if err := c.rest.Admit(ctx); err != nil {
-		return providers.Identity{}, outcome.NoAnswer(ctx, op, err)
+	if _, err := oauth.Admit(ctx, c.rest, op); err != nil {
+		return providers.Identity{}, err
 	}
 	if s := c.self.Load(); s != nil {
 		return providers.Identity{Org: s.org}, nil
@@ -168,14 +163,9 @@ func (c *Client) identifyByUser(ctx context.Context) (providers.Identity, error)
 	if s := c.self.Load(); s != nil {
 		return providers.Identity{Org: s.org, Name: s.org}, nil
 	}
-	resp, err := c.get(ctx, call{op: op, kind: kindRead}, "/services/oauth2/userinfo")
+	who, err := c.whoIs(ctx, call{op: op, kind: kindRead}, rest.Request{Path: userInfoPath})
 	if err != nil {
 		return providers.Identity{}, err
-	}
-	defer resp.Release()
-	who := parseUserInfo(resp.Body)
-	if who == nil {
-		return providers.Identity{}, providers.Errorf(providers.Broken, op, "the answer names no organization")
 	}
 	c.self.Store(who)
 	return providers.Identity{Org: who.org, Name: who.org}, nil

@@ -1,8 +1,12 @@
 package salesforce
 
 import (
+	"context"
 	"net/url"
 	"strings"
+
+	"crmsyncd/providers"
+	"crmsyncd/providers/internal/rest"
 )
 
 // self is who the credential is.
@@ -16,6 +20,22 @@ func (c *Client) user() string {
 		return s.user
 	}
 	return ""
+}
+
+const userInfoPath = "/services/oauth2/userinfo"
+
+// whoIs asks who a token is, by a request for userInfoPath.
+func (c *Client) whoIs(ctx context.Context, k call, r rest.Request) (*self, error) {
+	resp, err := c.send(ctx, k, r)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Release()
+	who := parseUserInfo(resp.Body)
+	if who == nil {
+		return nil, providers.Errorf(providers.Broken, k.op, "the answer names no organization")
+	}
+	return who, nil
 }
 
 // selfOf reads the address that a token comes with, which ends in the ids of

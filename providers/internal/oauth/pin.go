@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"crmsyncd/providers"
+	"crmsyncd/providers/internal/outcome"
 	"crmsyncd/providers/internal/rest"
 )
 
@@ -51,11 +52,14 @@ func (p *Pin) Token(ctx context.Context, credential string, t rest.Token, ask fu
 
 type provingKey struct{}
 
-// Proving returns a context in which a Pin that asks leaves the answer in told, so
-// that a proof by that very answer need not ask again.
-func Proving(ctx context.Context) (proving context.Context, told *providers.Identity) {
-	told = &providers.Identity{}
-	return context.WithValue(ctx, provingKey{}, told), told
+// Admit makes sure that there is a token. Where a Pin had to ask what it opens, the
+// answer is returned, so that a proof by that very answer need not ask again;
+// otherwise Org is empty.
+func Admit(ctx context.Context, c *rest.Client, op string) (told providers.Identity, err error) {
+	if err := c.Admit(context.WithValue(ctx, provingKey{}, &told)); err != nil {
+		return providers.Identity{}, outcome.NoAnswer(ctx, op, err)
+	}
+	return told, nil
 }
 
 // Check compares the organization that a token told with the pinned one.
