@@ -169,8 +169,7 @@ func (w *write) send(ctx context.Context, idx []int) *providers.Error {
 	case !divisible(e):
 		return e
 	case len(idx) == 1:
-		w.results[idx[0]].Err = scrub.Values(w.about(idx[0], e), &w.patches[idx[0]])
-		w.answered = true
+		w.rejected(idx[0], e)
 		return nil
 	}
 	half := len(idx) / 2
@@ -190,10 +189,17 @@ func (w *write) apart(ctx context.Context, idx []int, e *providers.Error) *provi
 	one := *e
 	one.Kind = providers.Rejected
 	for _, i := range with {
-		w.results[i].Err = scrub.Values(w.about(i, &one), &w.patches[i])
+		w.rejected(i, &one)
 	}
-	w.answered = true
 	return w.send(ctx, without)
+}
+
+// rejected notes that a record was refused by the refusal of a whole call.
+func (w *write) rejected(i int, e *providers.Error) {
+	e = w.about(i, e)
+	outcome.Own(e, &w.patches[i])
+	w.results[i].Err = scrub.Values(e, &w.patches[i])
+	w.answered = true
 }
 
 // lost notes that the answer about these patches never came. Nothing else of

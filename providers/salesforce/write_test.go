@@ -357,6 +357,12 @@ func TestC5_1_FaultOfSomeStopsNotAll(t *testing.T) {
 	if err != nil || strings.Join(kinds(res), " ") != "rejected ok" || len(s.calls()) != 2 || strings.Join(res[0].Err.Fields, " ") != "Fax" {
 		t.Errorf("%v, %v after %d calls", kinds(res), err, len(s.calls()))
 	}
+	// The field has the patch's name, whatever the spelling of the system.
+	s = answers(reply{status: 400, body: `[{"message":"No such column 'FAX' on sobject of type Account","errorCode":"INVALID_FIELD"}]`}, reply{body: `[{"id":"` + id(2) + `","success":true,"errors":[]}]`})
+	res, err = client(t, s).Update(t.Context(), "Account", patches)
+	if err != nil || strings.Join(kinds(res), " ") != "rejected ok" || strings.Join(res[0].Err.Fields, " ") != "Fax" {
+		t.Errorf("%v, %v, %+v", kinds(res), err, res[0].Err)
+	}
 	// Where all carry it, the schema has changed.
 	s = answers(whole)
 	if _, err = client(t, s).Update(t.Context(), "Account", patches[:1]); providers.KindOf(err) != providers.Broken || len(s.calls()) != 1 {
