@@ -6,7 +6,6 @@ import (
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
-	"crmsyncd/providers/internal/scrub"
 )
 
 // Describe tells what an object's fields are: those of the API, parts of its
@@ -60,7 +59,7 @@ func describeLists(object string, fields map[string]providers.SchemaField) {
 func (f *customField) describe(object string) providers.SchemaField {
 	out := providers.SchemaField{
 		Name: customPrefix + f.Name, ID: f.ID, Type: f.Type, Types: f.fitting(),
-		Restricted: f.Type == typeChoices, Picklist: f.Choices, Readonly: new(scrub.Words).Line(f.readonly(object), 200), CaseExact: true,
+		Restricted: f.Type == typeChoices, Picklist: f.Choices, Readonly: f.readonly(object), CaseExact: true,
 	}
 	out.Updateable = out.Readonly == ""
 	return out

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"crmsyncd/providers"
+	"crmsyncd/providers/internal/scrub"
 )
 
 const customPrefix = "custom."
@@ -29,6 +30,22 @@ type customField struct {
 		Roles      []string `json:"editable_with_roles"`
 	} `json:"associations"`
 }
+
+// clean takes out of what is shown of a field, but for its name, what nobody else
+// is to read.
+func (f *customField) clean(words *scrub.Words) {
+	f.Type, f.Converting = words.Line(f.Type, wordRoom), words.Line(f.Converting, wordRoom)
+	for i := range f.Roles {
+		f.Roles[i] = words.Line(f.Roles[i], wordRoom)
+	}
+	for _, a := range f.Associations {
+		for i := range a.Roles {
+			a.Roles[i] = words.Line(a.Roles[i], wordRoom)
+		}
+	}
+}
+
+const wordRoom = 80
 
 // customSchema is the custom fields of one object at one moment.
 type customSchema struct {
@@ -75,6 +92,9 @@ func (c *Client) schema(ctx context.Context, op, object string) (*customSchema, 
 	s, err := parseCustom(op, resp.Body)
 	if err != nil {
 		return nil, err
+	}
+	for i := range s.fields {
+		s.fields[i].clean(c.rest.Words())
 	}
 	s.asked = asked
 	c.schemas.mu.Lock()

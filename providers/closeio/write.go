@@ -101,10 +101,9 @@ func (c *Client) updateOne(ctx context.Context, op, object string, schema *custo
 		Header: http.Header{"X-Tz-Offset": {"0"}},
 	})
 	if err != nil {
-		if e := outcome.AsError(err); e.Kind != providers.Rejected && e.Kind != providers.Missing {
+		if e = outcome.AsError(err); e.Kind != providers.Rejected && e.Kind != providers.Missing {
 			return providers.Result{}, e
 		}
-		e = outcome.AsError(err)
 		ownNames(e, p, names)
 		return providers.Result{Err: e}, nil
 	}

@@ -277,3 +277,31 @@ func TestRefusalNamesFieldsAsTheyWereGiven(t *testing.T) {
 		}
 	})
 }
+
+// C12.1: what the schema says of a field that is not written shows neither an
+// e-mail address nor the key, in the schema and in the refusal.
+func TestC12_1_WordsOfTheSchema(t *testing.T) {
+	bubble(t, closeiosim.Options{}, func(t *testing.T, l lab) {
+		id := l.sim.AddLead(closeiosim.Fields{"name": "Lab"})
+		l.wire.Twist = func(req *http.Request, status int, body []byte) (int, []byte) {
+			if strings.Contains(req.URL.Path, "/custom_field_schema/") {
+				said := `"editable_with_roles":["sales ann.echo@larch.test ` + closeiosim.DefaultAPIKey + `"]`
+				body = []byte(strings.ReplaceAll(string(body), `"editable_with_roles":[]`, said))
+			}
+			return status, body
+		}
+		schema, err := l.Describe(t.Context(), closeio.Lead)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := l.Update(t.Context(), closeio.Lead, []record.Patch{{ID: id, Fields: []record.FieldValue{set("custom.Plan", record.Text, record.Of("x"))}}})
+		if err != nil || res[0].Err == nil {
+			t.Fatal(res, err)
+		}
+		for _, text := range []string{schema.Fields["custom.Plan"].Readonly, res[0].Err.Error()} {
+			if !strings.Contains(text, "only the roles sales") || strings.Contains(text, "ann.echo") || strings.Contains(text, closeiosim.DefaultAPIKey[:8]) {
+				t.Errorf("got %q", text)
+			}
+		}
+	})
+}
