@@ -111,9 +111,13 @@ func (c *Client) token(ctx context.Context) (rest.Token, error) {
 	if err != nil {
 		return rest.Token{}, oauth.Denied(err)
 	}
-	return oauth.Endpoint{
+	t, err := oauth.Endpoint{
 		Kind: kindToken, Path: "/services/oauth2/token", Refused: tokenError,
 	}.Exchange(ctx, c.rest, form, c.accept)
+	if err != nil || c.self.Load() != nil {
+		return t, err
+	}
+	return c.pin.Token(ctx, c.refresh.Grant(), t, c.orgOf) // the answer did not tell
 }
 
 // form returns what the token endpoint asks for.

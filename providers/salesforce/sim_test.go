@@ -1,7 +1,10 @@
 package salesforce_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -361,6 +364,36 @@ func TestDescribe(t *testing.T) {
 		}
 		if _, err := o.Describe(t.Context(), "Nonsense__c"); providers.KindOf(err) != providers.Broken || err == nil {
 			t.Error(err)
+		}
+	})
+}
+
+// C3.1: a token whose answer names no organization is proved by one call, and
+// used for nothing where it opens another one than that which is pinned.
+func TestC3_1_TokenThatNamesNoOrganization(t *testing.T) {
+	bubble(t, salesforcesim.Options{}, nil, func(t *testing.T, o org) {
+		o.wire.Twist = func(req *http.Request, status int, body []byte) (int, []byte) {
+			if strings.Contains(req.URL.Path, "/oauth2/token") {
+				body = bytes.ReplaceAll(body, []byte(`"id":`), []byte(`"else":`))
+			}
+			return status, body
+		}
+		o.Pin("another organization")
+		_, _, err := o.Get(t.Context(), "Account", nil, []string{id(1)})
+		var e *providers.Error
+		if !errors.As(err, &e) || e.Kind != providers.Denied || e.Elsewhere == nil || e.Elsewhere.Org != o.sim.OrgID() {
+			t.Errorf("got %v", err)
+		}
+		if n := o.wire.Count("/services/data/"); n != 0 {
+			t.Errorf("%d calls to another organization", n)
+		}
+		o.Pin(o.sim.OrgID())
+		before := o.wire.Count("userinfo")
+		if _, _, err := o.Get(t.Context(), "Account", nil, []string{id(1)}); err != nil {
+			t.Error(err)
+		}
+		if n := o.wire.Count("userinfo") - before; n != 1 {
+			t.Errorf("%d calls for the proof, want 1", n)
 		}
 	})
 }
