@@ -7,6 +7,7 @@ import (
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/jsonwalk"
+	"crmsyncd/providers/internal/outcome"
 )
 
 // History reads the values that one property of these records had, newest
@@ -36,7 +37,7 @@ func (c *Client) History(ctx context.Context, object string, field record.Field,
 		err = parseHistories(k.op, c.app(), resp.Body, field, out)
 		resp.Release()
 		if err != nil {
-			return nil, err
+			return nil, c.said(outcome.AsError(err))
 		}
 	}
 	return out, nil

@@ -8,6 +8,7 @@ import (
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/providers/internal/jsonwalk"
+	"crmsyncd/providers/internal/outcome"
 )
 
 // link is one association of a record: where it leads, and all types that it
@@ -108,7 +109,11 @@ func (c *Client) readLinksOnce(ctx context.Context, k call, path string, ask []l
 		return nil, err
 	}
 	defer resp.Release()
-	return parseLinks(k.op, resp.Body, ask, out)
+	more, err := parseLinks(k.op, resp.Body, ask, out)
+	if err != nil {
+		return nil, c.said(outcome.AsError(err))
+	}
+	return more, nil
 }
 
 func parseLinks(op string, body []byte, asked []linkInput, out map[string][]link) ([]linkInput, error) {

@@ -286,3 +286,23 @@ func TestPagesOfAssociations(t *testing.T) {
 		t.Errorf("associations without an end: %v", err)
 	}
 }
+
+// C12.1: the errors within an answer that is none itself show no secret, no
+// e-mail address and no phone number either, and are short.
+func TestC12_1_ErrorsWithinAnAnswer(t *testing.T) {
+	s := &script{answer: func(r *http.Request, body string) reply {
+		if strings.Contains(r.URL.Path, "/associations/") || strings.Contains(body, "propertiesWithHistory") {
+			said := r.Header.Get("Authorization") + " of ann.echo@larch.test, +49 (40) 5550-1234, " + strings.Repeat("long ", 200)
+			return reply{status: 207, body: `{"results":[],"errors":[{"status":"error","category":"INTERNAL","message":"bad ` + said + `"}]}`}
+		}
+		return reply{body: `{"results":[{"id":"1"}]}`}
+	}}
+	c := client(t, s)
+	_, _, linked := c.Get(t.Context(), "contacts", fields("associations.company", record.Reference), []string{"1"})
+	_, history := c.History(t.Context(), "companies", record.Field{Name: "name", Type: record.Text}, []string{"1"})
+	for what, err := range map[string]error{"associations": linked, "history": history} {
+		if err == nil || !strings.Contains(err.Error(), "bad Bearer [value] of [value], [value]") || len(err.Error()) > 400 {
+			t.Errorf("%s: got %v", what, err)
+		}
+	}
+}
