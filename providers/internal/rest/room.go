@@ -58,7 +58,8 @@ type share struct {
 // grow makes a share larger, waiting until there is room or patience ends.
 func (s *share) grow(ctx context.Context, n int64) error {
 	r := s.room
-	for waited := time.Duration(0); ; waited += look {
+	waited := time.Duration(0)
+	for {
 		used := r.used.Load()
 		mine := s.n.Load()
 		if fits := used == mine || used+n <= r.limit || waited >= patience; fits {
@@ -74,6 +75,7 @@ func (s *share) grow(ctx context.Context, n int64) error {
 		if err := sleep(ctx, look); err != nil {
 			return err
 		}
+		waited += look
 	}
 }
 
