@@ -36,6 +36,23 @@ func (b *bed) audit(code int, args ...string) (out auditJSON) {
 	return out
 }
 
+// auditAtEnd makes the audit the last step of a scenario: a full run of every
+// system, and then no difference that nobody has stated and nothing still to be
+// read. A run may hold records, and a guard may stop it: what it keeps back is due.
+func (b *bed) auditAtEnd() {
+	b.t.Cleanup(func() {
+		if b.t.Failed() || b.t.Skipped() || b.unaudited != "" {
+			return
+		}
+		if out, errs, code := b.run("run", "--once", "--full"); code != 0 && code != 3 && code != 4 {
+			b.t.Fatalf("full run before the audit at the end: exit code %d\n%s%s", code, out, errs)
+		}
+		if got := b.audit(0); got.Unexplained+got.Unread > 0 {
+			b.t.Errorf("audit at the end: %+v", got.Findings)
+		}
+	})
+}
+
 // behind changes a lead by a door that leaves its stamp alone.
 func (b *bed) behind(lead string, f closeiosim.Fields) {
 	b.t.Helper()

@@ -34,6 +34,7 @@ func TestC13_2_CrashIsNoConfiguration(t *testing.T) {
 		b.want(78, words...)
 	}
 	b.want(64, "state", "verify", "extra")
+	b.edit("routes/salesforce.yaml", "hub: descriptin}", "hub: description}")
 }
 
 // toFull runs a command whose output goes to a full disk.
@@ -365,6 +366,7 @@ func TestC12_2_Pages(t *testing.T) {
 // C10.4, C13.9: what would be missed or fail while running is an error of check.
 func TestC10_4_CheckMissesNothing(t *testing.T) {
 	b := newBed(t)
+	b.unaudited = "it leaves a configuration without a route of Salesforce, and nothing has run"
 	b.edit("routes/qbench.yaml", `# filter: 'status == "Active"'`, `filter: 'len(1..9000000000) > 1'`)
 	if out := b.want(78, "check"); !strings.Contains(out, "error: routes/qbench.yaml:12: ") || !strings.Contains(out, "9000000000 numbers is too much") {
 		t.Errorf("a filter that costs too much: %s", out)

@@ -172,11 +172,14 @@ func TestC3_3_E2EOnePortalTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := strings.Replace(string(text), "system: hubspot\n", "system: second\n", 1)
-	if err := os.WriteFile(filepath.Join(b.config, "routes/second.yaml"), []byte(second), 0o600); err != nil {
+	route := filepath.Join(b.config, "routes/second.yaml")
+	if err := os.WriteFile(route, []byte(second), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b.edit("hub.yaml", "push_only: [salesforce, hubspot]", "push_only: [salesforce, hubspot, second]")
-	b.edit("crmsyncd.yaml", "\nsystems:\n", "\nsystems:\n  second:\n    provider: hubspot\n    base_url: {env: CRMSYNCD_HUBSPOT_URL}\n    auth: {token: {credential: hubspot}}\n")
+	const push, both = "push_only: [salesforce, hubspot]", "push_only: [salesforce, hubspot, second]"
+	const head, system = "\nsystems:\n", "  second:\n    provider: hubspot\n    base_url: {env: CRMSYNCD_HUBSPOT_URL}\n    auth: {token: {credential: hubspot}}\n"
+	b.edit("hub.yaml", push, both)
+	b.edit("crmsyncd.yaml", head, head+system)
 	out := b.want(78, "check", "--live", "--fix")
 	if strings.Count(out, "open the same organization") != 2 {
 		t.Errorf("check --live says:\n%s", out)
@@ -185,4 +188,10 @@ func TestC3_3_E2EOnePortalTwice(t *testing.T) {
 	if code != 1 || !strings.Contains(errs, "second and hubspot open") || !strings.Contains(errs, "hubspot and second open") || b.hs.Calls().Writes() != 0 {
 		t.Errorf("exit code %d, %s\n%s", code, b.hs.Calls(), errs)
 	}
+	if err := os.Remove(route); err != nil {
+		t.Fatal(err)
+	}
+	b.edit("hub.yaml", both, push)
+	b.edit("crmsyncd.yaml", system, "")
+	b.want(0, "check", "--live", "--fix")
 }

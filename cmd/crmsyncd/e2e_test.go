@@ -63,6 +63,7 @@ type bed struct {
 	env       []string
 	bin       string
 	everyLog  bytes.Buffer // what any command wrote to stderr
+	unaudited string       // why the audit is not its last step
 }
 
 func newBed(t *testing.T) *bed {
@@ -121,6 +122,7 @@ func newBed(t *testing.T) *bed {
 		"CRMSYNCD_QBENCH_URL="+qb.URL, "CRMSYNCD_QBENCH_CLIENT_ID="+qbenchsim.DefaultClientID,
 		"CRMSYNCD_SALESFORCE_URL="+sf.URL, "CRMSYNCD_SALESFORCE_CLIENT_ID=app",
 		"CRMSYNCD_HUBSPOT_URL="+hs.URL, "CRMSYNCD_CLOSE_URL="+cl.URL, "CREDENTIALS_DIRECTORY="+filepath.Join(dir, "cred"))
+	b.auditAtEnd()
 	return b
 }
 
@@ -191,7 +193,7 @@ func (b *bed) args(words ...string) []string {
 // run runs one command to its end.
 func (b *bed) run(words ...string) (out, errs string, code int) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.t.Context()), time.Minute) // a cleanup runs commands too
 	defer cancel()
 	cmd := exec.CommandContext(ctx, b.bin, b.args(words...)...)
 	cmd.Env = b.env
@@ -399,6 +401,7 @@ func TestE2ECheckLive(t *testing.T) {
 	if strings.Contains(out, canarySecret) {
 		t.Error("a secret was shown")
 	}
+	b.secret(filepath.Dir(b.config), "salesforce", canarySecret+"-sf")
 	b.noCanary()
 }
 
@@ -442,6 +445,7 @@ func TestE2EExitCodes(t *testing.T) {
 	if code != 78 || !strings.Contains(errs, "routes/salesforce.yaml:") || !strings.Contains(errs, "description") {
 		t.Errorf("a bad file: code %d, %q %q", code, out, errs)
 	}
+	b.edit("routes/salesforce.yaml", "hub: descriptin}", "hub: description}")
 	b.noCanary()
 }
 
