@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -209,18 +208,6 @@ func (a *app) changesJSON(ctx context.Context, s *session, r daemon.RunView, gro
 	return err //nolint:wrapcheck // a broken pipe says enough
 }
 
-// jsonText is a value as printJSON prints it, without the end of the line.
-func jsonText(v any, prefix string) (string, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetIndent(prefix, "  ")
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return "", fmt.Errorf("print: %w", err)
-	}
-	return strings.TrimSuffix(b.String(), "\n"), nil
-}
-
 // changesCSV prints a line for each change.
 func (a *app) changesCSV(ctx context.Context, s *session, filter engine.ChangesFilter) error {
 	w := csv.NewWriter(a.out)
@@ -240,10 +227,7 @@ func (a *app) changesCSV(ctx context.Context, s *session, filter engine.ChangesF
 			strconv.FormatUint(v.Run, 10), v.At.Format(time.RFC3339), v.Object, v.Hub, v.Label, v.System, v.Remote, v.Flow,
 			v.Field, v.RemoteField, orEmpty(v.Old), known, orEmpty(v.New), v.Reason, v.Evidence,
 		}
-		for i := range row {
-			row[i] = asText(row[i])
-		}
-		return w.Write(row)
+		return w.Write(cells(row))
 	})
 	w.Flush()
 	if err == nil {
@@ -257,12 +241,4 @@ func orEmpty(s *string) string {
 		return ""
 	}
 	return *s
-}
-
-// asText keeps a spreadsheet from taking a cell for a formula (C12.3).
-func asText(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
 }

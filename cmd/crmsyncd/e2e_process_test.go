@@ -155,6 +155,9 @@ func TestC12_3_ExportsAreHarmless(t *testing.T) {
 		{"held", "-o", "json"},
 		{"plan"},
 		{"plan", "-o", "json"},
+		{"runs", "1", "--changes"},
+		{"runs", "1", "--changes", "-o", "json"},
+		{"runs", "1", "--changes", "-o", "csv"},
 	} {
 		if out := b.want(0, words...); strings.ContainsAny(out, "\u202e\u009b") {
 			t.Errorf("%v: %q", words, out)

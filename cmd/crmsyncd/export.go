@@ -101,13 +101,6 @@ func (a *app) export(ctx context.Context, args daemon.RecordArgs, format string)
 	return w.Error() //nolint:wrapcheck // it says that the output was cut
 }
 
-func cells(row []string) []string {
-	for i, c := range row {
-		row[i] = csvCell(c)
-	}
-	return row
-}
-
 func csvHead(cols daemon.Columns) []string {
 	head := append([]string{"hub_id", "state"}, cols.IDs...)
 	for _, name := range cols.Fields {

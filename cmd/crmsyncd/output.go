@@ -126,6 +126,14 @@ func csvCell(s string) string {
 	return s
 }
 
+// cells makes a row fit.
+func cells(row []string) []string {
+	for i, c := range row {
+		row[i] = csvCell(c)
+	}
+	return row
+}
+
 // csvSteers is steers but for what makes the lines of a long text.
 func csvSteers(r rune) bool { return steers(r) && r != '\t' && r != '\r' && r != '\n' }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -23,13 +24,26 @@ func (a *app) json() bool { return a.format == formatJSON }
 
 // printJSON prints one document.
 func (a *app) printJSON(v any) error {
-	enc := json.NewEncoder(jsonWriter{a.out})
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	text, err := jsonText(v, "")
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(a.out, text); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
 	return nil
+}
+
+// jsonText is a value as printJSON prints it, without the end of the line.
+func jsonText(v any, prefix string) (string, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetIndent(prefix, "  ")
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return "", fmt.Errorf("print: %w", err)
+	}
+	return string(cleanJSON(bytes.TrimSuffix(b.Bytes(), []byte("\n")))), nil
 }
 
 // grid is a table of aligned columns. It has borders nowhere, so that a pipe

@@ -20,10 +20,12 @@ func (a *app) runsCommand() *cobra.Command {
 		Use: "runs [RUN]", Short: "List the latest runs, or show one and what it changed", Args: cobra.MaximumNArgs(1),
 		Long: "runs lists the latest runs; runs RUN shows one.\n\n" +
 			"runs RUN --changes shows every value that the run took into the hub or wrote to the\n" +
-			"system, field by field: record, key, old and new value, reason, with counts first. Texts\n" +
-			"are cut to fit the line; -o csv and -o json give all of them, with the ids, and how each\n" +
-			"old value is known. --object and --field take the hub's names, such as account and\n" +
-			"name, not those of a system. What is older than journal: of crmsyncd.yaml allows is gone.\n\n" +
+			"system, field by field: record, key, old and new value, reason, with counts first. A record\n" +
+			"that is new in the hub is one line, without its values: crmsyncd get shows them. Texts are\n" +
+			"cut to fit the line; -o csv and -o json give all of them, with the ids, and how each old\n" +
+			"value is known. In CSV some values have an apostrophe in front, as export --help says.\n" +
+			"--object and --field take the hub's names, such as account and name, not those of a\n" +
+			"system. What is older than journal: of crmsyncd.yaml allows is gone.\n\n" +
 			"Guard the output: it is as confidential as the systems it came from.",
 		Example: "  crmsyncd runs\n  crmsyncd runs --system salesforce --limit 5\n  crmsyncd runs 42 -o json\n" +
 			"  crmsyncd runs 42 --changes\n  crmsyncd runs 42 --changes --object account --field name -o csv > names.csv",
