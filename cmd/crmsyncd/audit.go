@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -62,21 +61,14 @@ func (a *app) audit(ctx context.Context, in daemon.AuditArgs) error {
 		a.note("%s", olderText)
 	}
 	b := a.bar()
-	res := auditResult{Findings: []engine.AuditFinding{}, OlderConfig: s.older}
-	res.AuditResult, err = daemon.Ask[engine.AuditResult](ctx, s.Client, "audit", in, daemon.Sink{
-		Item: func(raw json.RawMessage) error {
-			var f engine.AuditFinding
-			if err := json.Unmarshal(raw, &f); err != nil {
-				return fmt.Errorf("read the answer: %w", err)
-			}
-			res.Findings = append(res.Findings, f)
-			return nil
-		},
-		Progress: func(p daemon.Progress) { b.set(p.What, p.Done, p.Total) },
-	})
+	findings, sum, err := gather[engine.AuditFinding, engine.AuditResult](ctx, s, "audit", in, b)
 	b.end()
 	if err != nil {
 		return err
+	}
+	res := auditResult{AuditResult: sum, Findings: findings, OlderConfig: s.older}
+	if res.Findings == nil {
+		res.Findings = []engine.AuditFinding{}
 	}
 	if a.json() {
 		err = a.printJSON(res)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -34,13 +33,7 @@ func (a *app) changes(ctx context.Context, s *session, r daemon.RunView, filter 
 
 // eachChange calls fn for each change of a run.
 func eachChange(ctx context.Context, s *session, filter engine.ChangesFilter, fn func(engine.ChangeView) error) error {
-	_, err := daemon.Ask[daemon.Count](ctx, s.Client, "changes", filter, daemon.Sink{Item: func(raw json.RawMessage) error {
-		var v engine.ChangeView
-		if err := json.Unmarshal(raw, &v); err != nil {
-			return fmt.Errorf("read the answer: %w", err)
-		}
-		return fn(v)
-	}})
+	_, err := daemon.Ask[daemon.Count](ctx, s.Client, "changes", filter, daemon.Sink{Item: items(fn)})
 	return err
 }
 

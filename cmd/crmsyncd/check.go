@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -168,24 +167,6 @@ func (a *app) announceFixes(views []daemon.CheckView) (n int) {
 		}
 	}
 	return n
-}
-
-// collect asks a question and gathers its items.
-func collect[T any](ctx context.Context, s *session, name string, args any, b *bar) ([]T, error) {
-	var out []T
-	sink := daemon.Sink{Item: func(raw json.RawMessage) error {
-		var v T
-		if err := json.Unmarshal(raw, &v); err != nil {
-			return fmt.Errorf("read the answer: %w", err)
-		}
-		out = append(out, v)
-		return nil
-	}}
-	if b != nil {
-		sink.Progress = func(p daemon.Progress) { b.set(p.What, p.Done, p.Total) }
-	}
-	_, err := daemon.Ask[json.RawMessage](ctx, s.Client, name, args, sink)
-	return out, err
 }
 
 func (a *app) printCheck(res checkResult, problems []fieldmap.Problem, live bool) error {

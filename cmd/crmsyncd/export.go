@@ -81,16 +81,12 @@ func (a *app) export(ctx context.Context, args daemon.RecordArgs, format string)
 		headed = true
 		return w.Write(cells(csvHead(cols)))
 	}
-	_, err = daemon.Ask[daemon.Count](ctx, s.Client, "export", args, daemon.Sink{Item: func(raw json.RawMessage) error {
-		var v engine.RecordView
-		if err := json.Unmarshal(raw, &v); err != nil {
-			return fmt.Errorf("read the answer: %w", err)
-		}
+	_, err = daemon.Ask[daemon.Count](ctx, s.Client, "export", args, daemon.Sink{Item: items(func(v engine.RecordView) error {
 		if err := head(); err != nil {
 			return err
 		}
 		return w.Write(cells(csvRow(v, cols)))
-	}})
+	})})
 	if err != nil {
 		return err
 	}

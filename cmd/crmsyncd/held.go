@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -86,15 +85,7 @@ func (a *app) heldList(ctx context.Context, f heldFlags) error {
 		}
 		return a.printDrift(rows, f.long)
 	}
-	var holds []engine.HoldView
-	sum, err := daemon.Ask[daemon.HeldView](ctx, s.Client, "held", f.args, daemon.Sink{Item: func(raw json.RawMessage) error {
-		var h engine.HoldView
-		if err := json.Unmarshal(raw, &h); err != nil {
-			return fmt.Errorf("read the answer: %w", err)
-		}
-		holds = append(holds, h)
-		return nil
-	}})
+	holds, sum, err := gather[engine.HoldView, daemon.HeldView](ctx, s, "held", f.args, nil)
 	if err != nil {
 		return err
 	}
@@ -176,16 +167,12 @@ func (a *app) beforeDrop(ctx context.Context, s *session, args daemon.HeldArgs) 
 			n++
 		}
 	}
-	var reasons []string
-	for _, reason := range slices.Sorted(maps.Keys(counts)) {
-		reasons = append(reasons, fmt.Sprintf("%s %d", reason, counts[reason]))
-	}
 	switch {
 	case args.HoldFilter == (engine.HoldFilter{}) && !args.All:
 		return usageError(fmt.Errorf("that would drop all %d held (%s): say which with --reason, --system, --object, --hub-id or --remote-id, or --all",
-			n, strings.Join(reasons, ", ")))
+			n, reasonsText(counts)))
 	case !a.json() && n > 0:
-		a.say("Dropping %d held: %s.", n, strings.Join(reasons, ", "))
+		a.say("Dropping %d held: %s.", n, reasonsText(counts))
 	}
 	return nil
 }

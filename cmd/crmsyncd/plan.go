@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -54,11 +53,7 @@ func (a *app) plan(ctx context.Context, args daemon.PlanArgs) error {
 	if s.older {
 		a.note("%s", olderText)
 	}
-	res.PlanView, err = daemon.Ask[daemon.PlanView](ctx, s.Client, "plan", args, daemon.Sink{Item: func(raw json.RawMessage) error {
-		var c daemon.ChangeView
-		if err := json.Unmarshal(raw, &c); err != nil {
-			return fmt.Errorf("read the answer: %w", err)
-		}
+	res.PlanView, err = daemon.Ask[daemon.PlanView](ctx, s.Client, "plan", args, daemon.Sink{Item: items(func(c daemon.ChangeView) error {
 		if a.json() {
 			res.Changes = append(res.Changes, c)
 			return nil
@@ -66,7 +61,7 @@ func (a *app) plan(ctx context.Context, args daemon.PlanArgs) error {
 		b.end()
 		a.printChange(c)
 		return nil
-	}})
+	})})
 	b.end()
 	if err != nil {
 		return err
