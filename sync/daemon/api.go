@@ -396,14 +396,14 @@ func (in *LinkArgs) hub() (state.HubID, error) {
 	return id, nil
 }
 
-func opLink(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, error) {
+func opLink(ctx context.Context, a *API, args json.RawMessage, _ *sender) (any, error) {
 	var in LinkArgs
 	if err := readArgs(args, &in); err != nil {
 		return nil, err
 	}
 	id, err := in.hub()
 	if err == nil {
-		err = a.engine().Link(in.System, in.Object, id, in.Remote)
+		err = a.engine().Link(ctx, in.System, in.Object, id, in.Remote)
 	}
 	return in, err
 }

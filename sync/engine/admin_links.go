@@ -78,7 +78,7 @@ func endedByLink() []string {
 
 // Link joins a hub record and a remote one because a person says so. It
 // refuses if either already has another open link, naming both.
-func (e *Engine) Link(system, object string, hub state.HubID, remote string) error {
+func (e *Engine) Link(ctx context.Context, system, object string, hub state.HubID, remote string) error {
 	r, err := e.routeNamed(system, object)
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func (e *Engine) Link(system, object string, hub state.HubID, remote string) err
 	if err := e.opt.Store.View(func(tx *state.Tx) error { _, err := e.linkable(tx, r, hub, remote); return err }); err != nil {
 		return err
 	}
-	if remote, err = e.isThere(r, remote); err != nil {
+	if remote, err = e.isThere(ctx, r, remote); err != nil {
 		return err
 	}
 	return e.opt.Store.Update(func(tx *state.Tx) error {
@@ -163,12 +163,12 @@ const askLimit = 90 * time.Second
 
 // isThere asks the system for a record that a person names, and returns its id
 // as the system writes it. A system that cannot be asked for an id is not.
-func (e *Engine) isThere(r *fieldmap.Route, remote string) (string, error) {
+func (e *Engine) isThere(ctx context.Context, r *fieldmap.Route, remote string) (string, error) {
 	sys := e.opt.Systems[r.System]
 	if sys == nil || sys.Getter == nil {
 		return remote, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	sys, _ = e.gated(sys, proving{})
 	recs, errs, err := sys.Getter.Get(ctx, r.Object, r.ReadFields(), []string{remote})

@@ -118,7 +118,7 @@ func TestLinkEndsAmbiguousMatch(t *testing.T) {
 		t.Fatalf("held %v, want one ambiguous match", reasons(holds))
 	}
 	hub := hubID(t, w.one("account", id))
-	if err := w.eng.Link("salesforce", "Account", hub, second); err != nil {
+	if err := w.eng.Link(t.Context(), "salesforce", "Account", hub, second); err != nil {
 		t.Fatal(err)
 	}
 	if holds := w.held("salesforce"); len(holds) != 0 {
@@ -145,36 +145,36 @@ func TestLinkRefuses(t *testing.T) {
 	w.sync()
 	hubA, hubB := hubID(t, w.one("account", a)), hubID(t, w.one("account", b))
 	theirA, theirB := w.sf.Find("Account", "Name", "Acme")[0], w.sf.Find("Account", "Name", "Bolt")[0]
-	err := w.eng.Link("salesforce", "Account", hubA, "001000000000000AAA")
+	err := w.eng.Link(t.Context(), "salesforce", "Account", hubA, "001000000000000AAA")
 	if !errors.Is(err, engine.ErrLinked) || !strings.Contains(err.Error(), theirA) {
 		t.Errorf("a second remote record: %v", err)
 	}
 	if err := w.eng.Unlink("salesforce", "Account", hubA); err != nil {
 		t.Fatal(err)
 	}
-	err = w.eng.Link("salesforce", "Account", hubA, theirB)
+	err = w.eng.Link(t.Context(), "salesforce", "Account", hubA, theirB)
 	if !errors.Is(err, engine.ErrLinked) || !strings.Contains(err.Error(), hubB.String()) || !strings.Contains(err.Error(), theirB) {
 		t.Errorf("a remote record that is taken: %v", err)
 	}
-	if err := w.eng.Link("salesforce", "Account", hubA, theirA); err != nil {
+	if err := w.eng.Link(t.Context(), "salesforce", "Account", hubA, theirA); err != nil {
 		t.Errorf("linked again: %v", err)
 	}
 	if err := w.eng.Unlink("salesforce", "Account", hubA); err != nil {
 		t.Fatal(err)
 	}
-	err = w.eng.Link("salesforce", "Account", hubA, "0018d0000099999AAA")
+	err = w.eng.Link(t.Context(), "salesforce", "Account", hubA, "0018d0000099999AAA")
 	if !errors.Is(err, engine.ErrNoRecord) || !strings.Contains(err.Error(), "0018d0000099999AAA") {
 		t.Errorf("a remote record that is not there: %v", err)
 	}
 	w.sf.RefuseSessions(1000)
-	if err := w.eng.Link("salesforce", "Account", hubA, theirA); err == nil || !strings.Contains(err.Error(), "cannot be asked") {
+	if err := w.eng.Link(t.Context(), "salesforce", "Account", hubA, theirA); err == nil || !strings.Contains(err.Error(), "cannot be asked") {
 		t.Errorf("a system that cannot be asked: %v", err)
 	}
 	w.sf.RefuseSessions(0)
 	for name, err := range map[string]error{
-		"no such route":  w.eng.Link("salesforce", "Lead", hubA, "x"),
-		"no such record": w.eng.Link("salesforce", "Account", 9999, "x"),
-		"an empty id":    w.eng.Link("salesforce", "Account", hubA, " "),
+		"no such route":  w.eng.Link(t.Context(), "salesforce", "Lead", hubA, "x"),
+		"no such record": w.eng.Link(t.Context(), "salesforce", "Account", 9999, "x"),
+		"an empty id":    w.eng.Link(t.Context(), "salesforce", "Account", hubA, " "),
 		"not linked":     w.eng.Unlink("salesforce", "Account", 9999),
 	} {
 		if err == nil {

@@ -207,7 +207,7 @@ func TestR155_LinkedWithoutEmail(t *testing.T) {
 	ann := w.qb.AddContact(person("Ann", "Lee", ""), acme)
 	w.sync()
 	con := w.insert("Contact", map[string]string{"LastName": "Old", "Email": "old@acme.example", "AccountId": w.account("Acme")["Id"]})
-	if err := w.eng.Link("salesforce", "Contact", hubID(t, w.one("contact", ann)), con); err != nil {
+	if err := w.eng.Link(t.Context(), "salesforce", "Contact", hubID(t, w.one("contact", ann)), con); err != nil {
 		t.Fatal(err)
 	}
 	w.sync()

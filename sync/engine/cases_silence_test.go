@@ -518,7 +518,7 @@ func TestC1_3_LineAddedWhileHeld(t *testing.T) {
 		d.go1()
 		d.want("contact", ids[3], map[string]string{"title": "Lee"})
 		d.wantIdle()
-		if err := d.eng.Link(d.system, d.names["contact"], hub, ids[2]); err != nil {
+		if err := d.eng.Link(t.Context(), d.system, d.names["contact"], hub, ids[2]); err != nil {
 			t.Fatal(err)
 		}
 		_ = d.qb.UpdateContact(people[0], qbenchsim.Fields{"email_address": "a0@acme.example"})
@@ -615,7 +615,7 @@ func TestC1_5_LinkedByHand(t *testing.T) {
 				t.Fatal(err)
 			}
 			d.go1()
-			if err := d.eng.Link(d.system, d.names[object], hub, id); err != nil {
+			if err := d.eng.Link(t.Context(), d.system, d.names[object], hub, id); err != nil {
 				t.Fatal(err)
 			}
 		}

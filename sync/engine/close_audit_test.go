@@ -311,7 +311,7 @@ func TestUnlinkedLeadTakesItsChildren(t *testing.T) {
 	if err := w.eng.Unlink("close", "lead", mustHub(t, own.ID)); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.eng.Link("close", "lead", mustHub(t, shared.ID), lead); err != nil {
+	if err := w.eng.Link(t.Context(), "close", "lead", mustHub(t, shared.ID), lead); err != nil {
 		t.Fatal(err)
 	}
 	w.tick()
@@ -343,7 +343,7 @@ func TestR17_LinkedByAPersonBringsItsChildren(t *testing.T) {
 	w.tick()
 	w.pullClose()
 	account := w.hub("account", fmt.Sprint(other))
-	if err := w.eng.Link("close", "lead", mustHub(t, account.ID), second); err != nil {
+	if err := w.eng.Link(t.Context(), "close", "lead", mustHub(t, account.ID), second); err != nil {
 		t.Fatal(err)
 	}
 	w.tick()

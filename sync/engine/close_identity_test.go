@@ -203,7 +203,7 @@ func TestUnlinkedLeadStaysApart(t *testing.T) {
 	if err := w.eng.Unlink("close", "lead", alone); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.eng.Link("close", "lead", id, lead); err != nil {
+	if err := w.eng.Link(t.Context(), "close", "lead", id, lead); err != nil {
 		t.Fatal(err)
 	}
 	w.tick()

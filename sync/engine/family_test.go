@@ -109,7 +109,7 @@ func (w *world) linkAgain() uint64 {
 	to := w.insert("Account", map[string]string{"Name": "Acme there", "Website": "https://there.example"})
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	if err := errors.Join(w.eng.Unlink("salesforce", "Account", id), w.eng.Link("salesforce", "Account", id, to)); err != nil {
+	if err := errors.Join(w.eng.Unlink("salesforce", "Account", id), w.eng.Link(w.t.Context(), "salesforce", "Account", id, to)); err != nil {
 		w.t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
