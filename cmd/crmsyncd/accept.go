@@ -14,7 +14,7 @@ func (a *app) acceptCommand() *cobra.Command {
 			"the others are counted anew.",
 		Example: "  crmsyncd status          # names the plan that waits\n  crmsyncd accept 17-Account",
 		RunE: func(cmd *cobra.Command, w []string) error {
-			s, err := a.open(cmd.Context(), false, nil)
+			s, err := a.open(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -52,7 +52,7 @@ func (a *app) auditCommand() *cobra.Command {
 func (a *app) audit(ctx context.Context, in daemon.AuditArgs) error {
 	ctx, stop := stoppable(ctx)
 	defer stop()
-	s, err := a.open(ctx, false, nil)
+	s, err := a.look(ctx)
 	if err != nil {
 		return err
 	}

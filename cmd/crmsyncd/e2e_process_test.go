@@ -69,6 +69,7 @@ func TestC12_6_FullOutput(t *testing.T) {
 		{"held", "--create-only"},
 		{"runs"},
 		{"runs", "1"},
+		{"audit"},
 		{"get", "account", canaryName + " 1"},
 		{"export", "account"},
 		{"export", "account", "--format", "jsonl"},

@@ -106,7 +106,7 @@ func (a *app) printResting(fields []string) {
 }
 
 func (a *app) heldDo(ctx context.Context, what string, f heldFlags, told string) error {
-	s, err := a.open(ctx, false, nil)
+	s, err := a.open(ctx)
 	if err != nil {
 		return err
 	}

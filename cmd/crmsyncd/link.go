@@ -57,7 +57,7 @@ func (a *app) linkDo(ctx context.Context, w linkWish) error {
 	if !ok || system == "" || object == "" {
 		return usageError(fmt.Errorf("%q is no SYSTEM/OBJECT, such as salesforce/Account", w.place))
 	}
-	s, err := a.open(ctx, false, nil)
+	s, err := a.open(ctx)
 	if err != nil {
 		return err
 	}

@@ -42,10 +42,7 @@ type purpose struct {
 }
 
 // open dials the daemon; without one it opens the state itself, to write in it.
-// What scratch means stands at purpose.
-func (a *app) open(ctx context.Context, scratch bool, progress func(engine.Progress)) (*session, error) {
-	return a.openFor(ctx, purpose{scratch: scratch, progress: progress})
-}
+func (a *app) open(ctx context.Context) (*session, error) { return a.openFor(ctx, purpose{}) }
 
 // look is open for commands that only read: they work on a full disk too.
 func (a *app) look(ctx context.Context) (*session, error) {

@@ -44,7 +44,7 @@ func (a *app) plan(ctx context.Context, args daemon.PlanArgs) error {
 	ctx, stop := stoppable(ctx)
 	defer stop()
 	b := a.bar()
-	s, err := a.open(ctx, true, func(p engine.Progress) { b.set(p.System+" "+p.Object+" "+p.Step, p.Done, p.Total) })
+	s, err := a.openFor(ctx, purpose{scratch: true, progress: func(p engine.Progress) { b.set(p.System+" "+p.Object+" "+p.Step, p.Done, p.Total) }})
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (a *app) trustCommand() *cobra.Command {
 		Use: "trust", Short: "Take a state in doubt as it is from now on", Args: cobra.NoArgs, Long: trustLong,
 		Example: "  crmsyncd state trust\n  crmsyncd state trust --yes",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := a.open(cmd.Context(), false, nil)
+			s, err := a.open(cmd.Context())
 			if err != nil {
 				return err
 			}

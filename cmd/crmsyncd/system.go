@@ -47,7 +47,7 @@ func (a *app) systemMovedCommand() *cobra.Command {
 }
 
 func (a *app) systemMoved(ctx context.Context, in daemon.MovedArgs) error {
-	s, err := a.open(ctx, false, nil)
+	s, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
