@@ -122,7 +122,7 @@ func (a *app) knowsSystem(name string) error {
 func (r *checkResult) count(s daemon.CheckView) {
 	if s.Error != "" {
 		r.Errors++
-		if downText(s.System, s.Error) != "" {
+		if s.Down {
 			r.Down++
 		}
 	}
@@ -229,8 +229,8 @@ func (a *app) printLive(s daemon.CheckView) {
 	}
 	a.say("%s", head)
 	if s.Error != "" {
-		if down := downText(s.System, s.Error); down != "" {
-			a.sayProblem(false, down)
+		if s.Down {
+			a.sayProblem(false, s.System+" does not answer: if its base_url is right, nothing is wrong with your files; try again later")
 			a.say("  %s", s.Error)
 		} else {
 			a.sayProblem(false, s.Error)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"runtime/debug"
@@ -14,6 +15,7 @@ import (
 	"strings"
 
 	"crmsyncd/fieldmap"
+	"crmsyncd/providers"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
 )
@@ -536,6 +538,7 @@ type CheckView struct {
 	Name         string        `json:"name,omitempty"`
 	Sandbox      bool          `json:"sandbox,omitempty"`
 	Error        string        `json:"error,omitempty"`
+	Down         bool          `json:"down,omitempty"` // all that is wrong is that it does not answer
 	Findings     []FindingView `json:"findings"`
 	Fixes        []FixView     `json:"fixes,omitempty"`
 }
@@ -572,8 +575,8 @@ func opCheck(ctx context.Context, a *API, args json.RawMessage, s *sender) (any,
 		fixes, ferr := a.fix(ctx, sys.Name, in.Fix)
 		id, findings, err := a.engine().Check(ctx, sys.Name)
 		v := CheckView{System: sys.Name, Organization: id.Org, Name: id.Name, Sandbox: id.Sandbox, Findings: []FindingView{}, Fixes: fixes}
-		if err = errors.Join(err, ferr); err != nil {
-			v.Error = err.Error()
+		if both := errors.Join(err, ferr); both != nil {
+			v.Error, v.Down = both.Error(), down(err) && (ferr == nil || down(ferr))
 		}
 		for _, f := range findings {
 			v.Findings = append(v.Findings, viewFinding(f))
@@ -583,6 +586,13 @@ func opCheck(ctx context.Context, a *API, args json.RawMessage, s *sender) (any,
 		}
 	}
 	return Count{n}, a.knows(in.System)
+}
+
+// down reports whether a failure is of the kind that passes by itself. A host
+// that nobody knows is rather a slip in base_url.
+func down(err error) bool {
+	var dns *net.DNSError
+	return providers.KindOf(err) == providers.Transient && !(errors.As(err, &dns) && dns.IsNotFound)
 }
 
 // fix lists what a system lacks and may get, and makes it if that is asked for.
