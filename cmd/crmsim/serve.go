@@ -75,8 +75,8 @@ const serveExample = `  # the defaults: 200 customers with two contacts each
   # tick a task of Close off
   curl -X PATCH -d '{"is_complete":"true"}' http://127.0.0.1:8094/_sim/task/TASK_ID
 
-  # Salesforce refuses one account twice, as a validation rule would
-  curl -d '{"object":"Account","match":{"Name":"Acme"},"code":"STRING_TOO_LONG","text":"Phone: data value too large","fields":["Phone"],"times":2}' http://127.0.0.1:8092/_sim/rules
+  # Salesforce refuses a phone twice, as a validation rule would
+  curl -d '{"object":"Account","code":"STRING_TOO_LONG","text":"Phone: data value too large","fields":["Phone"],"times":2}' http://127.0.0.1:8092/_sim/rules
 
   # HubSpot takes a write and keeps its own value; Close hides a lead
   curl -d '{"object":"companies","effect":"ignore","fields":["lifecyclestage"]}' http://127.0.0.1:8093/_sim/rules
