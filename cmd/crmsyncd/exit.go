@@ -33,7 +33,7 @@ func exitWords() []exitWord {
 		{exitDone, "done"},
 		{exitFailed, "failed"},
 		{exitHeld, "done, and records are held (one-shot runs)"},
-		{exitGuard, "stopped by a guard, so a plan waits for `crmsyncd accept`"},
+		{exitGuard, "stopped by a guard, so a plan waits for `crmsyncd accept`; of `plan`: a run would be stopped"},
 		{exitUnexplained, "something differs between hub and system that nothing explains"},
 		{exitUsage, "the command line is wrong"},
 		{exitConfig, "the configuration is wrong"},

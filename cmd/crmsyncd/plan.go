@@ -30,7 +30,8 @@ func (a *app) planCommand() *cobra.Command {
 		Use:   "plan",
 		Short: "Show what a run would write: each record, each field, old, new and why",
 		Long: "plan carries the same runs out on a copy of the state: the systems are read, and nothing is written\n" +
-			"anywhere. It also counts the calls that the run would need.",
+			"anywhere. It also counts the calls that the run would need. It ends with 4 where a guard would stop a run,\n" +
+			"with 1 where one would fail, else with 0.",
 		Example: "  crmsyncd plan\n  crmsyncd plan --system salesforce --full\n  crmsyncd plan -o json | jq '.changes[] | select(.op == \"update\")'",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.plan(cmd.Context(), args) },
