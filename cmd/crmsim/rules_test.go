@@ -13,26 +13,12 @@ import (
 // speak makes one request with a JSON body.
 func speak(t *testing.T, method, target, token, body string) (status int, answer string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
+	kind := ""
 	if body != "" {
-		req.Header.Set("Content-Type", "application/json")
+		kind = "application/json"
 	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	raw, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(raw)
+	status, raw := call(t, method, target, token, kind, body)
+	return status, string(raw)
 }
 
 // vendorDoor is how one running system is asked.

@@ -99,11 +99,19 @@ func (r *rehearsal) secret(t *testing.T, name string) string {
 
 func send(t *testing.T, method, target, token string, form url.Values) (int, []byte) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(form.Encode()))
+	return call(t, method, target, token, "application/x-www-form-urlencoded", form.Encode())
+}
+
+// call makes one request with a body of a kind.
+func call(t *testing.T, method, target, token, kind, body string) (status int, answer []byte) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
+	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
@@ -112,11 +120,11 @@ func send(t *testing.T, method, target, token string, form url.Values) (int, []b
 		t.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
+	answer, err = io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp.StatusCode, body
+	return resp.StatusCode, answer
 }
 
 // accessToken reads the token out of a token answer.

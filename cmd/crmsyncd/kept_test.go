@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// keptForSoon names what only tests call today, each with what is to.
+// keptForSoon names what only tests call today, each with what calls it or is to.
 func keptForSoon() map[string]string {
 	return map[string]string{
 		"fieldmap.IDLint":      "pulls are to report ids that people typed, and hold those that do not fit id_pattern",
-		"state.Tx.EachJournal": "runs --changes reads what a run did",
+		"state.Tx.EachJournal": "tests of the engine read the journal of an object or of everything",
 		"state.Store.Sizes":    "the benchmarks of the engine measure what a row takes",
 	}
 }
