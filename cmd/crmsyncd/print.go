@@ -24,11 +24,11 @@ func (a *app) json() bool { return a.format == formatJSON }
 
 // printJSON prints one document.
 func (a *app) printJSON(v any) error {
-	text, err := jsonText(v, "")
+	doc, err := jsonText(v, "")
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(a.out, text); err != nil {
+	if _, err := fmt.Fprintln(a.out, doc); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
 	return nil

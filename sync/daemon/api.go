@@ -592,7 +592,8 @@ func opCheck(ctx context.Context, a *API, args json.RawMessage, s *sender) (any,
 // that nobody knows is rather a slip in base_url.
 func down(err error) bool {
 	var dns *net.DNSError
-	return providers.KindOf(err) == providers.Transient && !(errors.As(err, &dns) && dns.IsNotFound)
+	unknown := errors.As(err, &dns) && dns.IsNotFound
+	return !unknown && providers.KindOf(err) == providers.Transient
 }
 
 // fix lists what a system lacks and may get, and makes it if that is asked for.
