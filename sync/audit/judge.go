@@ -28,10 +28,10 @@ type There struct {
 // Statement is what somebody has said about a field: a person, a rule, or the
 // run that left it so. The zero Statement says nothing.
 type Statement struct {
-	Standing Standing // Due, Held, Tolerated or Suspended
+	Standing Standing // Due, Held, Tolerated, Suspended or Unread
 	Reason   string
-	// Ours and Theirs are the digests of the two values that it names. Only a hold
-	// and what is due may leave one out, and so name any.
+	// Ours and Theirs are the digests of the two values that it names. Only a hold,
+	// what is due and what is to be read may leave one out, and so name any.
 	Ours, Theirs record.Digest
 	There        There
 	Dropped      bool // of a hold: a person lets the difference stay
@@ -88,7 +88,7 @@ func (s *Statement) names(key record.Key, d *Difference) bool {
 	if s.Standing == Unexplained {
 		return false
 	}
-	loose := s.Standing == Held || s.Standing == Due
+	loose := s.Standing == Held || s.Standing == Due || s.Standing == Unread
 	fits := func(named record.Digest, t record.Type, v record.Value) bool {
 		return loose && named == 0 || named != 0 && named == key.Value(t, v)
 	}
@@ -100,6 +100,7 @@ const (
 	ReasonChanged  = "changed_there" // after we looked, by their stamp
 	ReasonSpelling = "spelling"      // what we sent, in their own spelling
 	ReasonMoving   = "moving"        // each time it was read, a run had settled something newer
+	ReasonAnswer   = "answer_lost"   // the next run reads what became of a write
 )
 
 // unread tells what the next full run will read from what nobody can explain.

@@ -111,7 +111,8 @@ type auditMemory struct {
 	number uint64 // up to which the route is settled
 	waits  string // why what is behind that number waits
 	behind map[int]bool
-	read   time.Time // since when every linked record was read once
+	read   time.Time            // since when every linked record was read once
+	doubt  map[state.HubID]bool // records of which the answer to an update was lost
 }
 
 // remember makes the memory that of a transaction.
@@ -138,6 +139,7 @@ func (m *auditMemory) route() *auditMemory {
 	} else {
 		m.read = a.running.rec.Started
 	}
+	m.doubt = openUpdates(m.tx, a.r)
 	switch {
 	case a.sys.WritesOff:
 		m.waits = "writes_off"
@@ -253,7 +255,10 @@ func (m *auditMemory) Tolerated(_ *audit.Remote, d *audit.Difference) audit.Stat
 		stands = m.a.link.Stands(m.a.names.remotes[m.a.r][d.Rule.Index])
 	}
 	s := m.skipped(d)
-	if s.Standing == audit.Unexplained {
+	switch {
+	case m.route().doubt[m.a.rec.ID]:
+		s.Standing, s.Reason = audit.Unread, audit.ReasonAnswer
+	case s.Standing == audit.Unexplained:
 		s = m.stated(d, m.a.link.Field(num), stands)
 	}
 	s.There = audit.There{Digest: stands.Last(), Sent: stands.Known == record.Sent}

@@ -50,18 +50,21 @@ type pusher struct {
 	today     string
 	free      []*item // for reuse
 
-	guardIdle bool       // no count of overwrites can be too many
-	groups    [][]int    // rules whose fields travel together
-	link      state.Link // for reuse
-	entries   []state.JournalEntry
-	packed    []byte
-	answers   []answer
-	flying    *flight         // the batch whose call is under way
-	indexed   bool            // the index of the target's keys is up to date in this run
-	hubRec    state.HubRecord // for reuse
-	made      []state.SentValue
-	silent    []string // records that are due, and on which nothing was decided
-	askedFor  bitset   // hub ids whose record was asked for by id and not brought
+	guardIdle      bool       // no count of overwrites can be too many
+	groups         [][]int    // rules whose fields travel together
+	link           state.Link // for reuse
+	entries        []state.JournalEntry
+	packed         []byte
+	answers        []answer
+	flying         *flight         // the batch whose call is under way
+	indexed        bool            // the index of the target's keys is up to date in this run
+	hubRec         state.HubRecord // for reuse
+	made           []state.SentValue
+	intended       []state.Intent // for reuse, with what they refer to
+	intendedFields []state.LinkField
+	intendedForms  []state.IntentField
+	silent         []string // records that are due, and on which nothing was decided
+	askedFor       bitset   // hub ids whose record was asked for by id and not brought
 }
 
 // item is one hub record on its way to a system.
@@ -126,7 +129,7 @@ func pushObject(ctx context.Context, r *run, route *fieldmap.Route) error {
 // open first.
 func (p *pusher) stages(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		p.mergeAnswers, p.settleIntents, p.retryHeld, p.loadPosition, p.readLeft, p.compareAll,
+		p.mergeAnswers, p.settleIntents, p.retryHeld, p.loadPosition, p.settleUpdates, p.readLeft, p.compareAll,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -183,16 +183,22 @@ func (p *pusher) decideField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule,
 	v := plan.Decide(p.key, plan.Field{
 		Rule: rule, Direction: fieldmap.Push, OnLink: p.r.OnLink, Ours: ours, OursRemote: remote,
 		Seen: lf.Seen, Told: lf.Told, There: it.link.Stands(p.names.remotes[p.r][i]), Found: it.link.Origin == state.OriginFound,
+		Pending: pendingOf(lf),
 	})
-	if met := plan.Reason(lf.Note); lf.Told == 0 && met != plan.NoReason && v.Kind == plan.Push {
-		v.Reason = met
-		// A first meeting whose hub value was cleared meanwhile has nothing to say:
-		// a blank never beats a value.
-		if !ours.IsSet() && (met == plan.FirstMeeting || met == plan.BlankFilled) {
-			return plan.Verdict{Kind: plan.Tolerate, Reason: plan.BlankIgnored, Seen: lf.Seen, Told: v.Told}
-		}
+	// A first meeting whose hub value was cleared meanwhile has nothing to say: a
+	// blank never beats a value.
+	if met := pendingOf(lf); !ours.IsSet() && v.Kind == plan.Push && (met == plan.FirstMeeting || met == plan.BlankFilled) {
+		return plan.Verdict{Kind: plan.Tolerate, Reason: plan.BlankIgnored, Seen: lf.Seen, Told: v.Told}
 	}
 	return v
+}
+
+// pendingOf is why a field is to go out that was read and not written since.
+func pendingOf(lf *state.LinkField) plan.Reason {
+	if lf.Told != 0 || lf.Seen == 0 {
+		return plan.NoReason
+	}
+	return plan.Reason(lf.Note)
 }
 
 // group sends the fields whole that must travel together, such as state with

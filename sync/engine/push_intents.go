@@ -10,13 +10,8 @@ import (
 
 // settleIntents looks up what earlier runs may have made without hearing so.
 func (p *pusher) settleIntents(ctx context.Context) error {
-	var batches []uint64
-	if err := p.opt.Store.View(func(tx *state.Tx) error {
-		return tx.Intents(p.req.System, p.r.Object, func(batch uint64, _ state.IntentBatch, _ []state.Intent) error {
-			batches = append(batches, batch)
-			return nil
-		})
-	}); err != nil {
+	batches, err := p.openBatches(func(in *state.Intent) bool { return in.Remote == "" })
+	if err != nil {
 		return err
 	}
 	for _, b := range batches {
@@ -25,6 +20,20 @@ func (p *pusher) settleIntents(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// openBatches are the batches of intents that are open, of which the first is of
+// this kind: all of a batch are.
+func (p *pusher) openBatches(kind func(*state.Intent) bool) (batches []uint64, err error) {
+	err = p.opt.Store.View(func(tx *state.Tx) error {
+		return tx.Intents(p.req.System, p.r.Object, func(batch uint64, _ state.IntentBatch, in []state.Intent) error {
+			if len(in) == 0 || kind(&in[0]) {
+				batches = append(batches, batch)
+			}
+			return nil
+		})
+	})
+	return batches, err
 }
 
 // lookUpIntents asks for the records of one batch of intents by our id. What is

@@ -775,6 +775,7 @@ func (p *pusher) meetField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule, t
 		in.OtherSeen, in.There = p.otherSeen(&it.link, p.r, i, theirs), p.standsUnder(&it.link, p.r, i, theirs)
 	}
 	if lf := it.link.Field(p.names.rules[p.r][i]); lf != nil {
+		in.Pending = pendingOf(lf)
 		in.Seen, in.Told, in.Tolerated = lf.Seen, lf.Told, lf.Note != 0 && plan.Reason(lf.Note) != plan.Skipped && lf.Told != 0
 		in.Freed = in.Tolerated && p.behind[i] && modeChanged(rule, p.pos) && p.frees(rule, plan.Reason(lf.Note), cleared(&it.rec, n))
 	}

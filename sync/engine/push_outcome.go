@@ -32,7 +32,7 @@ func (p *pusher) createFailed(ctx context.Context, batch uint64, err error) erro
 type outcome struct {
 	answers  []answer      // valid until the next batch
 	there    []*item       // a record with our id is there already
-	doubtful []*item       // made or not: nobody knows
+	doubtful []*item       // made or written, or not: nobody knows
 	gone     []refusal     // an update found no record, or so it says
 	doubts   []string      // records whose answer showed something else than what was sent
 	unfit    []refusedItem // names fields, or says that the object is not what it was
@@ -66,18 +66,39 @@ func (p *pusher) outcome(items []*item, results []providers.Result, creating boo
 			o.stop = res.Err
 		case kind == providers.Broken, kind == providers.Rejected && p.namesField(res.Err):
 			o.unfit = append(o.unfit, refusedItem{it, res.Err})
-		case kind == providers.Exists && creating:
-			it.taken = res.Err
-			o.there = append(o.there, it)
-		case kind == providers.Unknown && creating:
-			o.doubtful = append(o.doubtful, it)
-		case kind == providers.Missing && !creating:
-			o.gone = append(o.gone, p.refusalOf(it, res.Err))
+		case creating:
+			p.notMade(&o, it, res.Err)
 		default:
-			p.refused(it, res.Err)
+			p.notWritten(&o, it, res.Err)
 		}
 	}
 	return o
+}
+
+// notMade sorts the refusal of one create.
+func (p *pusher) notMade(o *outcome, it *item, e *providers.Error) {
+	switch {
+	case e.Kind == providers.Exists:
+		it.taken = e
+		o.there = append(o.there, it)
+	case e.Kind == providers.Unknown:
+		o.doubtful = append(o.doubtful, it)
+	default:
+		p.refused(it, e)
+	}
+}
+
+// notWritten sorts the refusal of one update. One that failed in passing may have
+// taken effect all the same.
+func (p *pusher) notWritten(o *outcome, it *item, e *providers.Error) {
+	switch {
+	case e.Kind == providers.Missing:
+		o.gone = append(o.gone, p.refusalOf(it, e))
+		return
+	case e.Kind == providers.Transient, e.Kind == providers.Unknown:
+		o.doubtful = append(o.doubtful, it)
+	}
+	p.refused(it, e)
 }
 
 // showed takes what the answer of a write showed: a field that it shows as it was
@@ -233,6 +254,14 @@ func (p *pusher) commitUpdates(ctx context.Context, f *flight) error {
 	}
 	err := p.opt.Store.Update(func(tx *state.Tx) error {
 		tx.OneOfMany()
+		if err := tx.CloseIntents(p.req.System, p.r.Object, f.intents); err != nil {
+			return err
+		}
+		if len(o.doubtful) > 0 {
+			if err := p.putUpdates(tx, &flight{items: o.doubtful}); err != nil {
+				return err
+			}
+		}
 		if err := p.keep(tx, o.answers); err != nil {
 			return err
 		}

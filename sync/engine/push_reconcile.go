@@ -53,7 +53,7 @@ func (p *pusher) reconcile(ctx context.Context) error {
 	}
 }
 
-// rebound takes in the numbers that the comparison gave.
+// rebound takes in the numbers that a comparison gave.
 func (p *pusher) rebound() error {
 	return p.opt.Store.View(func(tx *state.Tx) error {
 		p.bound = tx.Counter()
@@ -84,6 +84,8 @@ type comparison struct {
 	only map[int]bool // some rules alone; nil means all
 	own  bool         // right after our own write, so that it shows what became of that
 	late bool         // the walk that writes is past the records
+	// doubt has what was sent to records in writes whose answer was lost.
+	doubt map[state.HubID]*state.Intent
 }
 
 // covers reports whether a rule is compared.
@@ -153,6 +155,11 @@ func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields 
 	}
 	p.distrust(it)
 	h := p.convert(rec, fields)
+	if in := c.doubt[l.Hub]; in != nil {
+		if err := p.arrived(tx, it, in, fields, &h); err != nil {
+			return false, err
+		}
+	}
 	if _, err := p.meet(tx, it, fields, &h, c); err != nil {
 		return false, err
 	}

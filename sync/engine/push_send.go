@@ -17,7 +17,7 @@ type flight struct {
 	op      plan.Op
 	items   []*item
 	patches []record.Patch
-	intents uint64 // the batch of intents of a create
+	intents uint64 // the batch of its intents
 	results []providers.Result
 	err     error
 	panic   any
@@ -111,7 +111,7 @@ func (p *pusher) land(ctx context.Context) error {
 	case f.err != nil && f.op == plan.OpCreate:
 		return p.createFailed(ctx, f.intents, f.err)
 	case f.err != nil:
-		return f.err
+		return p.updateFailed(f.intents, f.err)
 	}
 	commit := p.commitUpdates
 	if f.op == plan.OpCreate {
@@ -151,12 +151,16 @@ func (p *pusher) intentsOf(items []*item) []state.Intent {
 	return in
 }
 
-// prepareUpdates looks again at what a write depends on.
+// prepareUpdates looks again at what a write depends on, and makes durable what is
+// about to be sent.
 func (p *pusher) prepareUpdates(ctx context.Context, f *flight) (err error) {
 	if f.items, err = p.recheckBlanks(ctx, f.items); err != nil || len(f.items) == 0 {
 		return err
 	}
-	return p.readOld(ctx, f.items)
+	if err := p.readOld(ctx, f.items); err != nil {
+		return err
+	}
+	return p.noteUpdates(f)
 }
 
 // patches are what goes out for a batch.

@@ -35,7 +35,12 @@ func (p *pusher) spoken(context.Context) error {
 }
 
 // readLeft reads what an earlier run wrote and did not come to read.
-func (p *pusher) readLeft(ctx context.Context) error { return p.readWritten(ctx, false) }
+func (p *pusher) readLeft(ctx context.Context) error {
+	if err := p.readWritten(ctx, false); err != nil {
+		return err
+	}
+	return p.rebound()
+}
 
 // readOwn reads what this pass wrote.
 func (p *pusher) readOwn(ctx context.Context) error { return p.readWritten(ctx, true) }
@@ -60,7 +65,7 @@ func (p *pusher) readWritten(ctx context.Context, own bool) error {
 			return err
 		}
 		if len(chunk) > 0 {
-			if _, err := p.reconcileChunk(ctx, chunk, comparison{own: own, late: true}); err != nil {
+			if _, err := p.reconcileChunk(ctx, chunk, comparison{own: own, late: own}); err != nil {
 				return err
 			}
 		}

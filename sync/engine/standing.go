@@ -81,6 +81,9 @@ func (e *Engine) unreadOf(tx *state.Tx, r *fieldmap.Route) (n int, err error) {
 		}
 		n += len(ids)
 	}
+	if r.Direction == fieldmap.Push {
+		n += len(openUpdates(tx, r))
+	}
 	return n, nil
 }
 

@@ -275,9 +275,12 @@ func (s *sides) holdsOurs() bool {
 	return s.key.Value(s.Rule.Remote.Type, s.OursRemote) == s.stands()
 }
 
-// firstPush is why a field goes out that was met and not told yet.
+// firstPush is why a field goes out that was met and not told yet: as a reading
+// before said, or as for a first meeting.
 func (s *sides) firstPush() Reason {
 	switch {
+	case s.Pending != NoReason:
+		return s.Pending
 	case s.Rule.Write == fieldmap.Enforce && !s.Found:
 		return DriftEnforced
 	case s.stands() == s.null:

@@ -101,6 +101,10 @@ type Field struct {
 	// Reading says how Theirs was read.
 	Reading Reading
 
+	// Pending is why ours is to go out, by an earlier reading, where it did not go out
+	// yet; NoReason where none decided so.
+	Pending Reason
+
 	Lost        bool // the digests are damaged or belong to another record
 	RuleChanged bool // the rule is not the one that the link last settled with, or it was away
 	// OtherSeen reports whether Theirs is what another rule of this remote field

@@ -232,22 +232,7 @@ func (l *life) line(s Step) {
 	}
 }
 
-// linesBack corrects the lines, once a run came through under the wrong ones. The
-// engine knows of no update that was sent in a run that was killed: where the
-// line was corrected before another run, the audit calls it unexplained.
 func (l *life) linesBack() {
-	bent := false
-	for name, text := range l.files {
-		bent = bent || string(l.Files[name].Data) != text
-	}
-	if bent {
-		l.calm()
-		l.unrule()
-		l.organizationsBack()
-		for _, system := range Systems() {
-			l.try(system, false)
-		}
-	}
 	for name, text := range l.files {
 		l.Files[name] = &fstest.MapFile{Data: []byte(text)}
 	}
