@@ -77,11 +77,11 @@ func (p *pusher) outcome(items []*item, results []providers.Result, creating boo
 
 // notMade sorts the refusal of one create.
 func (p *pusher) notMade(o *outcome, it *item, e *providers.Error) {
-	switch {
-	case e.Kind == providers.Exists:
+	switch e.Kind { //nolint:exhaustive // what else there is was refused
+	case providers.Exists:
 		it.taken = e
 		o.there = append(o.there, it)
-	case e.Kind == providers.Unknown:
+	case providers.Unknown:
 		o.doubtful = append(o.doubtful, it)
 	default:
 		p.refused(it, e)
@@ -91,11 +91,11 @@ func (p *pusher) notMade(o *outcome, it *item, e *providers.Error) {
 // notWritten sorts the refusal of one update. One that failed in passing may have
 // taken effect all the same.
 func (p *pusher) notWritten(o *outcome, it *item, e *providers.Error) {
-	switch {
-	case e.Kind == providers.Missing:
+	switch e.Kind { //nolint:exhaustive // what else there is was refused
+	case providers.Missing:
 		o.gone = append(o.gone, p.refusalOf(it, e))
 		return
-	case e.Kind == providers.Transient, e.Kind == providers.Unknown:
+	case providers.Transient, providers.Unknown:
 		o.doubtful = append(o.doubtful, it)
 	}
 	p.refused(it, e)
