@@ -42,6 +42,19 @@ func isTerminal(w io.Writer) bool {
 // color reports whether a terminal may be colored (no-color.org).
 func (a *app) color() bool { return a.outTerm && os.Getenv("NO_COLOR") == "" }
 
+// width is that of the terminal, 0 where the output is none.
+func (a *app) width() int {
+	f, ok := a.written.w.(*os.File)
+	if !ok || !a.outTerm {
+		return 0
+	}
+	n, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // execute runs one command line and returns the exit code.
 func (a *app) execute(ctx context.Context, args []string) int {
 	root := a.root()

@@ -87,7 +87,7 @@ func (a *app) printAudit(res auditResult) {
 	for _, c := range res.Counts {
 		g.add(c.System, c.Object, c.Standing, c.Reason, strconv.Itoa(c.Count))
 	}
-	g.print(a.out, a.color())
+	a.table(g)
 	slices.SortStableFunc(res.Findings, func(x, y engine.AuditFinding) int { return strings.Compare(x.Standing, y.Standing) })
 	for _, f := range res.Findings {
 		a.gap()
@@ -174,7 +174,7 @@ func (a *app) printRunAudit(r daemon.RunView) {
 	for _, f := range r.Audit {
 		g.add(r.System+"/"+f.Object, f.Remote, f.Field, f.Reason, "crmsyncd get "+f.HubObject+" hub:"+f.Hub)
 	}
-	g.print(a.out, a.color())
+	a.table(g)
 	a.say("Both values: crmsyncd audit %s", r.System)
 	if n := r.Counts["audit_unexplained"]; n > len(r.Audit) {
 		a.say("These are %d of %d.", len(r.Audit), n)

@@ -59,7 +59,7 @@ func (a *app) changesTable(ctx context.Context, s *session, r daemon.RunView, gr
 		return nil
 	}
 	a.gap()
-	g.print(a.out, a.color())
+	a.table(g)
 	var group engine.ChangeGroup
 	var marks changeMarks
 	first := true

@@ -257,7 +257,7 @@ func (a *app) printLive(s daemon.CheckView) {
 		}
 		a.sayProblem(f.Warning, fieldmap.Problem{File: f.File, Line: f.Line, Message: f.Message, Hint: f.Mend}.Error())
 	}
-	rates.print(a.out, a.color())
+	a.table(rates)
 }
 
 func percent(n, of int) string { return fmt.Sprintf("%d %%", n*100/of) }

@@ -419,6 +419,16 @@ func TestC10_6_DropIsTold(t *testing.T) {
 			}
 		}
 	}
+	for words, want := range map[string]string{
+		"--tolerated --reason drif":      `no reason "drif"; did you mean drift?`,
+		"--tolerated --reason bad_value": `no reason "bad_value"; there are `,
+		"--tolerated --create-only":      "say one of the two",
+		"--tolerated --object custmer":   `did you mean customer?`,
+	} {
+		if _, errs, code := b.run(append([]string{"held"}, strings.Fields(words)...)...); code != 64 || !strings.Contains(errs, want) {
+			t.Errorf("held %s: code %d, %q", words, code, errs)
+		}
+	}
 	if out := b.want(0, "held"); !strings.Contains(out, "2 held.") {
 		t.Errorf("after all that: %s", out)
 	}

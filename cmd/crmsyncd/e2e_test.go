@@ -353,6 +353,7 @@ func TestE2EOncePass(t *testing.T) {
 		{"runs", "1"},
 		{"held"},
 		{"held", "--create-only"},
+		{"held", "--tolerated"},
 		{"held", "retry"},
 		{"get", "account", canaryName + " 7"},
 		{"state", "verify"},

@@ -117,6 +117,6 @@ func (a *app) sayStandIn(v engine.RecordView) {
 func (a *app) section(g *grid) {
 	if len(g.rows) > 0 {
 		a.gap()
-		g.print(a.out, a.color())
+		a.table(g)
 	}
 }

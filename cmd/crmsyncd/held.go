@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -15,12 +14,14 @@ import (
 
 	"crmsyncd/sync/daemon"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/plan"
 )
 
 // heldFlags choose holds.
 type heldFlags struct {
 	args       daemon.HeldArgs
 	createOnly bool
+	tolerated  bool
 	long       bool
 }
 
@@ -32,8 +33,9 @@ func (a *app) heldCommand() *cobra.Command {
 		Long: "Held records wait for an event or a person, and everything else goes on without them.\n" +
 			"retry decides them anew at the next run; drop ignores them until their source value changes,\n" +
 			"and wants to be told which: by a filter, or --all.\n" +
-			"--create-only lists fields that are written at creation only and differ now, with both values.",
-		Example: "  crmsyncd held\n  crmsyncd held --system salesforce --reason waiting_for_parent\n  crmsyncd held --create-only\n" +
+			"--tolerated lists the fields that differ and may, with both values as they are now and why;\n" +
+			"--create-only those alone that are written at creation only.",
+		Example: "  crmsyncd held\n  crmsyncd held --system salesforce --reason waiting_for_parent\n  crmsyncd held --tolerated --reason drift\n" +
 			"  crmsyncd held retry --reason rejected_by_vendor\n  crmsyncd held retry --recreate --hub-id 42 --system salesforce",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.heldList(cmd.Context(), f) },
@@ -65,6 +67,7 @@ func (a *app) heldCommand() *cobra.Command {
 	p.StringVar(&f.args.Hub, "hub-id", "", "of this hub record only: its `number`, or OBJECT/number")
 	p.StringVar(&f.args.Remote, "remote-id", "", "of the remote record of this `id` only")
 	for _, c := range []*cobra.Command{c, list} {
+		c.Flags().BoolVar(&f.tolerated, "tolerated", false, "list fields that differ and may, with both values")
 		c.Flags().BoolVar(&f.createOnly, "create-only", false, "list create-only fields that differ, with both values")
 		c.Flags().BoolVar(&f.long, "long", false, "one line per record with everything on it")
 	}
@@ -73,17 +76,23 @@ func (a *app) heldCommand() *cobra.Command {
 }
 
 func (a *app) heldList(ctx context.Context, f heldFlags) error {
+	if f.createOnly && (f.tolerated || f.args.Reason != "") {
+		return usageError(errors.New("--create-only is --tolerated --reason create_only: say one of the two"))
+	}
 	s, err := a.look(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
 	if f.createOnly {
-		rows, err := collect[engine.CreateOnlyView](ctx, s, "drift", f.args, nil)
+		f.args.Reason = plan.CreateOnly.String()
+	}
+	if f.createOnly || f.tolerated {
+		rows, err := collect[engine.DifferView](ctx, s, "drift", f.args, nil)
 		if err != nil {
 			return err
 		}
-		return a.printDrift(rows, f.long)
+		return a.printDrift(rows, f)
 	}
 	holds, sum, err := gather[engine.HoldView, daemon.HeldView](ctx, s, "held", f.args, nil)
 	if err != nil {
@@ -220,7 +229,7 @@ func (a *app) printHoldTable(holds []engine.HoldView) {
 	for _, h := range holds {
 		g.add(h.System, h.Object, recordText(h), h.Reason, detailText(h), when(h.Since), h.Mend)
 	}
-	g.print(a.out, a.color())
+	a.table(g)
 }
 
 // printHoldGroups prints what is held for the same reason under one heading that
@@ -254,7 +263,7 @@ func (a *app) printHoldGroups(holds []engine.HoldView) {
 			}
 			g.add(h.System+"/"+h.Object, cut(name, 48), hub, detailText(h))
 		}
-		g.print(a.out, a.color())
+		a.table(g)
 	}
 }
 
@@ -283,37 +292,73 @@ func detailText(h engine.HoldView) string {
 	return s
 }
 
-func (a *app) printDrift(rows []engine.CreateOnlyView, long bool) error {
+func (a *app) printDrift(rows []engine.DifferView, f heldFlags) error {
 	if a.json() {
 		if rows == nil {
-			rows = []engine.CreateOnlyView{}
+			rows = []engine.DifferView{}
 		}
 		return a.printJSON(rows)
 	}
-	if len(rows) == 0 {
+	switch {
+	case len(rows) > 0:
+	case f.createOnly:
 		a.say("No create-only field differs.")
 		return nil
+	default:
+		a.say("No field differs that may.")
+		return nil
 	}
-	g := newGrid("object", "record", "field", "hub value", "their value")
-	if long {
-		g = newGrid("system", "object", "record", "remote id", "field", "hub value", "their value")
+	if f.long {
+		a.printDriftTable(rows)
+	} else {
+		a.printDriftGroups(rows)
 	}
-	for _, r := range rows {
-		theirs := r.Theirs
-		switch {
-		case !r.Known:
-			theirs = "(" + r.Note + ")"
-		case theirs == "":
-			theirs = "(blank)"
-		}
-		if long {
-			g.add(r.System, r.Object, r.Label+" hub:"+r.Hub, r.Remote, r.Field, r.Ours, theirs)
-			continue
-		}
-		g.add(r.System+"/"+r.Object, cut(r.Label, 40)+" hub:"+r.Hub, r.Field, cut(r.Ours, 32), cut(theirs, 32))
-	}
-	g.print(a.out, a.color())
 	a.gap()
-	a.say("%s fields differ. They are written at creation only; `write: on_change` in the route frees a field.", strconv.Itoa(len(rows)))
+	if f.createOnly {
+		a.say("%d fields differ. They are written at creation only; `write: on_change` in the route frees a field.", len(rows))
+		return nil
+	}
+	a.say("%d fields differ, and may. The next change of a value is decided anew; `write: enforce` puts ours back.", len(rows))
 	return nil
+}
+
+// theirText is the value of the other side, or why it is not known.
+func theirText(r engine.DifferView) string {
+	switch {
+	case !r.Known:
+		return "(" + r.Note + ")"
+	case r.Theirs == "":
+		return "(blank)"
+	}
+	return r.Theirs
+}
+
+// printDriftTable prints a line per field with everything on it.
+func (a *app) printDriftTable(rows []engine.DifferView) {
+	g := newGrid("system", "object", "record", "remote id", "field", "hub value", "their value", "why")
+	for _, r := range rows {
+		g.add(r.System, r.Object, r.Label+" hub:"+r.Hub, r.Remote, r.Field, r.Ours, theirText(r), r.Reason)
+	}
+	a.table(g)
+}
+
+// printDriftGroups prints what differs in one object for the same reason under one
+// heading.
+func (a *app) printDriftGroups(rows []engine.DifferView) {
+	groups := map[[2]string][]engine.DifferView{}
+	for _, r := range rows {
+		key := [2]string{r.System + "/" + r.Object, r.Reason}
+		groups[key] = append(groups[key], r)
+	}
+	for i, key := range slices.SortedFunc(maps.Keys(groups), func(x, y [2]string) int { return slices.Compare(x[:], y[:]) }) {
+		if i > 0 {
+			a.gap()
+		}
+		a.say("%s %s (%d): hub value | their value", key[0], key[1], len(groups[key]))
+		g := newGrid().indent(2)
+		for _, r := range groups[key] {
+			g.add(cut(r.Label, 24), r.Field, cut(r.Ours, 32)+" | "+cut(theirText(r), 32))
+		}
+		a.table(g)
+	}
 }

@@ -309,7 +309,7 @@ func (a *app) printRunTables(runs []daemon.RunView) {
 		}
 		t.add(fmt.Sprint(r.ID), r.System, flowText(r), full, r.Status, fmt.Sprint(calls), seconds(r.Seconds))
 	}
-	t.print(a.out, a.color())
+	a.table(t)
 }
 
 // printObjects prints the counts of each object: the usual ones in columns, and
@@ -345,7 +345,7 @@ func (a *app) printObjects(runs []daemon.RunView) {
 			g.add(append(row, o.Status)...)
 		}
 	}
-	g.print(a.out, a.color())
+	a.table(g)
 }
 
 // flowText tells a pull that fills new fields from the one before it.

@@ -149,7 +149,7 @@ func (a *app) printPlan(p daemon.PlanView) {
 		}
 		g.add(row...)
 	}
-	g.print(a.out, a.color())
+	a.table(g)
 	for _, system := range slices.Sorted(maps.Keys(p.Calls)) {
 		a.say("write calls that %s needs: %s", system, countsText(p.Calls[system]))
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,10 +21,35 @@ func TestGridAlignsAndCleans(t *testing.T) {
 	g := newGrid("name", "count").numbers(1)
 	g.add("a", "1")
 	g.add("bb\x1b\u202e\nx", "1234")
-	g.print(&b, false)
+	g.print(&b, false, 0)
 	want := "NAME              COUNT\na                     1\nbb\\u001b\\u202e x   1234\n"
 	if b.String() != want {
 		t.Errorf("got %q, want %q", b.String(), want)
+	}
+}
+
+// A table that is wider than the terminal is folded within its widest columns, and
+// loses nothing.
+func TestGridFoldsToTheTerminal(t *testing.T) {
+	g := newGrid("object", "detail", "count").numbers(2).indent(2)
+	g.add("salesforce/Account", "Phone: data value too large, said the system", "17")
+	g.add("hubspot/companies", "short", "1")
+	for _, width := range []int{0, 80, 40, 20} {
+		var b bytes.Buffer
+		g.print(&b, false, width)
+		for line := range strings.Lines(b.String()) {
+			if n := len(strings.TrimSuffix(line, "\n")); width >= 40 && n > width {
+				t.Errorf("%d characters in a line for %d: %q", n, width, line)
+			}
+		}
+		words := strings.Fields(b.String())
+		slices.Sort(words)
+		if width >= 40 && len(words) != 16 {
+			t.Errorf("at %d: %q", width, words)
+		}
+		if width == 0 && strings.Count(b.String(), "\n") != 3 {
+			t.Errorf("folded without a terminal:\n%s", b.String())
+		}
 	}
 }
 

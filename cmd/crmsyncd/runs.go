@@ -95,7 +95,7 @@ func (a *app) printRuns(runs []daemon.RunView) error {
 		a.say("Nothing has run yet.")
 		return nil
 	}
-	g := newGrid("run", "started", "system", "flow", "trigger", "status", "time", "what").numbers(0, 6).color(5, a.status)
+	g := newGrid("run", "started", "system", "flow", "trigger", "status", "time", "what").numbers(0, 6).whole(1).color(5, a.status)
 	for _, r := range runs {
 		flow := r.Flow
 		if r.Full {
@@ -103,7 +103,7 @@ func (a *app) printRuns(runs []daemon.RunView) error {
 		}
 		g.add(strconv.FormatUint(r.ID, 10), when(r.Started), r.System, flow, r.Trigger, r.Status, seconds(r.Seconds), countsText(r.Counts))
 	}
-	g.print(a.out, a.color())
+	a.table(g)
 	return nil
 }
 

@@ -129,7 +129,7 @@ func (a *app) printVerify(v daemon.VerifyView) error {
 		for _, r := range rows {
 			g.add(r.Bucket, r.Key, r.Problem)
 		}
-		g.print(a.out, a.color())
+		a.table(g)
 		if len(rows) == 0 {
 			a.say("The state is sound.")
 		} else {

@@ -118,7 +118,7 @@ func age(d time.Duration) string {
 }
 
 func (a *app) printSystems(systems []daemon.SystemStatus) {
-	g := newGrid("system", "flow", "now", "last status", "ended", "held", "linked").numbers(5).color(3, a.status)
+	g := newGrid("system", "flow", "now", "last status", "ended", "held", "linked").numbers(5).whole(4).color(3, a.status)
 	for _, s := range systems {
 		var linked []string
 		for _, object := range daemon.CountNames(s.Links) {
@@ -146,7 +146,7 @@ func (a *app) printSystems(systems []daemon.SystemStatus) {
 			name, held, links = "", "", ""
 		}
 	}
-	g.print(a.out, a.color())
+	a.table(g)
 }
 
 // printBehind says which fields are being filled in the background.
@@ -213,5 +213,5 @@ func (a *app) printNext(systems []daemon.SystemStatus) {
 	if len(g.rows) > 0 {
 		a.gap()
 	}
-	g.print(a.out, a.color())
+	a.table(g)
 }

@@ -55,7 +55,7 @@ func (a *app) versionCommand() *cobra.Command {
 					g.add(row[0], row[1])
 				}
 			}
-			g.print(a.out, false)
+			a.table(g)
 			return nil
 		},
 	}

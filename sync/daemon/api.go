@@ -18,6 +18,7 @@ import (
 	"crmsyncd/providers"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/plan"
 )
 
 // API answers the commands. A running daemon serves it on its control socket;
@@ -304,14 +305,14 @@ func opDrift(ctx context.Context, a *API, args json.RawMessage, s *sender) (any,
 	if err := readArgs(args, &in); err != nil {
 		return nil, err
 	}
-	if err := a.knows(in.System); err != nil {
+	if err := a.knowsFilter(engine.HoldFilter{System: in.System, Object: in.Object}); err != nil {
 		return nil, err
 	}
-	if err := a.knowsFilter(engine.HoldFilter{Object: in.Object}); err != nil {
+	if err := known("reason", in.Reason, plan.MayStay()); err != nil {
 		return nil, err
 	}
 	n := 0
-	err := a.engine().CreateOnlyDrift(ctx, in.System, func(v engine.CreateOnlyView) error {
+	err := a.engine().Differences(ctx, engine.DifferFilter{System: in.System, Object: in.Object, Reason: in.Reason}, func(v engine.DifferView) error {
 		n++
 		return s.item(v)
 	})

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
@@ -190,8 +192,8 @@ func TestCreateOnlyDriftShowsBothValues(t *testing.T) {
 	w.sync()
 	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"city": "Shelbyville"})
 	w.sync()
-	var rows []engine.CreateOnlyView
-	if err := w.eng.CreateOnlyDrift(context.Background(), "", func(v engine.CreateOnlyView) error { rows = append(rows, v); return nil }); err != nil {
+	var rows []engine.DifferView
+	if err := w.eng.Differences(context.Background(), engine.DifferFilter{Reason: "create_only"}, func(v engine.DifferView) error { rows = append(rows, v); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if len(rows) != 1 {
@@ -200,6 +202,46 @@ func TestCreateOnlyDriftShowsBothValues(t *testing.T) {
 	if r := rows[0]; r.Field != "addresses.BILLING.city" || r.Ours != "Shelbyville" || r.Theirs != "Springfield" || !r.Known {
 		t.Errorf("got %+v", r)
 	}
+}
+
+// C1.6: what may differ is listed with both values and why, whatever the reason and
+// in both flows; each filter leaves the others out.
+func TestToleratedDifferencesAreListed(t *testing.T) {
+	doors(t, func(t *testing.T, d *door) {
+		acme := d.qb.AddCustomer(customer("Acme"))
+		d.go1()
+		id := d.id("account", "name", "Acme")
+		d.byHand("account", id, map[string]string{"description": "By hand"})
+		_ = d.qb.UpdateCustomer(acme, qbenchsim.Fields{"city": "Shelbyville"})
+		d.go1()
+		d.go1(true)
+		list := func(f engine.DifferFilter) (out []string) {
+			if err := d.eng.Differences(t.Context(), f, func(v engine.DifferView) error {
+				out = append(out, fmt.Sprintf("%s/%s %s: %s | %s (%s)", v.System, v.Object, v.Field, v.Ours, v.Theirs, v.Reason))
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return out
+		}
+		object := d.system + "/" + d.names["account"]
+		drift := object + " description: A lab | By hand (drift)"
+		city := object + " addresses.BILLING.city: Shelbyville | Springfield (create_only)"
+		for _, c := range []struct {
+			f    engine.DifferFilter
+			want []string
+		}{
+			{engine.DifferFilter{System: d.system}, []string{drift, city}},
+			{engine.DifferFilter{System: d.system, Reason: "drift"}, []string{drift}},
+			{engine.DifferFilter{System: d.system, Object: d.names["account"], Reason: "create_only"}, []string{city}},
+			{engine.DifferFilter{System: d.system, Object: d.names["contact"]}, nil},
+			{engine.DifferFilter{System: "qbench"}, nil},
+		} {
+			if diff := cmp.Diff(c.want, list(c.f)); diff != "" {
+				t.Errorf("%+v: %s", c.f, diff)
+			}
+		}
+	})
 }
 
 // F11: what was deleted there by hand is made again only when a person says so.

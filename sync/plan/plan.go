@@ -80,6 +80,16 @@ func (r Reason) String() string {
 	return "unknown"
 }
 
+// MayStay are the reasons for which the two sides of a field may differ.
+func MayStay() (names []string) {
+	for _, r := range []Reason{
+		Drift, CreateOnly, NeverWritten, BlankIgnored, KeptBoth, NotOwner, RemoteForm, NotEmpty, Skipped, FormOrEdit, VendorDefault, Dropped,
+	} {
+		names = append(names, r.String())
+	}
+	return names
+}
+
 // Field is one field of one link as both sides stand.
 //
 // Theirs is in the system's own form and TheirsHub the same in the hub's form,
