@@ -12,7 +12,7 @@ RACE     := $(if $(shell command -v gcc || command -v clang),-race -gcflags=go.e
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo test race lint fmt fmt-check vet bench bench-quick fuzz fuzz-short configs worlds worlds-all unit-verify check check-more clean
+.PHONY: help build demo test race lint fmt fmt-check vet bench bench-quick fuzz fuzz-short configs worlds worlds-all whole unit-verify check check-more clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,7 +96,13 @@ check: ## everything that must hold before a change is taken
 	$(call each,fmt-check lint vet race worlds configs unit-verify demo)
 
 check-more: ## the slower proofs
-	$(call each,worlds-all fuzz-short)
+	$(call each,whole worlds-all fuzz-short)
+
+# What the race detector's run tries a part of.
+WHOLE = ^Test(FlippedBits|LinksStayPackedAsTheyGrow|StoreAgreesWithAModel|CloseCutAtEveryCommit|CutAtEveryCommit|CloseFirstLoadCalls|RandomHistories)$$
+
+whole: ## in full and without the race detector: tests that try every place and many records
+	$(GO) test -count=1 -run '$(WHOLE)' ./state ./sync/engine
 
 fuzz-short: ## each fuzz target for three seconds
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=3s

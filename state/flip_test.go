@@ -40,7 +40,7 @@ func TestFlippedBits(t *testing.T) {
 		}
 	}
 	flips := 1000
-	if testing.Short() {
+	if testing.Short() || underRace {
 		flips = 200
 	}
 	r := rand.New(rand.NewPCG(5, 6))

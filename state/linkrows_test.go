@@ -74,6 +74,9 @@ func linkBytes(s *state.Store, n int) float64 {
 // where told is seen, and 350 after each of their create-only fields has
 // drifted, as often as they are merged; without the rewriting they would not.
 func TestLinksStayPackedAsTheyGrow(t *testing.T) {
+	if underRace {
+		t.Skip("one goroutine, and a matter of bytes")
+	}
 	const rows = 10_000
 	s := open(t, filepath.Join(memoryDir(t), "state.db"))
 	wideLinks(t, s, rows)

@@ -55,6 +55,9 @@ func TestCloseIdleCalls(t *testing.T) {
 // killed at a page goes on there, but for the pages that were not yet proven to
 // be whole, and those within the overlap.
 func TestCloseFirstLoadCalls(t *testing.T) {
+	if underRace {
+		t.Skip("one goroutine, and many records")
+	}
 	const leads, contacts = 12000, 15000
 	for _, kill := range []int{0, 70} {
 		w := closeWorldWith(t, closeiosim.Options{NoAudit: true}, func(w *world) { w.spool = 2000 })
@@ -103,7 +106,7 @@ func TestCloseFirstLoadCalls(t *testing.T) {
 // comes in, changes, merges and returns. Started again, the hub ends as Close is.
 func TestCloseCutAtEveryCommit(t *testing.T) {
 	for _, spool := range []int{0, 1} {
-		for n := 1; ; n++ {
+		for n := 1; ; n += cutStep() {
 			if !closeCut(t, spool, n) {
 				t.Logf("spool %d: %d points", spool, n-1)
 				break

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"flag"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,6 +20,10 @@ import (
 // written agrees, is held, or was edited over there; no record is doubled, none
 // is lost, and no forbidden write was made.
 func TestRandomHistories(t *testing.T) {
+	if f := flag.Lookup("rapid.checks"); underRace && f.Value.String() == f.DefValue {
+		_ = f.Value.Set("30")
+		defer func() { _ = f.Value.Set(f.DefValue) }()
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		ops := rapid.SliceOfN(rapid.IntRange(0, 999), 5, 40).Draw(rt, "ops")
 		spool := rapid.SampledFrom([]int{0, 2}).Draw(rt, "spool")
