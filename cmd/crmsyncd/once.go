@@ -371,7 +371,7 @@ func (a *app) status(s string) string {
 		return a.paint(text.FgGreen, s)
 	case engine.StatusHeld, engine.StatusInterrupted:
 		return a.paint(text.FgYellow, s)
-	case "running":
+	case engine.StatusRunning:
 		return s
 	}
 	return a.paint(text.FgRed, s)

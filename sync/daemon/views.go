@@ -53,6 +53,63 @@ type RunObjectView struct {
 	Counts map[string]int `json:"counts,omitempty"`
 }
 
+// StatusNeverEnded is the status of a run whose process died in it, or could not
+// record its end.
+const StatusNeverEnded = "never_ended"
+
+// viewRun shows a run, and tells one that is under way from one that will never
+// end. It is called outside of transactions.
+func (a *API) viewRun(r state.Run) RunView {
+	v := ViewRun(r)
+	if a.neverEnded(r) {
+		v.Status = StatusNeverEnded
+	}
+	return v
+}
+
+func (a *API) neverEnded(r state.Run) bool {
+	if r.ID == 0 || !r.Ended.IsZero() || a.Daemon != nil && a.Daemon.runs(r) {
+		return false
+	}
+	open := false // it may have ended since it was read
+	err := a.Store.View(func(tx *state.Tx) error {
+		now, ok := tx.Run(r.ID)
+		open = ok && now.Ended.IsZero()
+		return nil
+	})
+	return open && err == nil
+}
+
+// latest are the latest runs, newest first, but for those that are under way.
+func (a *API) latest(n int) (out []state.Run, err error) {
+	var runs []state.Run
+	if err := a.Store.View(func(tx *state.Tx) (err error) { runs, err = tx.Runs(n); return err }); err != nil {
+		return nil, err
+	}
+	for _, r := range runs {
+		switch {
+		case !r.Ended.IsZero():
+			out = append(out, r)
+		case a.neverEnded(r):
+			r.Status = StatusNeverEnded
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+// runs reports whether a run is under way.
+func (d *Daemon) runs(r state.Run) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.lanes[r.System]
+	if l == nil {
+		return false
+	}
+	is := func(j *job) bool { return j != nil && j.flow == r.Flow && !r.Started.Before(j.started) }
+	return is(l.running) || is(l.first)
+}
+
 // ViewRun shows a run.
 func ViewRun(r state.Run) RunView {
 	v := RunView{
@@ -119,7 +176,7 @@ func opRuns(_ context.Context, a *API, args json.RawMessage, s *sender) (any, er
 		}
 		if in.System == "" || in.System == r.System {
 			n++
-			err = s.item(ViewRun(r))
+			err = s.item(a.viewRun(r))
 		}
 	}
 	return Count{n}, err
@@ -147,7 +204,7 @@ func opRun(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, err
 	if err == nil && !found {
 		err = usage("there is no run %d: crmsyncd runs lists the latest", in.Run)
 	}
-	return ViewRun(run), err
+	return a.viewRun(run), err
 }
 
 // opChanged counts what a run changed, group by group.
@@ -302,17 +359,17 @@ func opStatus(_ context.Context, a *API, _ json.RawMessage, _ *sender) (any, err
 	st.Zone, st.Config = setup.Zone, fmt.Sprintf("%016x", setup.Config)
 	st.State.Bytes, st.State.Used = a.Store.Size()
 	e := setup.Admin
-	err := a.Store.View(func(tx *state.Tx) error {
+	runs, err := a.latest(200)
+	if err != nil {
+		return nil, err
+	}
+	err = a.Store.View(func(tx *state.Tx) error {
 		st.State.Counter = tx.Counter()
 		for name := range e.Mapping().Hub {
 			st.Hub[name] = engine.Records(tx, name)
 		}
 		for _, p := range tx.Plans() {
 			st.Plans = append(st.Plans, viewPlanned(p))
-		}
-		runs, err := tx.Runs(200)
-		if err != nil {
-			return err
 		}
 		for _, sys := range setup.Systems {
 			s, err := systemStatus(tx, e, sys, runs)
@@ -340,6 +397,9 @@ func opStatus(_ context.Context, a *API, _ json.RawMessage, _ *sender) (any, err
 		}
 	}
 	a.live(&st)
+	for _, d := range a.Store.SetAside() {
+		st.Warnings = append(st.Warnings, "damaged history of the state is set aside: "+strings.TrimSpace(d.Bucket+" "+d.Key))
+	}
 	st.judge()
 	return st, nil
 }
@@ -380,7 +440,7 @@ func systemStatus(tx *state.Tx, e *engine.Engine, sys System, runs []state.Run) 
 		}
 	}
 	for _, flow := range []string{FlowPull, FlowPush} {
-		i := slices.IndexFunc(runs, func(r state.Run) bool { return r.System == sys.Name && r.Flow == flow && !r.Ended.IsZero() })
+		i := slices.IndexFunc(runs, func(r state.Run) bool { return r.System == sys.Name && r.Flow == flow })
 		if i >= 0 {
 			v := ViewRun(runs[i])
 			v.Objects = nil
@@ -494,6 +554,10 @@ func (st *Status) judge() {
 				text := s.Name + " " + r.Flow + ": " + r.Status
 				if first, _, _ := strings.Cut(r.Error, "\n"); first != "" {
 					text += ": " + first
+				}
+				if r.Status == StatusNeverEnded {
+					text = fmt.Sprintf("%s %s: run %d of %s never ended: its process died, or could not record the end; the next run goes on from there",
+						s.Name, r.Flow, r.ID, r.Started.Format(time.RFC3339))
 				}
 				st.Problems = append(st.Problems, text)
 			}

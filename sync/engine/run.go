@@ -21,6 +21,7 @@ const (
 	StatusGuard       = "stopped_by_guard"
 	StatusFailed      = "failed"
 	StatusInterrupted = "interrupted"
+	StatusRunning     = "running"
 	StatusBudget      = "out_of_quota"
 )
 
@@ -79,7 +80,7 @@ func (e *Engine) pass(ctx context.Context, flow string, req Request,
 	r.sys, r.gate = e.gated(sys, proving{learns: true, belongs: !e.opt.dry || e.opt.bonds != nil})
 	r.rec = state.Run{
 		System: req.System, Flow: flow, Trigger: req.Trigger, Full: req.Full,
-		Started: e.now(), Status: "running", Counts: map[string]int{},
+		Started: e.now(), Status: StatusRunning, Counts: map[string]int{},
 	}
 	if err := e.opt.Store.Update(func(tx *state.Tx) error { return tx.NewRun(&r.rec) }); err != nil {
 		return r.rec, fmt.Errorf("record the run: %w", err)
