@@ -47,12 +47,16 @@ func (tx *Tx) events() *table { return tx.table("event") }
 
 func eventKey(h Hold) []byte { return []byte(escape(h.Event) + " " + h.Key()) }
 
-// holdCount counts the holds of a system that are not dropped; of all systems
-// where system is empty.
-func (tx *Tx) holdCount(system string) *counter {
-	return tx.counter(bucketName("hold", system), func() (n uint64) {
+// holdCount counts the holds of a system that are dropped, or are not; of all
+// systems where system is empty.
+func (tx *Tx) holdCount(system string, dropped bool) *counter {
+	name := "hold"
+	if dropped {
+		name = "dropped"
+	}
+	return tx.counter(bucketName(name, system), func() (n uint64) {
 		_ = tx.EachHold(system, func(h Hold) error {
-			n += 1 - bit(h.Dropped)
+			n += bit(h.Dropped == dropped)
 			return nil
 		})
 		return n
@@ -60,22 +64,26 @@ func (tx *Tx) holdCount(system string) *counter {
 }
 
 func (tx *Tx) countHold(h Hold, by int) {
-	if !h.Dropped {
-		tx.holdCount(h.System).add(by)
-		tx.holdCount("").add(by)
-	}
+	tx.holdCount(h.System, h.Dropped).add(by)
+	tx.holdCount("", h.Dropped).add(by)
 }
 
 // CountHolds returns how many holds of a system are not dropped; of all systems
 // where system is empty.
-func (tx *Tx) CountHolds(system string) int { return int(tx.holdCount(system).n) }
+func (tx *Tx) CountHolds(system string) int { return int(tx.holdCount(system, false).n) }
+
+// CountDropped returns how many holds of a system are dropped; of all systems
+// where system is empty.
+func (tx *Tx) CountDropped(system string) int { return int(tx.holdCount(system, true).n) }
 
 // PutHold stores a hold under its key. One that is there already keeps the time
 // since when it holds.
 func (tx *Tx) PutHold(h Hold) error {
 	key := h.Key()
-	tx.holdCount(h.System) // counted before the row is there
-	tx.holdCount("")
+	for _, dropped := range []bool{false, true} { // counted before the row is there
+		tx.holdCount(h.System, dropped)
+		tx.holdCount("", dropped)
+	}
 	if old, ok := tx.Hold(key); ok {
 		if !old.Since.IsZero() {
 			h.Since = old.Since

@@ -430,7 +430,7 @@ func (mc *machine) lookIndex(rt *rapid.T, l *state.Links) {
 }
 
 func (mc *machine) lookHolds(rt *rapid.T, tx *state.Tx) {
-	got, open := map[string]state.Hold{}, map[string]int{"": 0}
+	got, open, dropped := map[string]state.Hold{}, map[string]int{"": 0}, map[string]int{"": 0}
 	check(rt, tx.EachHold("", func(h state.Hold) error {
 		got[h.Key()] = h
 		return nil
@@ -438,10 +438,12 @@ func (mc *machine) lookHolds(rt *rapid.T, tx *state.Tx) {
 	same(rt, "holds", mc.m.holds, got)
 	events := map[string]int{}
 	for key, h := range mc.m.holds {
-		if !h.Dropped {
-			open[h.System]++
-			open[""]++
+		counts := open
+		if h.Dropped {
+			counts = dropped
 		}
+		counts[h.System]++
+		counts[""]++
 		events[h.Event]++
 		if !slices.ContainsFunc(tx.HoldsOf(h.System, h.Object, h.Flow, h.Hub, h.Remote), func(o state.Hold) bool { return o.Key() == key }) {
 			rt.Fatalf("%s is not among the holds of its record", key)
@@ -449,6 +451,9 @@ func (mc *machine) lookHolds(rt *rapid.T, tx *state.Tx) {
 	}
 	for system, n := range open {
 		same(rt, "holds of "+system, n, tx.CountHolds(system))
+	}
+	for system, n := range dropped {
+		same(rt, "dropped holds of "+system, n, tx.CountDropped(system))
 	}
 	for _, event := range []string{"linked account/1", "linked", "other"} {
 		same(rt, "event", events[event], len(tx.HoldsFor(event)))

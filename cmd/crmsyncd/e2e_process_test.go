@@ -434,6 +434,9 @@ func TestC10_6_DropIsTold(t *testing.T) {
 	}
 	b.want(0, "held", "drop", "--reason", "conflict")
 	out := b.want(0, "held", "drop", "--all")
+	if status := b.want(0, "status", "-o", "json"); !strings.Contains(status, `"dropped": 2`) {
+		t.Errorf("status does not tell of what was dropped: %s", status)
+	}
 	if first, rest, _ := strings.Cut(out, "\n"); first != "Dropping 2 held: bad_value 2." || !strings.HasPrefix(rest, "2 are ignored") {
 		t.Errorf("drop --all says %s", out)
 	}

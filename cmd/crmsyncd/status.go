@@ -81,10 +81,10 @@ func (a *app) printStatus(st daemon.Status) {
 
 // printStanding says where the fields stand that do not agree.
 func (a *app) printStanding(systems []daemon.SystemStatus) {
-	g := newGrid("not in step", "due", "oldest", "waits for", "held", "tolerated", "unread", "suspended").numbers(1, 4, 5, 6)
+	g := newGrid("not in step", "due", "oldest", "waits for", "held", "dropped", "tolerated", "unread", "suspended").numbers(1, 4, 5, 6, 7)
 	for _, s := range systems {
 		st := s.Standing
-		if st.Due+st.Held+st.Tolerated+st.Unread+len(st.Suspended) == 0 {
+		if st.Due+st.Held+st.Dropped+st.Tolerated+st.Unread+len(st.Suspended) == 0 {
 			continue
 		}
 		due := strconv.Itoa(st.Due)
@@ -99,7 +99,7 @@ func (a *app) printStanding(systems []daemon.SystemStatus) {
 		for _, w := range daemon.CountNames(st.Why) {
 			why = append(why, strings.ReplaceAll(w, "_", " "))
 		}
-		g.add(s.Name, due, oldest, strings.Join(why, ", "), strconv.Itoa(st.Held), strconv.Itoa(st.Tolerated), strconv.Itoa(st.Unread), strings.Join(st.Suspended, ", "))
+		g.add(s.Name, due, oldest, strings.Join(why, ", "), strconv.Itoa(st.Held), number(st.Dropped), strconv.Itoa(st.Tolerated), strconv.Itoa(st.Unread), strings.Join(st.Suspended, ", "))
 	}
 	a.section(g)
 }

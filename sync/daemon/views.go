@@ -305,6 +305,7 @@ type StandingView struct {
 	Age       float64        `json:"oldest_due_seconds,omitempty"`
 	Why       map[string]int `json:"due_why,omitempty"`
 	Held      int            `json:"held"`
+	Dropped   int            `json:"dropped,omitempty"`   // what a person lets differ
 	Tolerated int            `json:"tolerated"`           // fields
 	Suspended []string       `json:"suspended,omitempty"` // remote fields
 	Unread    int            `json:"unread,omitempty"`    // records that the next run reads by id
@@ -312,7 +313,7 @@ type StandingView struct {
 
 func viewStanding(s engine.Standing, now time.Time) StandingView {
 	v := StandingView{
-		Due: s.Due, AtMost: s.AtMost, Why: s.Why, Held: s.Held, Tolerated: s.Tolerated, Suspended: s.Suspended, Unread: s.Unread,
+		Due: s.Due, AtMost: s.AtMost, Why: s.Why, Held: s.Held, Dropped: s.Dropped, Tolerated: s.Tolerated, Suspended: s.Suspended, Unread: s.Unread,
 	}
 	if !s.Oldest.IsZero() {
 		v.Oldest = s.Oldest.UTC()

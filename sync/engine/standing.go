@@ -34,6 +34,7 @@ type Standing struct {
 	Oldest    time.Time      // when the oldest of them was made; zero where none is due
 	Why       map[string]int // what they wait for
 	Held      int
+	Dropped   int      // holds that a person dropped: what they held may differ
 	Tolerated int      // fields of open links that differ and may
 	Suspended []string // object.field of remote fields that are gone, hidden or not writable
 	Unread    int      // records that the next run reads by id
@@ -43,7 +44,7 @@ type Standing struct {
 func (e *Engine) Standing(system string) (Standing, error) {
 	s := Standing{Why: map[string]int{}}
 	err := e.opt.Store.View(func(tx *state.Tx) error {
-		s.Held = tx.CountHolds(system)
+		s.Held, s.Dropped = tx.CountHolds(system), tx.CountDropped(system)
 		for _, r := range e.opt.Mapping.RoutesOf(system) {
 			s.Tolerated += tx.Links(r.System, r.Object).Tolerated()
 			s.Suspended = append(s.Suspended, restingFields(tx, r)...)
