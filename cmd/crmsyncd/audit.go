@@ -30,7 +30,7 @@ func (a *app) auditCommand() *cobra.Command {
 			"and compare forms alone: not through what the links remember, for that may be wrong. Whatever differs\n" +
 			"is read again by id. It prints how many fields agree, are due, held or tolerated; then each that nobody\n" +
 			"can explain, and each that the next full run, or resync, has yet to read, with both values.\n" +
-			"It writes nothing. The exit code is 5 when anything is unexplained.",
+			"It writes nothing. The exit code is 5 when anything is unexplained, 1 when a system cannot be read.",
 		Example: "  crmsyncd audit\n  crmsyncd audit salesforce/Account\n  crmsyncd audit hubspot --sample 500\n" +
 			"  crmsyncd audit -o json | jq '.findings[] | select(.standing == \"unexplained\")'",
 		Args: cobra.MaximumNArgs(1),
@@ -75,10 +75,15 @@ func (a *app) audit(ctx context.Context, in daemon.AuditArgs) error {
 	} else {
 		a.printAudit(res)
 	}
-	if err == nil && res.Unexplained > 0 {
+	switch {
+	case err != nil:
+		return err
+	case res.Unexplained > 0:
 		return &coded{exitUnexplained, nil}
+	case len(res.Failed) > 0:
+		return &coded{exitFailed, nil}
 	}
-	return err
+	return nil
 }
 
 // printAudit prints the counts, then what is unexplained, then what is unread.
@@ -93,15 +98,24 @@ func (a *app) printAudit(res auditResult) {
 		a.gap()
 		a.printAuditFinding(f)
 	}
-	a.gap()
-	switch {
-	case res.Unexplained > 0:
-		a.say("%s compared: %s nobody can explain, %d to be read by the next full run.", plural(res.Records, "record"), countOf(res.Unexplained, "difference that", "differences that"), res.Unread)
-	case res.Unread > 0:
-		a.say("%s compared: all explained, %d to be read by the next full run.", plural(res.Records, "record"), res.Unread)
-	default:
-		a.say("%s compared: all explained.", plural(res.Records, "record"))
+	if len(res.Failed) > 0 {
+		a.gap()
 	}
+	for _, f := range res.Failed {
+		a.say("not audited: %s: %s", strings.TrimSuffix(f.System+"/"+f.Object, "/"), f.Error)
+	}
+	a.gap()
+	said := "all explained"
+	if res.Unexplained > 0 {
+		said = countOf(res.Unexplained, "difference that", "differences that") + " nobody can explain"
+	}
+	if res.Unread > 0 || res.Unexplained > 0 {
+		said += fmt.Sprintf(", %d to be read by the next full run", res.Unread)
+	}
+	if len(res.Failed) > 0 {
+		said += "; not everything was audited"
+	}
+	a.say("%s compared: %s.", plural(res.Records, "record"), said)
 }
 
 func countOf(n int, one, many string) string {

@@ -146,3 +146,18 @@ func (b *bed) judged(one, two, from, to string) {
 		}
 	}
 }
+
+// A system that is down is named by the audit, and the others are compared.
+func TestAuditWithOneSystemDown(t *testing.T) {
+	b := newBed(t)
+	b.seed(3)
+	b.want(0, "run", "--once")
+	if err := b.sf.AddFault("403"); err != nil {
+		t.Fatal(err)
+	}
+	out, errs, code := b.run("audit")
+	if code != 1 || !strings.Contains(out, "not audited: salesforce: ") || !strings.Contains(out, "qbench") || !strings.Contains(out, "all explained") {
+		t.Errorf("code %d\n%s%s", code, out, errs)
+	}
+	b.sf.Faults().Clear()
+}

@@ -60,10 +60,19 @@ type AuditCount struct {
 
 // AuditResult sums an audit up.
 type AuditResult struct {
-	Counts      []AuditCount `json:"counts"`
-	Records     int          `json:"records"` // that were compared
-	Unexplained int          `json:"unexplained"`
-	Unread      int          `json:"unread"`
+	Counts      []AuditCount   `json:"counts"`
+	Records     int            `json:"records"` // that were compared
+	Unexplained int            `json:"unexplained"`
+	Unread      int            `json:"unread"`
+	Failed      []AuditFailure `json:"failed,omitempty"` // what could not be read, so that nothing is known of it
+}
+
+// AuditFailure is an object that an audit could not read. Object is empty where it
+// is the whole system.
+type AuditFailure struct {
+	System string `json:"system"`
+	Object string `json:"object,omitempty"`
+	Error  string `json:"error"`
 }
 
 // The reasons of findings about whole records.
@@ -79,7 +88,8 @@ const (
 // field and record that nobody can explain, and of what is still to be read. It
 // lists each object in full, or reads the linked records by id where the system
 // has no listing; what differs is read again by id before it is said. It reads
-// only: nothing is written, neither to a system nor to the state.
+// only: nothing is written, neither to a system nor to the state. A system that
+// cannot be read leaves the others going; where none can, that is an error.
 func (e *Engine) Audit(ctx context.Context, req AuditRequest, fn func(AuditFinding) error) (AuditResult, error) {
 	routes, err := e.auditRoutes(req)
 	if err != nil {
@@ -88,7 +98,13 @@ func (e *Engine) Audit(ctx context.Context, req AuditRequest, fn func(AuditFindi
 	tally := audit.Tally{}
 	records := 0
 	systems := map[string]*System{}
+	var failed []AuditFailure
+	var errs []error
+	down := map[string]bool{}
 	for _, r := range routes {
+		if down[r.System] {
+			continue
+		}
 		if systems[r.System] == nil {
 			systems[r.System], _ = e.gated(e.opt.Systems[r.System], proving{})
 		}
@@ -99,11 +115,25 @@ func (e *Engine) Audit(ctx context.Context, req AuditRequest, fn func(AuditFindi
 		}
 		err = a.object(ctx, req.Sample)
 		records += a.compared
-		if err != nil {
-			return auditResult(tally, records), fmt.Errorf("audit %s: %w", r.Key(), err)
+		if err == nil {
+			continue
+		}
+		errs = append(errs, fmt.Errorf("audit %s: %w", r.Key(), err))
+		f := AuditFailure{System: r.System, Object: r.Object, Error: err.Error()}
+		if reachesSystem(err) {
+			f.Object, down[r.System] = "", true
+		}
+		failed = append(failed, f)
+		if ctx.Err() != nil {
+			break
 		}
 	}
-	return auditResult(tally, records), nil
+	res := auditResult(tally, records)
+	res.Failed = failed
+	if len(failed) > 0 && (records == 0 && len(res.Counts) == 0 || ctx.Err() != nil) {
+		return res, errors.Join(errs...)
+	}
+	return res, nil
 }
 
 func (e *Engine) auditRoutes(req AuditRequest) ([]*fieldmap.Route, error) {

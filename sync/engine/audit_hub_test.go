@@ -24,8 +24,8 @@ func (w *world) audit(req engine.AuditRequest) (engine.AuditResult, []string) {
 		lines = append(lines, auditLine(f))
 		return nil
 	})
-	if err != nil {
-		w.t.Fatal(err)
+	if err != nil || len(res.Failed) > 0 {
+		w.t.Fatal(err, res.Failed)
 	}
 	slices.Sort(lines)
 	return res, lines
@@ -374,6 +374,27 @@ func (w *world) wroteAt(at time.Time) {
 	}); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// A system that cannot be read leaves the others going, and is named: once where
+// the system is down, by object where that alone cannot be read.
+func TestAuditGoesPastASystemThatIsDown(t *testing.T) {
+	doors(t, func(t *testing.T, d *door) {
+		d.qb.AddCustomer(customer("Acme"))
+		d.go1()
+		d.breakWith("503")
+		res, err := d.eng.Audit(t.Context(), engine.AuditRequest{}, func(engine.AuditFinding) error { return nil })
+		if err != nil || len(res.Failed) != 1 || res.Failed[0].System != d.system || res.Failed[0].Object != "" || res.Failed[0].Error == "" {
+			t.Errorf("%v: %+v", err, res.Failed)
+		}
+		if len(res.Counts) == 0 || slices.ContainsFunc(res.Counts, func(c engine.AuditCount) bool { return c.System == d.system }) {
+			t.Errorf("the others were not audited: %+v", res.Counts)
+		}
+		if _, err := d.eng.Audit(t.Context(), engine.AuditRequest{System: d.system}, func(engine.AuditFinding) error { return nil }); err == nil {
+			t.Error("a system that is down was audited")
+		}
+		d.mend()
+	})
 }
 
 // Nothing is read of another organization behind the same name.

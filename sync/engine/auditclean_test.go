@@ -3,7 +3,6 @@ package engine_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 
 	"crmsyncd/sync/engine"
@@ -58,12 +57,12 @@ func auditClean(t *testing.T, w *world) {
 			run("push", func(ctx context.Context, r engine.Request) error { _, err := w.eng.Push(ctx, r); return err }, system)
 		}
 	}
-	_, err := w.eng.Audit(ctx, engine.AuditRequest{}, func(f engine.AuditFinding) error {
+	res, err := w.eng.Audit(ctx, engine.AuditRequest{}, func(f engine.AuditFinding) error {
 		t.Errorf("audit: %s", auditLine(f))
 		return nil
 	})
-	if err != nil {
-		t.Error(fmt.Errorf("audit: %w", err))
+	if err != nil || len(res.Failed) > 0 {
+		t.Errorf("audit: %v %+v", err, res.Failed)
 	}
 }
 

@@ -30,12 +30,12 @@ func (l *life) check() []string {
 
 // audit is the last word on each field and record.
 func (l *life) audit() {
-	_, err := l.Engine.Audit(l.t.Context(), engine.AuditRequest{}, func(f engine.AuditFinding) error {
+	res, err := l.Engine.Audit(l.t.Context(), engine.AuditRequest{}, func(f engine.AuditFinding) error {
 		l.fail("audit: %s", auditText(f))
 		return nil
 	})
-	if err != nil {
-		l.fail("audit: %v", err)
+	if err != nil || len(res.Failed) > 0 {
+		l.fail("audit: %v %+v", err, res.Failed)
 	}
 }
 
