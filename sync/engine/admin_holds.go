@@ -81,6 +81,9 @@ func (e *Engine) holdView(tx *state.Tx, h state.Hold) HoldView {
 		return v
 	}
 	v.HubObject, v.Mend = r.Hub.Name, mendOf(h, r.Hub.Name)
+	if holdsOurID(h, r) {
+		v.Mend = "another record of " + h.System + " has our id: clear " + r.ExternalID + " there, then crmsyncd held retry"
+	}
 	hub := h.Hub
 	if hub == 0 && h.Remote != "" {
 		hub, _ = tx.Links(h.System, h.Object).ByRemote(h.Remote)
@@ -94,6 +97,14 @@ func (e *Engine) holdView(tx *state.Tx, h state.Hold) HoldView {
 		v.Label = e.label(r.Hub, &rec)
 	}
 	return v
+}
+
+// holdsOurID reports whether a write was refused because another record of theirs
+// carries our id, such as one that a person linked elsewhere.
+func holdsOurID(h state.Hold, r *fieldmap.Route) bool {
+	detail := strings.ToLower(h.Detail)
+	return h.Reason == HoldRejected && r.ExternalID != "" && strings.Contains(detail, strings.ToLower(r.ExternalID)) &&
+		(strings.Contains(detail, "duplicate") || strings.Contains(detail, "already"))
 }
 
 // mendOf says what ends a hold of a record of this hub object.

@@ -204,6 +204,36 @@ func TestCreateOnlyDriftShowsBothValues(t *testing.T) {
 	}
 }
 
+// A record that a person links with another twin keeps our id at the first: the hold
+// names what is to be cleared there, and ends with it.
+func TestLinkWithTheOtherTwin(t *testing.T) {
+	doors(t, func(t *testing.T, d *door) {
+		acme := d.qb.AddCustomer(customer("Acme"))
+		d.go1()
+		first := d.id("account", "name", "Acme")
+		second := d.put("account", map[string]string{"name": "The other"})
+		hub := d.hubOfRemote(d.system, d.names["account"], first)
+		if err := d.eng.Unlink(d.system, d.names["account"], hub); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.eng.Link(t.Context(), d.system, d.names["account"], hub, second); err != nil {
+			t.Fatal(err)
+		}
+		d.go1()
+		views := d.views(d.system)
+		if len(views) != 1 || !strings.Contains(views[0].Mend, "clear "+d.names["our id"]+" there") {
+			t.Fatalf("held %+v", views)
+		}
+		d.byHand("account", first, map[string]string{"our id": "", "name": "Was Acme"})
+		if _, err := d.eng.RetryHolds(engine.HoldFilter{System: d.system}, false); err != nil {
+			t.Fatal(err)
+		}
+		d.go1()
+		d.want("account", second, map[string]string{"our id": fmt.Sprint(acme), "name": "Acme"})
+		d.want("account", first, map[string]string{"name": "Was Acme"})
+	})
+}
+
 // C1.6: what may differ is listed with both values and why, whatever the reason and
 // in both flows; each filter leaves the others out.
 func TestToleratedDifferencesAreListed(t *testing.T) {
