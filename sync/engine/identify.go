@@ -28,9 +28,17 @@ func (s *settling) match() (bool, error) {
 		}
 	}
 	s.isNew, s.met = true, true
-	s.rec = state.HubRecord{State: state.HubActive}
-	s.link = state.Link{Remote: s.o.remote, Origin: state.OriginFound}
+	s.rec = state.HubRecord{State: state.HubActive, Values: make([]state.HubValue, 0, len(s.p.r.Fields))}
+	s.newLink()
 	return true, nil
+}
+
+// newLink begins the link of a record that was found.
+func (s *settling) newLink() {
+	s.link = state.Link{
+		Remote: s.o.remote, Origin: state.OriginFound,
+		Fields: make([]state.LinkField, 0, len(s.p.r.Fields)), There: make([]state.LinkThere, 0, len(s.p.r.Fields)),
+	}
 }
 
 // ambiguous holds a record that several hub records match until one of them has
@@ -91,7 +99,8 @@ func (s *settling) claim(id state.HubID) (bool, error) {
 		return false, err
 	}
 	s.met = true
-	s.link = state.Link{Hub: id, Remote: s.o.remote, Origin: state.OriginFound}
+	s.newLink()
+	s.link.Hub = id
 	s.parents = append(s.parents, s.p.parentsOf(&s.rec)...)
 	// What a person was asked when its record was merged away: it has one again.
 	return true, s.p.endHolds(s.tx, s.p.r, id, "", []string{HoldMerged})

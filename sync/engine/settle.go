@@ -214,12 +214,8 @@ func (s *settling) decide() error {
 		}
 	}
 	changed := s.apply(verdicts)
-	if s.isNew {
-		// What a new record begins with is told as one, if it comes to be.
-		s.entries = slices.DeleteFunc(s.entries, func(e state.JournalEntry) bool { return e.Hub == 0 })
-		if s.lacksRequired() {
-			return nil
-		}
+	if s.isNew && s.lacksRequired() {
+		return nil
 	}
 	return s.write(changed)
 }
@@ -360,6 +356,9 @@ func (s *settling) takeValue(rule *fieldmap.Rule, v plan.Verdict, source state.N
 		if ik, ok := p.indexKey(ix, old); ok && ix.field == rule.Hub {
 			s.freed = append(s.freed, ik)
 		}
+	}
+	if s.isNew {
+		return true // what a new record begins with is told as one, if it comes to be
 	}
 	e := p.entryOf(p.r, s.rec.ID, s.o.remote, v.Reason.String())
 	e.Field, e.Old, e.New = field, old, v.Value
