@@ -104,6 +104,9 @@ func TestDamagedLinkKeepsItsRemote(t *testing.T) {
 		if link.Hub != 7 || link.Remote != "001000007" || link.State != state.LinkOpen || len(link.Fields) != 0 {
 			t.Errorf("what is left: %+v", link)
 		}
+		if remote := links.OpenRemote(7); remote != "001000007" {
+			t.Errorf("open with %q", remote)
+		}
 		if err := links.Put(&state.Link{Hub: 9999, Remote: link.Remote}); !errors.Is(err, state.ErrDamaged) {
 			t.Errorf("another claim: %v", err)
 		}

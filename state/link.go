@@ -155,6 +155,23 @@ func (l *Links) Get(hub HubID, into *Link) (bool, error) {
 	return ok, err
 }
 
+// OpenRemote returns the remote id that a hub record is linked with by an open
+// link, empty if it has none. A damaged one counts as open, as Get says.
+func (l *Links) OpenRemote(hub HubID) string {
+	payload, ok, err := l.rows.get(numberKey(uint64(hub)))
+	if !ok && err == nil {
+		return ""
+	}
+	head, bad := readLinkHead(payload)
+	switch {
+	case err != nil || bad != nil || len(head.remote) == 0:
+		return l.remoteOf(hub)
+	case head.state != LinkOpen:
+		return ""
+	}
+	return string(head.remote)
+}
+
 func (l *Links) unpack(key, payload []byte, into *Link) error {
 	into.Hub = HubID(binary.BigEndian.Uint64(key))
 	one, err := unpackLink(payload, into)

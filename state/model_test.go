@@ -396,9 +396,12 @@ func (mc *machine) lookLinks(rt *rapid.T, tx *state.Tx) {
 		return nil
 	}))
 	for id, want := range mc.m.links {
+		remote := ""
 		if want.State == state.LinkOpen {
 			opened++
+			remote = want.Remote
 		}
+		same(rt, "open remote", remote, l.OpenRemote(id))
 		if want.State != state.LinkClosed {
 			found, _ := l.ByRemote(want.Remote)
 			same(rt, "by remote", id, found)
@@ -408,7 +411,7 @@ func (mc *machine) lookLinks(rt *rapid.T, tx *state.Tx) {
 	same(rt, "links", mc.m.links, got)
 	same(rt, "link count", len(mc.m.links), l.Count())
 	same(rt, "open links", opened, l.Open())
-	if _, ok := l.ByRemote("never"); ok {
+	if _, ok := l.ByRemote("never"); ok || l.OpenRemote(1<<40) != "" {
 		rt.Fatal("found a link that never was")
 	}
 }

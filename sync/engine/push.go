@@ -583,12 +583,8 @@ func (p *pusher) mayLink(tx *state.Tx, id state.HubID) bool {
 
 // openLink returns the remote id that a hub record is linked with on a route.
 func (e *Engine) openLink(tx *state.Tx, r *fieldmap.Route, id state.HubID) (string, bool) {
-	var l state.Link
-	ok, err := tx.Links(r.System, r.Object).Get(id, &l)
-	if !ok && err == nil {
-		return "", false
-	}
-	return l.Remote, l.State == state.LinkOpen && l.Remote != ""
+	remote := tx.Links(r.System, r.Object).OpenRemote(id)
+	return remote, remote != ""
 }
 
 // keyOf is what people know a record by.
