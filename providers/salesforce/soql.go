@@ -100,45 +100,44 @@ func listingQuery(object string, fields []record.Field, from position, before ti
 //
 // https://developer.salesforce.com/docs/atlas.en-us.soql_sosl.meta/soql_sosl/sforce_api_calls_soql_select_quotedstringescapes.htm,
 // last checked 2026-11-22.
-func quote(b *strings.Builder, s string) {
-	b.WriteByte('\'')
-	for i := range len(s) {
-		switch c := s[i]; c {
-		case '\'', '\\', '"':
-			b.WriteByte('\\')
-			b.WriteByte(c)
-		case '\n':
-			b.WriteString(`\n`)
-		case '\r':
-			b.WriteString(`\r`)
-		case '\t':
-			b.WriteString(`\t`)
-		default:
-			b.WriteByte(c)
+func quote(b []byte, s string) []byte {
+	b = append(b, '\'')
+	for s != "" {
+		n := strings.IndexAny(s, "'\\\"\n\r\t")
+		if n < 0 {
+			b = append(b, s...)
+			break
 		}
+		c := s[n]
+		switch c {
+		case '\n':
+			c = 'n'
+		case '\r':
+			c = 'r'
+		case '\t':
+			c = 't'
+		}
+		b = append(append(b, s[:n]...), '\\', c)
+		s = s[n+1:]
 	}
-	b.WriteByte('\'')
+	return append(b, '\'')
 }
 
 // literal writes v as a literal of its type. It tells whether v can stand in a
 // condition at all.
-func literal(b *strings.Builder, t record.Type, v record.Value) bool {
+func literal(b []byte, t record.Type, v record.Value) ([]byte, bool) {
 	text := v.Text()
 	switch t {
 	case record.Int, record.Decimal:
-		b.WriteString(text)
-		return isNumber(text)
+		return append(b, text...), isNumber(text)
 	case record.Bool:
-		b.WriteString(text)
-		return text == "true" || text == "false"
+		return append(b, text...), text == "true" || text == "false"
 	case record.Date, record.Datetime:
-		b.WriteString(milliseconds(text))
-		return strings.Trim(text, "0123456789-:.TZ") == ""
+		return append(b, milliseconds(text)...), strings.Trim(text, "0123456789-:.TZ") == ""
 	case record.Text, record.ID, record.Picklist, record.Reference:
-		quote(b, text)
-		return true
+		return quote(b, text), true
 	}
-	return false
+	return b, false
 }
 
 // conditions cuts a look-up of many values into as few queries as the length
@@ -146,7 +145,7 @@ func literal(b *strings.Builder, t record.Type, v record.Value) bool {
 // than any key, are asked for not at all.
 func conditions(op, head string, key record.Field, values []record.Value) ([]string, error) {
 	var out []string
-	var b, lit strings.Builder
+	var b, lit []byte
 	start := head + " WHERE " + key.Name + " IN ("
 	asked := make(map[record.Value]struct{}, len(values))
 	for _, v := range values {
@@ -154,25 +153,25 @@ func conditions(op, head string, key record.Field, values []record.Value) ([]str
 			continue
 		}
 		asked[v] = struct{}{}
-		lit.Reset()
-		if !literal(&lit, key.Type, v) {
+		fits := false
+		if lit, fits = literal(lit[:0], key.Type, v); !fits {
 			e := providers.Errorf(providers.Broken, op, "a value of type %s cannot be looked up in %s", key.Type, key.Name)
 			e.Fields = []string{key.Name}
 			return nil, e
 		}
-		if b.Len() > 0 && b.Len()+lit.Len()+2 > soqlRoom {
-			out = append(out, b.String()+")")
-			b.Reset()
+		if len(b) > 0 && len(b)+len(lit)+2 > soqlRoom {
+			out = append(out, string(append(b, ')')))
+			b = b[:0]
 		}
-		if b.Len() == 0 {
-			b.WriteString(start)
+		if len(b) == 0 {
+			b = append(b, start...)
 		} else {
-			b.WriteByte(',')
+			b = append(b, ',')
 		}
-		b.WriteString(lit.String())
+		b = append(b, lit...)
 	}
-	if b.Len() > 0 {
-		out = append(out, b.String()+")")
+	if len(b) > 0 {
+		out = append(out, string(append(b, ')')))
 	}
 	return out, nil
 }
