@@ -44,6 +44,28 @@ func TestC5_4_FilterOnABadValueHoldsThatRecord(t *testing.T) {
 	}
 }
 
+// C5.4: so does one whose value can be read, and is none that the filter can work
+// with: it does not leave scope.
+func TestC5_4_FilterThatCannotAnswer(t *testing.T) {
+	w := newWorld(t, edited("routes/qbench.yaml", `# filter: 'status == "Active"'`, "filter: 'int(description) > 5'"))
+	acme := w.qb.AddCustomer(customer("Acme", qbenchsim.Fields{"description": "7"}))
+	w.sync()
+	w.wantCount("Account", 1)
+	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"description": "seven"})
+	w.tick()
+	w.pull(true)
+	w.wantHeld("qbench", "customer "+engine.HoldBadValue)
+	if h := w.held("qbench")[0]; h.Detail == "" || strings.Contains(h.Detail, "seven") {
+		t.Errorf("held %+v", h)
+	}
+	if v := w.one("account", acme); v.State != "active" {
+		t.Errorf("the account is %s", v.State)
+	}
+	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"description": "8"})
+	w.sync()
+	w.wantHeld("qbench")
+}
+
 // C5.4: a push filter that cannot answer on one record holds that record.
 func TestC5_4_PushFilterHoldsThatRecord(t *testing.T) {
 	w := newWorld(t, edited("routes/salesforce.yaml", "    hub: account\n    direction: push\n", "    hub: account\n    direction: push\n    filter: 'int(description) > 5'\n"))
