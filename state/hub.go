@@ -54,7 +54,21 @@ func (r *HubRecord) Attribute(f, source Num) bool {
 }
 
 func (r *HubRecord) find(f Num) (int, bool) {
-	return slices.BinarySearchFunc(r.Values, f, func(v HubValue, f Num) int { return int(v.Field) - int(f) })
+	return search(len(r.Values), func(i int) Num { return r.Values[i].Field }, f)
+}
+
+// search finds a number among n that stand sorted. It copies no element, as
+// slices.BinarySearchFunc does: these are large, and it is called for each field.
+func search(n int, at func(i int) Num, want Num) (int, bool) {
+	low, high := 0, n
+	for low < high {
+		if mid := int(uint(low+high) >> 1); at(mid) < want {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return low, low < n && at(low) == want
 }
 
 // Hub is the records of one hub object within one transaction.

@@ -51,11 +51,11 @@ func (l *Link) SetStands(n Num, t record.There) {
 }
 
 func (l *Link) findThere(n Num) (int, bool) {
-	return slices.BinarySearchFunc(l.There, n, func(t LinkThere, n Num) int { return int(t.Field) - int(n) })
+	return search(len(l.There), func(i int) Num { return l.There[i].Field }, n)
 }
 
 func (l *Link) find(n Num) (int, bool) {
-	return slices.BinarySearchFunc(l.Fields, n, func(f LinkField, n Num) int { return int(f.Field) - int(n) })
+	return search(len(l.Fields), func(i int) Num { return l.Fields[i].Field }, n)
 }
 
 // Links is the links of one object of one system within one transaction. A hub
