@@ -202,7 +202,7 @@ func (w *walker) quantity(n *yaml.Node, k kind, path string, line int) {
 		}
 	case kindBytes:
 		if _, ok := parseBytes(n.Value); !ok {
-			w.add(line, path, "wants a size of 1024TiB at most", "such as 2GiB or 500MB")
+			w.add(line, path, "wants a size with its unit, 1024TiB at most", "such as 2GiB or 500MB")
 		}
 	}
 }

@@ -55,7 +55,11 @@ func guard(file string, fn func() error) (err error) {
 		if !fromStorage(r) {
 			panic(r)
 		}
-		err = &DamageError{Bucket: "file " + file, Problem: fmt.Sprint(r)}
+		problem := fmt.Sprint(r)
+		if _, fault := r.(runtime.Error); fault {
+			problem = "a page of it is missing or holds something else"
+		}
+		err = &DamageError{Bucket: "file " + file, Problem: problem}
 	}()
 	return fn()
 }

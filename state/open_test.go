@@ -118,6 +118,33 @@ func TestReadOnlyNeedsAFile(t *testing.T) {
 	}
 }
 
+// TestCutFileIsDamaged: whatever is left of a state file, it opens, or says that it
+// is damaged and what to do.
+func TestCutFileIsDamaged(t *testing.T) {
+	path := newPath(t)
+	s := open(t, path)
+	fill(t, s, 200)
+	shut(t, s)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{1, 100, 4096, 5000, 8192, 12288, 20000} {
+		if err := os.WriteFile(path, whole[:n], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := state.Open(path, state.Options{})
+		if err == nil {
+			_ = s.Close()
+			continue
+		}
+		text := err.Error()
+		if !errors.Is(err, state.ErrDamaged) || strings.Contains(text, "runtime error") || !strings.Contains(text, "put a copy back") {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+}
+
 // TestF24_StateBesideItsSidecar puts each kind of lost state beside the
 // generation file: every one opens, says so until a person trusts it, and keeps
 // saying so over restarts.

@@ -47,6 +47,11 @@ func fieldText(field string) string {
 	return field
 }
 
+// changedMuch reports whether a run says of itself that it changed something.
+func changedMuch(r daemon.RunView) bool {
+	return r.Counts["created"]+r.Counts["updated"]+r.Counts["new"]+r.Counts["changed"]+r.Counts["linked"] > 0
+}
+
 func (a *app) changesTable(ctx context.Context, s *session, r daemon.RunView, groups []engine.ChangeGroup, filter engine.ChangesFilter) error {
 	total := 0
 	g := newGrid("object", "field", "changes", "reasons").numbers(2)
@@ -56,6 +61,9 @@ func (a *app) changesTable(ctx context.Context, s *session, r daemon.RunView, gr
 	}
 	a.say("run %d: %s %s, began %s: %s", r.ID, r.Flow, r.System, when(r.Started), plural(total, "change"))
 	if total == 0 {
+		if filter.Object == "" && filter.Field == "" && changedMuch(r) {
+			a.say("What it changed is no longer kept: it is older, or more, than journal: of crmsyncd.yaml allows.")
+		}
 		return nil
 	}
 	a.gap()

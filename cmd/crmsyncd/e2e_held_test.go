@@ -33,7 +33,7 @@ func TestE2EDroppedStaysDropped(t *testing.T) {
 	b.want(0, "held", "drop", "--reason", "bad_value")
 	b.want(0, "run", "--once")
 	b.want(0, "run", "--once", "--full")
-	if out := b.want(0, "held"); !strings.Contains(out, "0 held, 1 dropped.") {
+	if out := b.want(0, "held"); !strings.Contains(out, "0 held, 1 dropped (--dropped).") {
 		t.Errorf("held after a drop:\n%s", out)
 	}
 	employees("lots")

@@ -434,6 +434,14 @@ func TestC10_6_DropIsTold(t *testing.T) {
 	}
 	b.want(0, "held", "drop", "--reason", "conflict")
 	out := b.want(0, "held", "drop", "--all")
+	if out := b.want(0, "held", "--dropped"); !strings.Contains(out, "bad_value (2)") || !strings.Contains(out, "2 dropped. crmsyncd held retry") {
+		t.Errorf("what was dropped is not listed: %s", out)
+	}
+	for _, words := range []string{"--hub-id x", "--hub-id acount/1", "--dropped --tolerated", "--tolerated --hub-id x"} {
+		if _, errs, code := b.run(append([]string{"held"}, strings.Fields(words)...)...); code != 64 {
+			t.Errorf("held %s: code %d, %q", words, code, errs)
+		}
+	}
 	if status := b.want(0, "status", "-o", "json"); !strings.Contains(status, `"dropped": 2`) {
 		t.Errorf("status does not tell of what was dropped: %s", status)
 	}

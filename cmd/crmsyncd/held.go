@@ -22,6 +22,7 @@ type heldFlags struct {
 	args       daemon.HeldArgs
 	createOnly bool
 	tolerated  bool
+	dropped    bool
 	long       bool
 }
 
@@ -32,7 +33,7 @@ func (a *app) heldCommand() *cobra.Command {
 		Short: "Show what is held and why; retry or drop it",
 		Long: "Held records wait for an event or a person, and everything else goes on without them.\n" +
 			"retry decides them anew at the next run; drop ignores them until their source value changes,\n" +
-			"and wants to be told which: by a filter, or --all.\n" +
+			"and wants to be told which: by a filter, or --all. --dropped lists what was dropped; retry undoes it.\n" +
 			"--tolerated lists the fields that differ and may, with both values as they are now and why;\n" +
 			"--create-only those alone that are written at creation only.",
 		Example: "  crmsyncd held\n  crmsyncd held --system salesforce --reason waiting_for_parent\n  crmsyncd held --tolerated --reason drift\n" +
@@ -68,6 +69,7 @@ func (a *app) heldCommand() *cobra.Command {
 	p.StringVar(&f.args.Remote, "remote-id", "", "of the remote record of this `id` only")
 	for _, c := range []*cobra.Command{c, list} {
 		c.Flags().BoolVar(&f.tolerated, "tolerated", false, "list fields that differ and may, with both values")
+		c.Flags().BoolVar(&f.dropped, "dropped", false, "list what was dropped instead of what is held")
 		c.Flags().BoolVar(&f.createOnly, "create-only", false, "list create-only fields that differ, with both values")
 		c.Flags().BoolVar(&f.long, "long", false, "one line per record with everything on it")
 	}
@@ -76,6 +78,9 @@ func (a *app) heldCommand() *cobra.Command {
 }
 
 func (a *app) heldList(ctx context.Context, f heldFlags) error {
+	if f.dropped && (f.createOnly || f.tolerated) {
+		return usageError(errors.New("--dropped lists holds, and --tolerated fields: say one of the two"))
+	}
 	if f.createOnly && (f.tolerated || f.args.Reason != "") {
 		return usageError(errors.New("--create-only is --tolerated --reason create_only: say one of the two"))
 	}
@@ -188,6 +193,9 @@ func (a *app) beforeDrop(ctx context.Context, s *session, args daemon.HeldArgs) 
 
 func (a *app) printHolds(holds []engine.HoldView, f heldFlags) error {
 	if a.json() {
+		if f.dropped {
+			holds = slices.DeleteFunc(holds, func(h engine.HoldView) bool { return !h.Dropped })
+		}
 		if holds == nil {
 			holds = []engine.HoldView{}
 		}
@@ -203,19 +211,27 @@ func (a *app) printHolds(holds []engine.HoldView, f heldFlags) error {
 	}
 	var shown []engine.HoldView
 	for _, h := range holds {
-		if !h.Dropped {
+		if h.Dropped == f.dropped {
 			shown = append(shown, h)
 		}
 	}
-	if f.long {
+	switch {
+	case len(shown) == 0:
+	case f.long:
 		a.printHoldTable(shown)
-	} else {
+	default:
 		a.printHoldGroups(shown)
 	}
-	a.gap()
+	if len(shown) > 0 {
+		a.gap()
+	}
+	if f.dropped {
+		a.say("%d dropped. crmsyncd held retry decides them anew.", len(shown))
+		return nil
+	}
 	line := fmt.Sprintf("%d held", len(shown))
 	if n := len(holds) - len(shown); n > 0 {
-		line += fmt.Sprintf(", %d dropped", n)
+		line += fmt.Sprintf(", %d dropped (--dropped)", n)
 	}
 	a.say("%s.", line)
 	return nil
@@ -318,7 +334,7 @@ func (a *app) printDrift(rows []engine.DifferView, f heldFlags) error {
 		a.say("%d fields differ. They are written at creation only; `write: on_change` in the route frees a field.", len(rows))
 		return nil
 	}
-	a.say("%d fields differ, and may. The next change of a value is decided anew; `write: enforce` puts ours back.", len(rows))
+	a.say("%d fields differ, and may. The next change of a value is decided anew.", len(rows))
 	return nil
 }
 

@@ -32,7 +32,8 @@ func (a *app) unlinkCommand() *cobra.Command {
 		Use:   "unlink [--gone] SYSTEM/OBJECT HUBOBJECT KEY",
 		Short: "Say that a hub record and its remote one are not the same",
 		Long: "unlink closes the link and changes neither record. A source's record stays apart from the hub record\n" +
-			"from then on, whatever its keys say, until link joins them. In a target the hub record is matched again.\n" +
+			"from then on, whatever its keys say, until link joins them. In a target the hub record is held unlinked_by_person:\n" +
+			"link gives it another record, and held retry has it matched again.\n" +
 			"--gone is for a record that is held not_visible: it says that the record was deleted there. The system is\n" +
 			"asked once more, and a record that it shows is refused. In a target the hub record is then held\n" +
 			"deleted_remotely, and only held retry --recreate makes it again; from a source it leaves the hub's scope.",

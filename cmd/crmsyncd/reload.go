@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +26,8 @@ func (a *app) reloadCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("%w on %s", err, socket)
 			}
-			if _, err := daemon.Ask[struct{}](cmd.Context(), c, "reload", nil, daemon.Sink{}); err != nil {
+			done, err := daemon.Ask[daemon.ReloadView](cmd.Context(), c, "reload", nil, daemon.Sink{})
+			if err != nil {
 				var fault *daemon.Fault
 				if !errors.As(err, &fault) {
 					return err // nobody has said what goes on
@@ -35,9 +37,13 @@ func (a *app) reloadCommand() *cobra.Command {
 			if a.json() {
 				return a.printJSON(struct {
 					Reloaded bool `json:"reloaded"`
-				}{true})
+					daemon.ReloadView
+				}{true, done})
 			}
 			a.say("The daemon (process %d) has the new configuration.", c.Daemon.PID)
+			if len(done.AtRestart) > 0 {
+				a.say("%s changed, and is in force after a restart only.", strings.Join(done.AtRestart, ", "))
+			}
 			return nil
 		},
 	}

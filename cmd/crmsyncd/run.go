@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -77,7 +78,7 @@ func (a *app) runDaemon(ctx context.Context, f runFlags) error {
 
 // serve opens the socket, wires the signals and runs the loop.
 func (a *app) serve(ctx context.Context, l *loaded, st *state.Store, log *slog.Logger, full bool) error {
-	p := &process{app: a, store: st, log: log}
+	p := &process{app: a, store: st, log: log, began: l}
 	setup, err := l.setup(st, log, nil)
 	if err != nil {
 		return err
@@ -131,6 +132,7 @@ type process struct {
 	app   *app
 	store *state.Store
 	log   *slog.Logger
+	began *loaded // the configuration that the process began with
 }
 
 // setup builds what a configuration asks for. It touches nothing that runs.
@@ -155,7 +157,24 @@ func (p *process) reload(context.Context) (daemon.Setup, error) {
 	if bad := l.cfg.CheckSecrets(); hasErrors(bad) {
 		return daemon.Setup{}, errors.New(problemText(bad))
 	}
-	return l.setup(p.store, p.log, nil)
+	setup, err := l.setup(p.store, p.log, nil)
+	setup.AtRestart = p.atRestart(l)
+	return setup, err
+}
+
+// atRestart names what a new configuration changes that only a restart changes.
+func (p *process) atRestart(l *loaded) (names []string) {
+	now, was := &l.cfg.Admin, &p.began.cfg.Admin
+	for name, same := range map[string]bool{
+		"admin.listen": now.Listen == was.Listen, "admin.socket": now.Socket == was.Socket,
+		"admin.token": now.Token.Source() == was.Token.Source(), "state": l.cfg.State == p.began.cfg.State,
+	} {
+		if !same {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // failed marks the run that a panic left open.

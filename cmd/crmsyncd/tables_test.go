@@ -34,7 +34,7 @@ func TestHeldGroups(t *testing.T) {
 	if lines[0] != "bad_value (1): mend it" || lines[3] != "waiting_for_parent (3): ends by itself" {
 		t.Errorf("headings:\n%s", out.String())
 	}
-	if lines[len(lines)-1] != "4 held, 1 dropped." {
+	if lines[len(lines)-1] != "4 held, 1 dropped (--dropped)." {
 		t.Errorf("the last line is %q", lines[len(lines)-1])
 	}
 	for _, l := range lines {

@@ -174,7 +174,13 @@ func opReload(ctx context.Context, a *API, _ json.RawMessage, _ *sender) (any, e
 	if a.Daemon == nil {
 		return nil, usage("no daemon is running")
 	}
-	return struct{}{}, a.Daemon.Reload(ctx)
+	err := a.Daemon.Reload(ctx)
+	return ReloadView{a.Setup().AtRestart}, err
+}
+
+// ReloadView tells what of a new configuration is not in force yet.
+type ReloadView struct {
+	AtRestart []string `json:"at_restart,omitempty"`
 }
 
 // Count answers how many were changed.
@@ -231,6 +237,9 @@ func (a *API) knowsFilter(f engine.HoldFilter) error {
 	if err := known("object", f.Object, objects); err != nil {
 		return err
 	}
+	if err := a.knowsHub(f.Hub); err != nil {
+		return err
+	}
 	return known("reason", f.Reason, engine.HoldReasons())
 }
 
@@ -272,6 +281,11 @@ func opRetry(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, e
 	if err := a.knows(in.System); err != nil {
 		return nil, err
 	}
+	if in.Recreate {
+		if err := a.oneHub(in.HoldFilter); err != nil {
+			return nil, err
+		}
+	}
 	n, err := a.engine().RetryHolds(in.HoldFilter, in.Recreate)
 	if err == nil && n == 0 {
 		err = a.knowsFilter(in.HoldFilter)
@@ -305,14 +319,14 @@ func opDrift(ctx context.Context, a *API, args json.RawMessage, s *sender) (any,
 	if err := readArgs(args, &in); err != nil {
 		return nil, err
 	}
-	if err := a.knowsFilter(engine.HoldFilter{System: in.System, Object: in.Object}); err != nil {
+	if err := a.knowsFilter(engine.HoldFilter{System: in.System, Object: in.Object, Hub: in.Hub}); err != nil {
 		return nil, err
 	}
 	if err := known("reason", in.Reason, plan.MayStay()); err != nil {
 		return nil, err
 	}
 	n := 0
-	err := a.engine().Differences(ctx, engine.DifferFilter{System: in.System, Object: in.Object, Reason: in.Reason}, func(v engine.DifferView) error {
+	err := a.engine().Differences(ctx, engine.DifferFilter{System: in.System, Object: in.Object, Reason: in.Reason, Hub: in.Hub, Remote: in.Remote}, func(v engine.DifferView) error {
 		n++
 		return s.item(v)
 	})

@@ -238,6 +238,9 @@ func (d *Daemon) Reload(ctx context.Context) error {
 		return err
 	}
 	d.log.Info("reloaded", "systems", len(setup.Systems))
+	for _, what := range setup.AtRestart {
+		d.log.Warn("changed, and in force after a restart only", "what", what)
+	}
 	d.wake()
 	return nil
 }

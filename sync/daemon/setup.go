@@ -44,6 +44,8 @@ type Setup struct {
 	// means in it.
 	Config uint64
 	Zone   string
+	// AtRestart names what of the configuration is in force only after a restart.
+	AtRestart []string
 }
 
 // System is one system and when it runs.

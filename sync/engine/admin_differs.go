@@ -12,11 +12,15 @@ import (
 )
 
 // DifferFilter chooses among the differences that may stay. What is empty takes
-// all.
-type DifferFilter struct{ System, Object, Reason string }
+// all. Hub is a number, or a hub object and a number.
+type DifferFilter struct{ System, Object, Reason, Hub, Remote string }
 
 func (f DifferFilter) covers(r *fieldmap.Route) bool {
 	return (f.System == "" || f.System == r.System) && (f.Object == "" || f.Object == r.Object)
+}
+
+func (f DifferFilter) takes(r *fieldmap.Route, l *state.Link) bool {
+	return (f.Remote == "" || f.Remote == l.Remote) && (f.Hub == "" || namesHub(f.Hub, r.Hub.Name, l.Hub))
 }
 
 // DifferView is a field in which the two sides differ, and may: such as one that
@@ -58,7 +62,7 @@ func (e *Engine) Differences(ctx context.Context, f DifferFilter, fn func(Differ
 		}
 		from, more := state.HubID(0), true
 		for more {
-			batch, next, err := e.driftOf(r, f.Reason, from)
+			batch, next, err := e.driftOf(r, f, from)
 			if err != nil {
 				return fmt.Errorf("walk the links of %s: %w", r.Key(), err)
 			}
@@ -71,9 +75,9 @@ func (e *Engine) Differences(ctx context.Context, f DifferFilter, fn func(Differ
 	return nil
 }
 
-// driftOf collects a batch of links with differences for a reason, or for any, from
-// a hub id on. The id where the next batch begins is 0 at the end.
-func (e *Engine) driftOf(r *fieldmap.Route, reason string, from state.HubID) (batch []drifting, next state.HubID, err error) {
+// driftOf collects a batch of links with differences that the filter takes, from a
+// hub id on. The id where the next batch begins is 0 at the end.
+func (e *Engine) driftOf(r *fieldmap.Route, f DifferFilter, from state.HubID) (batch []drifting, next state.HubID, err error) {
 	err = e.opt.Store.View(func(tx *state.Tx) error {
 		seen := 0
 		return tx.Links(r.System, r.Object).Each(from, func(l *state.Link) error {
@@ -81,10 +85,10 @@ func (e *Engine) driftOf(r *fieldmap.Route, reason string, from state.HubID) (ba
 				next = l.Hub
 				return state.ErrStop
 			}
-			if l.State == state.LinkClosed {
+			if l.State == state.LinkClosed || !f.takes(r, l) {
 				return nil
 			}
-			d := e.drifts(r, l, reason)
+			d := e.drifts(r, l, f.Reason)
 			if len(d.rules) == 0 {
 				return nil
 			}

@@ -31,18 +31,25 @@ func (e *Engine) takes(tx *state.Tx, f HoldFilter, h state.Hold) bool {
 // isOf reports whether a hold is of the hub record that goes by a number, or by
 // the hub object and a number: contact/61.
 func (e *Engine) isOf(tx *state.Tx, h state.Hold, name string) bool {
-	want, own := strings.TrimPrefix(name, "hub:"), h.Hub
+	own := h.Hub
 	if own == 0 && h.Remote != "" { // what was read from a source is held by its id there
 		own, _ = tx.Links(h.System, h.Object).ByRemote(h.Remote)
 	}
-	if object, id, ok := strings.Cut(want, "/"); ok {
-		r, err := e.routeNamed(h.System, h.Object)
-		if err != nil || r.Hub.Name != object {
-			return false
-		}
-		want = id
+	r, err := e.routeNamed(h.System, h.Object)
+	if err != nil {
+		return name == own.String()
 	}
-	return want == own.String()
+	return namesHub(name, r.Hub.Name, own)
+}
+
+// namesHub reports whether a name is that of a hub record: its number, or its
+// object and its number, such as contact/61.
+func namesHub(name, object string, id state.HubID) bool {
+	name = strings.TrimPrefix(name, "hub:")
+	if of, number, ok := strings.Cut(name, "/"); ok {
+		return of == object && number == id.String()
+	}
+	return name == id.String()
 }
 
 // Holds calls fn for each hold that the filter takes.
@@ -81,6 +88,9 @@ func (e *Engine) holdView(tx *state.Tx, h state.Hold) HoldView {
 		return v
 	}
 	v.HubObject, v.Mend = r.Hub.Name, mendOf(h, r.Hub.Name)
+	if h.Reason == HoldParentWaits && (strings.Contains(h.Detail, wasDeleted) || strings.Contains(h.Detail, wasUnlinked)) {
+		v.Mend = "ends when that record has one there again: its own hold says how"
+	}
 	if holdsOurID(h, r) {
 		v.Mend = "another record of " + h.System + " has our id: clear " + r.ExternalID + " there, then crmsyncd held retry"
 	}
@@ -124,6 +134,7 @@ func mendOf(h state.Hold, hubObject string) string {
 		HoldIdentity:       "put the old value back, or, if it is another one now: crmsyncd unlink " + place + " KEY",
 		HoldMerged:         "crmsyncd link " + place + " KEY REMOTE_ID gives it another record; crmsyncd held drop leaves it",
 		HoldDeleted:        "crmsyncd held retry --recreate makes it again; crmsyncd held drop leaves it",
+		HoldUnlinked:       "crmsyncd link " + place + " KEY REMOTE_ID gives it another record; crmsyncd held retry matches it again",
 		HoldRejected:       "mend the value, then crmsyncd held retry",
 		HoldUnknownOutcome: "ends by itself once the system's index tells; else crmsyncd held retry",
 		HoldUnmapped:       "add the value to the route's value map",
@@ -151,7 +162,7 @@ func mendNotVisible(h state.Hold, place string) string {
 // RetryHolds ends the holds that the filter takes, so that their records are
 // decided anew at the next run, and returns how many it were. A record that was
 // deleted in its system stays held unless recreate says that it is to be made
-// again.
+// again; one that a person unlinked is matched as if it had never been linked.
 func (e *Engine) RetryHolds(filter HoldFilter, recreate bool) (int, error) {
 	n := 0
 	err := e.changeHolds(filter, func(tx *state.Tx, h state.Hold) error {
@@ -159,6 +170,7 @@ func (e *Engine) RetryHolds(filter HoldFilter, recreate bool) (int, error) {
 		if gone && !recreate {
 			return nil
 		}
+		gone = gone || h.Reason == HoldUnlinked // it is matched as if it had never been linked
 		if h.Reason == HoldNotVisible {
 			n++
 			return e.askHidden(tx, h)

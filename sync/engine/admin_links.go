@@ -73,7 +73,7 @@ func (e *Engine) routeNamed(system, object string) (*fieldmap.Route, error) {
 
 // endedByLink returns the reasons of the holds that a person's link answers.
 func endedByLink() []string {
-	return []string{HoldIdentity, HoldAmbiguous, HoldDuplicate, HoldDeleted, HoldMerged, HoldUnknownOutcome}
+	return []string{HoldIdentity, HoldAmbiguous, HoldDuplicate, HoldDeleted, HoldMerged, HoldUnknownOutcome, HoldUnlinked}
 }
 
 // Link joins a hub record and a remote one because a person says so. It
@@ -246,8 +246,20 @@ func (e *Engine) tellChildren(tx *state.Tx, r *fieldmap.Route, parent state.HubI
 	return p.untellChildren(tx, parent)
 }
 
+// holdUnlinked holds a hub record that has no record in a target because a person
+// said so: nothing is written there, and nothing made.
+func (e *Engine) holdUnlinked(tx *state.Tx, r *fieldmap.Route, hub state.HubID, remote string) error {
+	if r.Direction != fieldmap.Push {
+		return nil
+	}
+	return tx.PutHold(state.Hold{
+		System: r.System, Object: r.Object, Flow: flowOf(r), Hub: hub, Reason: HoldUnlinked,
+		Detail: "a person unlinked it from " + remote, Since: e.now(), Last: e.now(),
+	})
+}
+
 // Unlink closes the link of a hub record because a person says so. Neither
-// record is changed.
+// record is changed. In a target the hub record is held from then on.
 func (e *Engine) Unlink(system, object string, hub state.HubID) error {
 	r, err := e.routeNamed(system, object)
 	if err != nil {
@@ -273,7 +285,7 @@ func (e *Engine) Unlink(system, object string, hub state.HubID) error {
 		if err := tx.Journal([]state.JournalEntry{e.entryOf(r, hub, l.Remote, "unlinked_by_person")}); err != nil {
 			return err
 		}
-		if err := e.unlinkedSource(tx, r, hub, l.Remote); err != nil {
+		if err := errors.Join(e.holdUnlinked(tx, r, hub, l.Remote), e.unlinkedSource(tx, r, hub, l.Remote)); err != nil {
 			return err
 		}
 		return tx.Hub(r.Hub.Name).Touch(hub)

@@ -234,6 +234,54 @@ func TestLinkWithTheOtherTwin(t *testing.T) {
 	})
 }
 
+// C10.5: a record that a person unlinked from a target is held, and so is what
+// belongs to it; nothing is written there or made. A retry has it matched again, by
+// our id with the same record, and a link gives it another.
+func TestC10_5_UnlinkedIsHeld(t *testing.T) {
+	doors(t, func(t *testing.T, d *door) {
+		acme := d.qb.AddCustomer(customer("Acme"))
+		d.go1()
+		id := d.id("account", "name", "Acme")
+		hub := d.hubOfRemote(d.system, d.names["account"], id)
+		unlink := func() {
+			t.Helper()
+			if err := d.eng.Unlink(d.system, d.names["account"], hub); err != nil {
+				t.Fatal(err)
+			}
+			d.wantHeld(d.system, d.names["account"]+" "+engine.HoldUnlinked)
+		}
+		unlink()
+		d.qb.AddContact(person("Ann", "Lee", "ann@acme.example"), acme)
+		_ = d.qb.UpdateCustomer(acme, qbenchsim.Fields{"description": "New"})
+		for _, full := range []bool{false, true} {
+			d.go1(full)
+			d.want("account", id, map[string]string{"description": "A lab"})
+			d.wantHeld(d.system, d.names["account"]+" "+engine.HoldUnlinked, d.names["contact"]+" "+engine.HoldParentWaits)
+		}
+		for _, v := range d.views(d.system) {
+			if v.Reason == engine.HoldParentWaits && !strings.Contains(v.Mend, "its own hold says how") {
+				t.Errorf("the contact's hold says %q", v.Mend)
+			}
+		}
+		if n, err := d.eng.RetryHolds(engine.HoldFilter{System: d.system, Reason: engine.HoldUnlinked}, false); err != nil || n != 1 {
+			t.Fatal(n, err)
+		}
+		d.go1()
+		d.go1()
+		d.wantHeld(d.system)
+		if got := d.id("account", "name", "Acme"); got != id {
+			t.Errorf("linked with %s, not %s", got, id)
+		}
+		d.want("account", id, map[string]string{"description": "New"})
+		unlink()
+		if err := d.eng.Link(t.Context(), d.system, d.names["account"], hub, id); err != nil {
+			t.Fatal(err)
+		}
+		d.go1()
+		d.wantHeld(d.system)
+	})
+}
+
 // C1.6: what may differ is listed with both values and why, whatever the reason and
 // in both flows; each filter leaves the others out.
 func TestToleratedDifferencesAreListed(t *testing.T) {

@@ -102,7 +102,8 @@ func TestAuditAgrees(t *testing.T) {
 }
 
 // A value that changed behind our back by a door that leaves the stamp alone is
-// unexplained, whatever the link remembers; one with a later stamp is unread.
+// unexplained, whatever the link remembers; one with a later stamp is unread, and
+// one of a source that tells no stamps and that we never write to.
 func TestAuditFindsWhatChangedBehindOurBack(t *testing.T) {
 	w := newWorld(t, unaudited("it changes values behind our back"))
 	w.qb.AddCustomer(customer("Acme"))
@@ -118,14 +119,14 @@ func TestAuditFindsWhatChangedBehindOurBack(t *testing.T) {
 	w.tick()
 	res, lines := w.audit(engine.AuditRequest{})
 	want := []string{
-		"unexplained qbench/customer 1001 Bolt description: A lab | Behind our back",
 		"unexplained salesforce/Account 1000 Acme industry: Food | By hand",
+		"unread qbench/customer 1001 Bolt description: A lab | Behind our back (changed_there)",
 		"unread salesforce/Account 1001 Bolt website: https://bolt.example | blank (changed_there)",
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Error(diff)
 	}
-	if res.Unexplained != 2 || res.Unread != 1 {
+	if res.Unexplained != 1 || res.Unread != 2 {
 		t.Errorf("counts: %+v", res)
 	}
 }
@@ -373,6 +374,29 @@ func (w *world) wroteAt(at time.Time) {
 		return ls.Put(&l)
 	}); err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// A source that tells no time of change and that nobody else writes to: what differs
+// from what was read there is a change since, and is to be read. A field that is held
+// stays so, whatever else of its record changed. What the hub lost all the same is
+// unexplained.
+func TestAuditOfASourceWithoutStamps(t *testing.T) {
+	w := newWorld(t, unaudited("the hub's value was taken away"))
+	acme := w.qb.AddCustomer(customer("Acme", qbenchsim.Fields{employees: "lots"}))
+	w.sync()
+	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"description": "Key account"})
+	res, lines := w.audit(engine.AuditRequest{System: "qbench"})
+	if want := []string{"unread qbench/customer 1000 Acme description: A lab | Key account (changed_there)"}; !slices.Equal(lines, want) || res.Unexplained > 0 {
+		t.Errorf("%q, want %q", lines, want)
+	}
+	w.pull()
+	if _, lines := w.audit(engine.AuditRequest{System: "qbench"}); len(lines) > 0 {
+		t.Errorf("after the pull: %q", lines)
+	}
+	w.damageHub("account", 1, "description", "Lost")
+	if res, lines := w.audit(engine.AuditRequest{System: "qbench"}); res.Unexplained != 1 {
+		t.Errorf("what the hub lost is explained: %q", lines)
 	}
 }
 

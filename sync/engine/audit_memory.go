@@ -159,9 +159,12 @@ func (m *auditMemory) filtered() bool {
 }
 
 // Link tells of the link of the record under way.
-func (m *auditMemory) Link(*audit.Remote) audit.Link {
+func (m *auditMemory) Link(remote *audit.Remote) audit.Link {
 	l, rec := &m.a.link, &m.a.rec
-	out := audit.Link{Open: l.State == state.LinkOpen, Read: m.route().read}
+	out := audit.Link{
+		Open: l.State == state.LinkOpen, Read: m.route().read,
+		Theirs: m.a.running == nil && m.a.r.Direction == fieldmap.Pull && m.a.sys.Writer == nil && remote.Version.IsZero(),
+	}
 	if l.Version != 0 && time.UnixMilli(l.Version).After(out.Read) {
 		out.Read = time.UnixMilli(l.Version)
 	}
@@ -220,6 +223,7 @@ func (m *auditMemory) guarded(hub state.HubID) bool {
 func (m *auditMemory) Held(remote *audit.Remote, d *audit.Difference) audit.Statement {
 	for _, h := range holdsOf(m.tx, m.a.r, m.a.rec.ID, remote.ID) {
 		stale := h.Remote != "" && h.Digest != 0 && remote.Raw != 0 && h.Digest != remote.Raw
+		stale = stale && (h.Field != d.Field || !m.asRead(d))
 		if stale || h.Field != "" && h.Field != d.Field {
 			continue
 		}
@@ -233,6 +237,20 @@ func (m *auditMemory) Held(remote *audit.Remote, d *audit.Difference) audit.Stat
 		return s
 	}
 	return audit.Statement{}
+}
+
+// asRead reports whether a field shows what it showed when it was read last, be it
+// something that cannot be read.
+func (m *auditMemory) asRead(d *audit.Difference) bool {
+	if d.Rule == nil {
+		return false
+	}
+	stands := m.a.link.Stands(m.a.names.remotes[m.a.r][d.Rule.Index])
+	now := m.a.key.Bytes([]byte(d.Fault))
+	if d.Theirs.Known() {
+		now = m.a.key.Value(d.Rule.Remote.Type, d.Theirs)
+	}
+	return stands.Known == record.Read && stands.Last() == now
 }
 
 // fromElsewhere reports whether another source than the system gave the hub's

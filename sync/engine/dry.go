@@ -91,7 +91,7 @@ func (e *Engine) planOn(ctx context.Context, st *state.Store, req PlanRequest) (
 		}
 	}
 	verr := dry.Holds(HoldFilter{}, func(h HoldView) error {
-		if !h.Dropped {
+		if !h.Dropped && (len(req.Systems) == 0 || slices.Contains(req.Systems, h.System)) {
 			res.Held = append(res.Held, h)
 		}
 		return nil

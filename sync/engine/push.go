@@ -358,7 +358,7 @@ func (p *pusher) rulesChanged(tx *state.Tx) (bool, error) {
 
 // retriable reports whether a changed rule or a full run may end the hold.
 func retriable(reason string) bool {
-	return reason != HoldDeleted && reason != HoldMerged && reason != HoldNotVisible
+	return reason != HoldDeleted && reason != HoldMerged && reason != HoldNotVisible && reason != HoldUnlinked
 }
 
 // readAnew reports whether a field is held for what was read of it there: the

@@ -383,11 +383,23 @@ func (p *pusher) visibleReference(tx *state.Tx, route *fieldmap.Route, id state.
 	return record.Of(remote), f
 }
 
+// wasDeleted begins what is said of a parent that somebody deleted there.
+const wasDeleted = "was deleted in "
+
+// wasUnlinked begins what is said of a parent that a person unlinked there.
+const wasUnlinked = "was unlinked by a person from "
+
 // whyUnlinked says why a record that is named has no link.
 func (p *pusher) whyUnlinked(tx *state.Tx, route *fieldmap.Route, id state.HubID) string {
 	var l state.Link
-	if ok, err := tx.Links(route.System, route.Object).Get(id, &l); ok && err == nil && l.Close == state.ClosedDeleted {
-		return "was deleted in " + p.req.System
+	if ok, err := tx.Links(route.System, route.Object).Get(id, &l); ok && err == nil {
+		switch l.Close {
+		case state.ClosedDeleted:
+			return wasDeleted + p.req.System
+		case state.ClosedByPerson:
+			return wasUnlinked + p.req.System
+		case state.NotClosed, state.ClosedMerged, state.ClosedRemoved:
+		}
 	}
 	return "is not linked with " + p.req.System + " yet"
 }

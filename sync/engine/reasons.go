@@ -5,6 +5,6 @@ func HoldReasons() []string {
 	return []string{
 		HoldNoEmail, HoldManyCustomers, HoldRequired, HoldParentWaits, HoldParentUnknown, HoldAmbiguous, HoldDuplicate,
 		HoldIdentity, HoldMerged, HoldDeleted, HoldConflict, HoldRejected, HoldUnknownOutcome, HoldUnmapped, HoldBadValue,
-		HoldWriteIgnored, HoldOscillating, HoldNotVisible,
+		HoldWriteIgnored, HoldOscillating, HoldNotVisible, HoldUnlinked,
 	}
 }

@@ -32,6 +32,7 @@ const (
 	HoldWriteIgnored   = "write_ignored"
 	HoldOscillating    = "oscillating"
 	HoldNotVisible     = "not_visible"
+	HoldUnlinked       = "unlinked_by_person"
 )
 
 // settling is one observation on its way into the hub, inside the write

@@ -12,6 +12,7 @@ import (
 // Why a due change waits. Admins know them by these names.
 const (
 	WaitNextRun   = "next_run"
+	WaitBackFill  = "back_fill" // a line is new or changed, and the next run compares every record
 	WaitGuard     = "guard"
 	WaitBudget    = "budget"
 	WaitWritesOff = "writes_off"
@@ -96,6 +97,14 @@ func (e *Engine) dueOf(tx *state.Tx, r *fieldmap.Route, s *Standing) error {
 	}
 	p := e.viewer(tx, r)
 	why, looked := e.waitsFor(tx, r), 0
+	if behind := behindRules(r, pos, p.resting); len(behind) > 0 && len(pos.Fields) > 0 {
+		// A line is new or changed: each linked record is compared for it.
+		n := tx.Links(r.System, r.Object).Open()
+		s.Due, s.AtMost = s.Due+n, s.AtMost || n > 0
+		if n > 0 {
+			s.Why[WaitBackFill] += n
+		}
+	}
 	return tx.Hub(r.Hub.Name).Changes(pos.Number, tx.Counter(), func(number uint64, id state.HubID) error {
 		due := looked >= dueLimit
 		if due {
@@ -141,7 +150,7 @@ func (p *pusher) isDue(tx *state.Tx, id state.HubID) (bool, error) {
 	moves := p.decideItem(tx, it)
 	switch {
 	case it.wait:
-		return false, nil
+		return !holdsRecord(it.standing), nil // the next run holds it
 	case it.linked:
 		return len(it.left) > 0 || p.writes(it), nil
 	}
