@@ -29,6 +29,28 @@ type changesJSON struct {
 	}
 }
 
+// A run whose changes are no longer kept says so, and not that it changed nothing.
+func TestE2EChangesNoLongerKept(t *testing.T) {
+	b := newBed(t)
+	b.edit("crmsyncd.yaml", "max: 2GiB", "max: 1kB")
+	b.seed(5)
+	b.want(0, "run", "--once")
+	runs := b.runs()
+	at := slices.IndexFunc(runs, func(r runJSON) bool { return r.Flow == "push" })
+	if err := b.qb.UpdateCustomer(b.qb.CustomerIDs()[0], qbenchsim.Fields{"description": "New"}); err != nil {
+		t.Fatal(err)
+	}
+	b.want(0, "run", "--once")
+	if out := b.want(0, "runs", fmt.Sprint(runs[at].ID), "--changes"); !strings.Contains(out, "0 changes\nWhat it changed is no longer kept") {
+		t.Errorf("of a run that is pruned: %s", out)
+	}
+	b.want(0, "run", "--once")
+	idle := b.runs()[0]
+	if out := b.want(0, "runs", fmt.Sprint(idle.ID), "--changes"); strings.Contains(out, "no longer kept") {
+		t.Errorf("of a run that changed nothing: %s", out)
+	}
+}
+
 // What a run changed is told field by field, without a daemon and by one, as a
 // table of 80 columns, as JSON and as CSV that no spreadsheet takes for formulas
 // (C12.3).

@@ -561,6 +561,24 @@ func TestE2EDaemon(t *testing.T) {
 	b.want(0, "reload")
 	b.want(0, "status")
 
+	// What only a restart changes is said, until it is changed back.
+	pages := filepath.Join(t.TempDir(), "pages")
+	if err := os.WriteFile(pages, []byte("a-token-of-the-pages-0123456789"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	token := "\n  token: {file: " + pages + "}"
+	b.edit("crmsyncd.yaml", "listen: 127.0.0.1:0", "listen: 127.0.0.1:0"+token)
+	if out := b.want(0, "reload"); !strings.Contains(out, "admin.token changed, and is in force after a restart only") {
+		t.Errorf("reload says:\n%s", out)
+	}
+	if out := b.want(0, "status"); !strings.Contains(out, "yellow") || !strings.Contains(out, "admin.token of crmsyncd.yaml changed") {
+		t.Errorf("status says:\n%s", out)
+	}
+	b.edit("crmsyncd.yaml", token, "")
+	if out := b.want(0, "reload"); strings.Contains(out, "restart") {
+		t.Errorf("reload says:\n%s", out)
+	}
+
 	const another = "the running daemon has another configuration than these files"
 	b.edit("crmsyncd.yaml", "percent: 50", "percent: 60")
 	if out := b.want(0, "check", "--live"); !strings.Contains(out, another) || strings.Contains(out, "The configuration and the systems fit") {

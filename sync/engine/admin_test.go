@@ -282,6 +282,47 @@ func TestC10_5_UnlinkedIsHeld(t *testing.T) {
 	})
 }
 
+// A line that is new or changed makes every linked record due, at most, until a run
+// compared them.
+func TestStandingCountsWhatALineMakesDue(t *testing.T) {
+	doors(t, func(t *testing.T, d *door) {
+		d.qb.AddCustomer(customer("Acme"))
+		d.qb.AddCustomer(customer("Best"))
+		d.go1()
+		d.remap([3]string{"routes/salesforce.yaml", "{remote: Description, hub: description}", "{remote: Description, hub: name}"},
+			[3]string{hubspotRoutes, "{remote: description, hub: description}", "{remote: description, hub: name}"})
+		st, err := d.eng.Standing(d.system)
+		if err != nil || st.Due != 2 || !st.AtMost || st.Why[engine.WaitBackFill] != 2 {
+			t.Errorf("%v: %+v", err, st)
+		}
+		d.go1()
+		if st, err := d.eng.Standing(d.system); err != nil || st.Due != 0 || len(st.Why) > 0 {
+			t.Errorf("%v: after the run: %+v", err, st)
+		}
+	})
+}
+
+// A record that a retry freed, and that the next run holds again, is due till then:
+// it is not counted nowhere.
+func TestStandingCountsWhatARetryFreed(t *testing.T) {
+	doors(t, func(t *testing.T, d *door) {
+		acme := d.qb.AddCustomer(customer("Acme"))
+		d.qb.AddContact(person("Ann", "Lee", ""), acme)
+		d.go1()
+		d.wantHeld(d.system, d.names["contact"]+" "+engine.HoldNoEmail)
+		if n, err := d.eng.RetryHolds(engine.HoldFilter{System: d.system}, false); err != nil || n != 1 {
+			t.Fatal(n, err)
+		}
+		if st, err := d.eng.Standing(d.system); err != nil || st.Due+st.Held != 1 {
+			t.Errorf("%v: %+v", err, st)
+		}
+		d.go1()
+		if st, err := d.eng.Standing(d.system); err != nil || st.Due != 0 || st.Held != 1 {
+			t.Errorf("%v: after the run: %+v", err, st)
+		}
+	})
+}
+
 // C1.6: what may differ is listed with both values and why, whatever the reason and
 // in both flows; each filter leaves the others out.
 func TestToleratedDifferencesAreListed(t *testing.T) {
@@ -314,6 +355,10 @@ func TestToleratedDifferencesAreListed(t *testing.T) {
 			{engine.DifferFilter{System: d.system, Object: d.names["account"], Reason: "create_only"}, []string{city}},
 			{engine.DifferFilter{System: d.system, Object: d.names["contact"]}, nil},
 			{engine.DifferFilter{System: "qbench"}, nil},
+			{engine.DifferFilter{Remote: id, Reason: "drift"}, []string{drift}},
+			{engine.DifferFilter{System: d.system, Hub: "account/1", Reason: "drift"}, []string{drift}},
+			{engine.DifferFilter{System: d.system, Hub: "contact/1"}, nil},
+			{engine.DifferFilter{System: d.system, Hub: "2"}, nil},
 		} {
 			if diff := cmp.Diff(c.want, list(c.f)); diff != "" {
 				t.Errorf("%+v: %s", c.f, diff)
