@@ -49,7 +49,7 @@ func (a *app) heldCommand() *cobra.Command {
 		Use: "retry", Short: "Decide held records anew at the next run", Args: cobra.NoArgs,
 		Example: "  crmsyncd held retry --system salesforce\n  crmsyncd held retry --recreate --hub-id 42 --system salesforce",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.heldDo(cmd.Context(), "retry", f, "%d are decided anew at the next run.")
+			return a.heldDo(cmd.Context(), "retry", f, "%s decided anew at the next run.")
 		},
 	}
 	retry.Flags().BoolVar(&f.args.Recreate, "recreate", false, "make records again that were deleted or merged there")
@@ -57,7 +57,7 @@ func (a *app) heldCommand() *cobra.Command {
 		Use: "drop", Short: "Ignore held records until their source value changes", Args: cobra.NoArgs,
 		Example: "  crmsyncd held drop --reason ambiguous_match\n  crmsyncd held drop --all",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.heldDo(cmd.Context(), "drop", f, "%d are ignored until their source value changes.")
+			return a.heldDo(cmd.Context(), "drop", f, "%s ignored until the source value changes.")
 		},
 	}
 	drop.Flags().BoolVar(&f.args.All, "all", false, "drop everything that is held")
@@ -143,7 +143,7 @@ func (a *app) heldDo(ctx context.Context, what string, f heldFlags, told string)
 	if n.Count == 0 {
 		return a.sayNone(ctx, s, what, f.args)
 	}
-	a.say(told, n.Count)
+	a.say(told, countOf(n.Count, "is", "are"))
 	return nil
 }
 
@@ -331,10 +331,10 @@ func (a *app) printDrift(rows []engine.DifferView, f heldFlags) error {
 	}
 	a.gap()
 	if f.createOnly {
-		a.say("%d fields differ. They are written at creation only; `write: on_change` in the route frees a field.", len(rows))
+		a.say("%s. They are written at creation only; `write: on_change` in the route frees a field.", countOf(len(rows), "field differs", "fields differ"))
 		return nil
 	}
-	a.say("%d fields differ, and may. The next change of a value is decided anew.", len(rows))
+	a.say("%s, and may. The next change of a value is decided anew.", countOf(len(rows), "field differs", "fields differ"))
 	return nil
 }
 
