@@ -6,6 +6,7 @@ import (
 
 	"crmsyncd/providers/closeio/closeiosim"
 	"crmsyncd/providers/qbench/qbenchsim"
+	"crmsyncd/sync/engine"
 )
 
 // C2.1: what a wrong line brought into the hub is put right by the line that
@@ -136,4 +137,72 @@ func lineFreed(d *door, mode string, blank, full bool) {
 	d.want("account", ids[0], map[string]string{"description": due})
 	d.wantDiffers("account", ids[0])
 	d.wantIdle()
+}
+
+// C2.1: two lines that take turns in one field, with an edit between: each writes its
+// own value, a blank too where its owner left it so.
+func TestC2_1_LinesTakeTurns(t *testing.T) {
+	a := [][3]string{{"routes/salesforce.yaml", "{remote: Description, hub: description}", ""}, {hubspotRoutes, "{remote: description, hub: description}", ""}}
+	for name, other := range map[string]string{
+		"on_change": "hub: addresses.BILLING.state, write: on_change", "create_only": "hub: addresses.BILLING.state", "enforce": "hub: addresses.BILLING.state, write: enforce",
+	} {
+		for _, together := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, together %v", name, together), func(t *testing.T) {
+				doors(t, func(t *testing.T, d *door) {
+					lines := map[bool][2]string{
+						false: {"{remote: Description, hub: description}", "{remote: description, hub: description}"},
+						true:  {"{remote: Description, " + other + "}", "{remote: description, " + other + "}"},
+					}
+					turn := func(to bool) {
+						from := lines[!to]
+						d.remap([3]string{a[0][0], from[0], lines[to][0]}, [3]string{a[1][0], from[1], lines[to][1]})
+					}
+					full := d.qb.AddCustomer(customer("Full"))
+					blank := d.qb.AddCustomer(customer("Blank", qbenchsim.Fields{"state": ""}))
+					edit := func(text string) {
+						for _, id := range []int64{full, blank} {
+							_ = d.qb.UpdateCustomer(id, qbenchsim.Fields{"description": text})
+						}
+					}
+					d.go1()
+					want := func(when, ofFull, ofBlank string) {
+						t.Helper()
+						d.want("account", d.id("account", "name", "Full"), map[string]string{"description": ofFull})
+						d.want("account", d.id("account", "name", "Blank"), map[string]string{"description": ofBlank})
+						if res, lines := d.audit(engine.AuditRequest{System: d.system}); res.Unexplained > 0 {
+							t.Errorf("%s: %q", when, lines)
+						}
+						if t.Failed() {
+							t.Fatal(when)
+						}
+					}
+					state, none := "IL", ""
+					if name == "create_only" {
+						state, none = "second", "second"
+					}
+					edit("first")
+					d.go1()
+					turn(true)
+					d.go1()
+					if name == "create_only" {
+						want("the other line", "first", "first")
+					} else {
+						want("the other line", "IL", "")
+					}
+					turn(false)
+					if !together {
+						d.go1()
+					}
+					edit("second")
+					d.go1()
+					want("the first line again", "second", "second")
+					turn(true)
+					d.go1()
+					want("the other line again", state, none)
+					d.go1(true)
+					want("after a full run", state, none)
+				})
+			})
+		}
+	}
 }

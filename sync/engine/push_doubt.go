@@ -172,12 +172,13 @@ func (p *pusher) arrived(tx *state.Tx, it *item, in *state.Intent, fields []reco
 	return tx.Journal(entries)
 }
 
-// hasArrived reports whether theirs is what was sent, exactly or by form.
+// hasArrived reports whether theirs is what was sent, exactly or by form, whatever
+// type the line had that sent it.
 func (p *pusher) hasArrived(in *state.Intent, sent *state.LinkField, rule *fieldmap.Rule, theirs record.Value) bool {
 	if !theirs.Known() {
 		return false
 	}
-	if p.key.Value(rule.Remote.Type, theirs) == sent.Seen {
+	if p.isDigestOf(sent.Seen, theirs) {
 		return true
 	}
 	form := p.formOf(rule, theirs)
@@ -192,7 +193,7 @@ func (p *pusher) settleArrived(tx *state.Tx, it *item, sent *state.LinkField, i 
 	ours := p.ours(it, rule)
 	remote, fault := p.translate(tx, rule, ours)
 	another := lf.Field != sent.Field
-	bent := sent.Told == p.key.Value(rule.Hub.Type, ours) && (fault != nil || p.key.Value(rule.Remote.Type, remote) != sent.Seen)
+	bent := sent.Told == p.key.Value(rule.Hub.Type, ours) && (fault != nil || !p.isDigestOf(sent.Seen, remote))
 	if another || bent {
 		lf.Told, lf.Note, lf.Text = 0, uint8(plan.MappingChanged), theirs
 	}

@@ -773,6 +773,7 @@ func (p *pusher) meetField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule, t
 	}
 	if p.behind[i] {
 		in.OtherSeen, in.There = p.otherSeen(&it.link, p.r, i, theirs), p.standsUnder(&it.link, p.r, i, theirs)
+		in.OwnersBlank = ours.IsNull() && rule.Hub.Owner != "" && p.sourceOf(&it.rec, n) == "" && p.heldBy(tx, rule.Hub.Owner, p.r.Hub, it.id)
 	}
 	if lf := it.link.Field(p.names.rules[p.r][i]); lf != nil {
 		in.Pending = pendingOf(lf)

@@ -229,10 +229,20 @@ func (s *sides) pushed() Verdict {
 		return s.pushedFirst()
 	case s.Seen == 0:
 		return s.pushedBlind()
-	case s.read && s.There.Open():
+	case s.read && s.There.Open() && !s.byOther():
 		return s.pushedAnswer(s.answered())
 	}
 	return s.pushedTable()
+}
+
+// byOther reports whether another rule of the field put there what stands there:
+// then nobody edited it, and it is no answer to what this rule sent.
+func (s *sides) byOther() bool { return s.RuleChanged && s.OtherSeen }
+
+// idleBlank reports whether ours is a blank that nobody who owns the field put
+// there, so that it clears nothing.
+func (s *sides) idleBlank() bool {
+	return s.Ours.IsNull() && s.Rule.OnEmpty == fieldmap.EmptyByOwner && !s.OursOwned
 }
 
 // pushedTable is the table for a field of which both digests are known.
@@ -291,13 +301,18 @@ func (s *sides) firstPush() Reason {
 
 // remoteChanged reports whether a changed rule gives their system another value
 // than what this rule, or another one of the field, put there or held back. What
-// somebody edited, what is equal under the new rule, and what may still differ,
-// stays as it is.
+// somebody edited, what is equal under the new rule, and what may still differ from
+// ours, stays as it is.
 func (s *sides) remoteChanged() bool {
-	if s.holdsOurs() || s.read && s.equal() {
+	switch {
+	case s.holdsOurs(), s.read && s.equal():
 		return false
+	case s.stands() == s.Seen:
+		return s.Freed || s.RuleChanged && !s.Tolerated
+	case s.byOther():
+		return s.Freed || !s.idleBlank() || s.OwnersBlank
 	}
-	return (s.stands() == s.Seen || s.RuleChanged && s.OtherSeen) && (s.Freed || s.RuleChanged && !s.Tolerated)
+	return false
 }
 
 // creation fills a new record: every field that holds a value and may ever be
@@ -326,10 +341,10 @@ func (s *sides) pushedFirst() Verdict {
 		return s.nothing()
 	case s.read && s.equal():
 		return s.agree(Same)
+	case s.byOther() && (!s.idleBlank() || s.OwnersBlank):
+		return s.push(MappingChanged)
 	case s.Ours.IsNull():
 		return s.settledAs(Tolerate, BlankIgnored)
-	case s.RuleChanged && s.OtherSeen:
-		return s.push(MappingChanged)
 	case s.OnLink == fieldmap.OnLinkKeep, s.OnLink == fieldmap.OnLinkFillBlank && !blank:
 		return s.settledAs(Tolerate, KeptBoth)
 	case blank:
@@ -370,8 +385,9 @@ func (s *sides) pushedBlind() Verdict {
 // drifted decides a change on their side alone. alone is why it is tolerated.
 func (s *sides) drifted(alone Reason) Verdict {
 	switch {
-	// A blank that nobody who owns the field put there enforces nothing.
-	case s.Ours.IsNull() && s.Rule.OnEmpty == fieldmap.EmptyByOwner && !s.OursOwned:
+	case s.idleBlank() && s.byOther():
+		return s.tolerate(BlankIgnored)
+	case s.idleBlank(): // it enforces nothing
 		return s.tolerate(alone)
 	case s.Rule.Write == fieldmap.Enforce:
 		return s.push(DriftEnforced)

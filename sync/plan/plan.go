@@ -123,9 +123,12 @@ type Field struct {
 	Tolerated bool // the sides differ and it is settled that they may
 	// Freed reports whether that was settled for what the line said then, and would
 	// not be for what it says now: its write mode or its word on blanks changed.
-	Freed      bool
-	OursOwned  bool // the hub's value came from the field's owner
-	OursTheirs bool // the hub's value came from this system, and the owner never said the same
+	Freed     bool
+	OursOwned bool // the hub's value came from the field's owner
+	// OwnersBlank reports whether the hub never had a value, and the field's owner
+	// holds the record, so that the blank is its word.
+	OwnersBlank bool
+	OursTheirs  bool // the hub's value came from this system, and the owner never said the same
 	// OursByGone reports whether the hub's value came from this system by a line
 	// that is gone: then nobody but that line changed it.
 	OursByGone bool
