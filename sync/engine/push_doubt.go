@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"time"
 
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
@@ -74,17 +76,14 @@ func (p *pusher) formOf(rule *fieldmap.Rule, v record.Value) record.Digest {
 	return p.key.Bytes([]byte(text))
 }
 
-// updateFailed deals with a call of updates that failed as a whole. Only where it
-// certainly did nothing is there nothing to look up.
+// updateFailed deals with a call of updates that failed as a whole. Whatever was
+// answered, it may have taken effect: something between may have refused what the
+// system took. Only what was not sent at all is not looked up.
 func (p *pusher) updateFailed(batch uint64, err error) error {
-	switch providers.KindOf(err) {
-	case providers.Budget, providers.Denied, providers.Rejected:
-		if cerr := p.opt.Store.Update(func(tx *state.Tx) error { return tx.CloseIntents(p.req.System, p.r.Object, batch) }); cerr != nil {
-			return cerr
-		}
-	case providers.Broken, providers.Transient, providers.Missing, providers.Exists, providers.Unknown:
+	if providers.KindOf(err) != providers.Budget {
+		return err
 	}
-	return err
+	return errors.Join(err, p.opt.Store.Update(func(tx *state.Tx) error { return tx.CloseIntents(p.req.System, p.r.Object, batch) }))
 }
 
 // settleUpdates reads by id what earlier runs may have written without hearing
@@ -126,7 +125,7 @@ func (p *pusher) readDoubtful(ctx context.Context, batch uint64) error {
 	if err != nil {
 		return err
 	}
-	doubt := map[state.HubID]*state.Intent{}
+	doubt, landed := map[state.HubID]*state.Intent{}, map[state.HubID]bool{}
 	var chunk []state.Link
 	if err := p.opt.Store.View(func(tx *state.Tx) error {
 		for i := range intents {
@@ -141,17 +140,30 @@ func (p *pusher) readDoubtful(ctx context.Context, batch uint64) error {
 		return err
 	}
 	if len(chunk) > 0 {
-		if _, err := p.reconcileChunk(ctx, chunk, comparison{doubt: doubt}); err != nil {
+		if _, err := p.reconcileChunk(ctx, chunk, comparison{doubt: doubt, landed: landed}); err != nil {
 			return err
 		}
 	}
-	return p.opt.Store.Update(func(tx *state.Tx) error { return tx.CloseIntents(p.req.System, p.r.Object, batch) })
+	young := p.now().Add(-lateWrite).UnixMilli()
+	open := slices.DeleteFunc(intents, func(in state.Intent) bool { return landed[in.Hub] || doubt[in.Hub] == nil || in.At <= young })
+	return p.opt.Store.Update(func(tx *state.Tx) error {
+		if err := tx.CloseIntents(p.req.System, p.r.Object, batch); err != nil || len(open) == 0 {
+			return err
+		}
+		_, err := tx.PutIntents(p.req.System, p.r.Object, state.IntentBatch{Flow: state.FlowPush}, open)
+		return err
+	})
 }
+
+// lateWrite is how long a write may be under way whose process died or gave up: a
+// reading that does not show it yet says nothing until then, and is repeated by
+// each run.
+const lateWrite = 15 * time.Minute
 
 // arrived takes what a reading shows of a write whose answer was lost: a field
 // that has what was sent was written by us. What another line or value sent is
-// not what ours stands for now, and is due.
-func (p *pusher) arrived(tx *state.Tx, it *item, in *state.Intent, fields []record.Field, h *hit) error {
+// not what ours stands for now, and is due. landed says that the write took effect.
+func (p *pusher) arrived(tx *state.Tx, it *item, in *state.Intent, fields []record.Field, h *hit) (landed bool, err error) {
 	var entries []state.JournalEntry
 	for _, sent := range in.Sent {
 		i := slices.Index(p.names.remotes[p.r], p.names.remoteOf[sent.Field])
@@ -162,14 +174,18 @@ func (p *pusher) arrived(tx *state.Tx, it *item, in *state.Intent, fields []reco
 		if at < 0 || !p.hasArrived(in, &sent, p.r.Fields[i], h.values[at]) {
 			continue
 		}
+		landed = true
+		if stands := it.link.Stands(p.names.remotes[p.r][i]); p.isDigestOf(stands.Last(), h.values[at]) {
+			continue // that is known: it was sent once more, and answered
+		}
 		entries = append(entries, p.arrivedEntry(it, in, &sent, i, h.values[at]))
 		p.settleArrived(tx, it, &sent, i, h.values[at])
 	}
 	if len(entries) == 0 {
-		return nil
+		return landed, nil
 	}
 	it.link.Wrote = max(it.link.Wrote, in.At)
-	return tx.Journal(entries)
+	return landed, tx.Journal(entries)
 }
 
 // hasArrived reports whether theirs is what was sent, exactly or by form, whatever

@@ -2,9 +2,11 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
@@ -121,6 +123,72 @@ func TestF8_UpdateWithoutAnswer(t *testing.T) {
 	}
 }
 
+// heldBack keeps an update back that the caller gave up on.
+type heldBack struct {
+	providers.Writer
+	late func() error
+}
+
+func (h *heldBack) Update(ctx context.Context, object string, p []record.Patch) ([]providers.Result, error) {
+	h.late = func() error { _, err := h.Writer.Update(context.WithoutCancel(ctx), object, p); return err }
+	return nil, providers.Errorf(providers.Unknown, "update", "no answer came")
+}
+
+// F8: a write that takes effect only after the next run has read the record is ours
+// all the same, and is put right. What is known is not journaled twice.
+func TestF8_UpdateThatLandsLate(t *testing.T) {
+	for _, resent := range []bool{false, true} {
+		doors(t, func(t *testing.T, d *door) {
+			acme := d.qb.AddCustomer(customer("Acme"))
+			d.go1()
+			id := d.id("account", "name", "Acme")
+			push := func(full bool) error {
+				d.now = d.now.Add(time.Minute)
+				d.pull()
+				_, err := d.eng.Push(t.Context(), engine.Request{System: d.system, Full: full, Trigger: "test"})
+				return err
+			}
+			say := func(text string) { _ = d.qb.UpdateCustomer(acme, qbenchsim.Fields{"description": text}) }
+			back := &heldBack{}
+			d.wrap = func(s *engine.System) {
+				if s.Name == d.system && s.Writer != nil {
+					back.Writer = s.Writer
+					s.Writer = back
+				}
+			}
+			d.build()
+			say("Late")
+			if err := push(false); err == nil {
+				t.Fatal("nothing was lost")
+			}
+			d.wrap = nil
+			d.restart()
+			want := "A lab"
+			if resent {
+				want = "Newer"
+			}
+			say(want)
+			if err := push(false); err != nil {
+				t.Fatal(err)
+			}
+			d.want("account", id, map[string]string{"description": want})
+			if err := back.late(); err != nil {
+				t.Fatal(err)
+			}
+			d.want("account", id, map[string]string{"description": "Late"})
+			if err := push(false); err != nil {
+				t.Fatal(err)
+			}
+			d.want("account", id, map[string]string{"description": want})
+			d.tick()
+			d.go1()
+			if st, err := d.eng.Standing(d.system); err != nil || st.Unread+st.Due != 0 {
+				t.Errorf("%v, in the end: %+v", err, st)
+			}
+		})
+	}
+}
+
 // F12: what a reading decided and a failed call did not write stays what it was
 // decided to be. A clear of a value is none of a first meeting, where a blank says
 // nothing.
@@ -156,4 +224,27 @@ type deaf struct{ providers.Writer }
 
 func (deaf) Update(context.Context, string, []record.Patch) ([]providers.Result, error) {
 	return nil, providers.Errorf(providers.Broken, "update", "no call was made")
+}
+
+// F8: so is one that a line of another type sent.
+func TestF8_UpdateOfAnotherType(t *testing.T) {
+	const right, wrong = "{remote: description, hub: description}", "{remote: description, hub: account_id}"
+	for name, loss := range losses() {
+		t.Run(name, func(t *testing.T) {
+			doors(t, func(t *testing.T, d *door) {
+				if d.system != "hubspot" {
+					return // Salesforce takes no id into a text area
+				}
+				acme := d.qb.AddCustomer(customer("Acme"))
+				d.go1()
+				id := d.id("account", "name", "Acme")
+				d.remap([3]string{hubspotRoutes, right, wrong})
+				d.losing(loss, func() { _ = d.try(false) })
+				d.want("account", id, map[string]string{"description": fmt.Sprint(acme)})
+				d.remap([3]string{hubspotRoutes, wrong, right})
+				d.go1()
+				d.want("account", id, map[string]string{"description": "A lab"})
+			})
+		})
+	}
 }

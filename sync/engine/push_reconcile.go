@@ -84,8 +84,10 @@ type comparison struct {
 	only map[int]bool // some rules alone; nil means all
 	own  bool         // right after our own write, so that it shows what became of that
 	late bool         // the walk that writes is past the records
-	// doubt has what was sent to records in writes whose answer was lost.
-	doubt map[state.HubID]*state.Intent
+	// doubt has what was sent to records in writes whose answer was lost; landed gets
+	// those that a reading shows to have taken effect.
+	doubt  map[state.HubID]*state.Intent
+	landed map[state.HubID]bool
 }
 
 // covers reports whether a rule is compared.
@@ -156,9 +158,11 @@ func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields 
 	p.distrust(it)
 	h := p.convert(rec, fields)
 	if in := c.doubt[l.Hub]; in != nil {
-		if err := p.arrived(tx, it, in, fields, &h); err != nil {
+		landed, err := p.arrived(tx, it, in, fields, &h)
+		if err != nil {
 			return false, err
 		}
+		c.landed[l.Hub] = c.landed[l.Hub] || landed
 	}
 	if _, err := p.meet(tx, it, fields, &h, c); err != nil {
 		return false, err
