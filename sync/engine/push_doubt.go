@@ -160,6 +160,18 @@ func (p *pusher) readDoubtful(ctx context.Context, batch uint64) error {
 // each run.
 const lateWrite = 15 * time.Minute
 
+// landed settles what a lost write did to a record that was read, where there was
+// one.
+func (p *pusher) landed(tx *state.Tx, it *item, c comparison, fields []record.Field, h *hit) error {
+	in := c.doubt[it.id]
+	if in == nil {
+		return nil
+	}
+	landed, err := p.arrived(tx, it, in, fields, h)
+	c.landed[it.id] = c.landed[it.id] || landed
+	return err
+}
+
 // arrived takes what a reading shows of a write whose answer was lost: a field
 // that has what was sent was written by us. What another line or value sent is
 // not what ours stands for now, and is due. landed says that the write took effect.

@@ -157,12 +157,8 @@ func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields 
 	}
 	p.distrust(it)
 	h := p.convert(rec, fields)
-	if in := c.doubt[l.Hub]; in != nil {
-		landed, err := p.arrived(tx, it, in, fields, &h)
-		if err != nil {
-			return false, err
-		}
-		c.landed[l.Hub] = c.landed[l.Hub] || landed
+	if err := p.landed(tx, it, c, fields, &h); err != nil {
+		return false, err
 	}
 	if _, err := p.meet(tx, it, fields, &h, c); err != nil {
 		return false, err
