@@ -271,6 +271,19 @@ type StateStatus struct {
 	Used    int64  `json:"used_bytes"`
 	Counter uint64 `json:"change_number"`
 	Suspect string `json:"suspect,omitempty"`
+	// Full says how little room the disk has left; empty where it has enough.
+	Full string `json:"disk_full,omitempty"`
+}
+
+// diskRoom is what a disk must have left for a run to be recorded for sure.
+const diskRoom = 8 << 20
+
+// diskFull says how little room there is for the state, or nothing.
+func diskFull(free uint64, err error) string {
+	if err != nil || free >= diskRoom {
+		return ""
+	}
+	return fmt.Sprintf("the disk of the state has only %d KiB left: no run can be recorded", free>>10)
 }
 
 // SystemStatus is how one system is.
@@ -359,6 +372,7 @@ func opStatus(_ context.Context, a *API, _ json.RawMessage, _ *sender) (any, err
 	setup := a.Setup()
 	st.Zone, st.Config = setup.Zone, fmt.Sprintf("%016x", setup.Config)
 	st.State.Bytes, st.State.Used = a.Store.Size()
+	st.State.Full = diskFull(a.Store.Free())
 	e := setup.Admin
 	runs, err := a.latest(200)
 	if err != nil {
@@ -539,6 +553,9 @@ func (a *API) nextWithoutDaemon(st *Status) {
 
 // judge says green, yellow or red.
 func (st *Status) judge() {
+	if st.State.Full != "" {
+		st.Problems = append(st.Problems, st.State.Full)
+	}
 	if st.State.Suspect != "" {
 		st.Problems = append(st.Problems, "the state is in doubt, so nothing is created: "+st.State.Suspect+" (crmsyncd state trust tells what to do)")
 	}
