@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// C12.6: a disk without room for the state turns the status red: a run on it can
+// A disk without room for the state turns the status red: a run on it can
 // record neither what it did nor that it failed.
-func TestC12_6_FullDiskIsRed(t *testing.T) {
+func TestFullDiskIsRed(t *testing.T) {
 	for free, full := range map[uint64]bool{0: true, 40 << 10: true, diskRoom - 1: true, diskRoom: false, 1 << 40: false} {
 		st := Status{Health: HealthGreen, State: StateStatus{Full: diskFull(free, nil)}}
 		st.judge()
