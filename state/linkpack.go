@@ -338,6 +338,17 @@ func (r *reader) thereOf(prev Num, seen record.Digest) LinkThere {
 	head := r.uvarint()
 	t := LinkThere{Field: r.num(prev, head>>thereShift)}
 	known := record.Known(head & thereKnown)
+	if head&(thereMore|thereSeen) == thereSeen && seen != 0 { // as mostly
+		switch known {
+		case record.Read:
+			t.There = record.ReadThere(seen)
+			return t
+		case record.Sent:
+			t.There = record.SentThere(seen)
+			return t
+		case record.Unread:
+		}
+	}
 	var may [5]record.Digest
 	n, reads := 0, uint8(0)
 	if head&thereMore != 0 {
