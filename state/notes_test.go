@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"errors"
 	"path/filepath"
 	"testing"
 
@@ -96,7 +97,15 @@ func TestChildren(t *testing.T) {
 				return err
 			}
 		}
-		return tx.DropChild("opportunity", 7, 2)
+		if err := errors.Join(tx.PutChild("opportunity", 7, 1), tx.DropChild("opportunity", 7, 2), tx.PutChild("opportunity", 8, 4)); err != nil {
+			return err
+		}
+		var now []state.HubID
+		err := tx.Children("opportunity", 8, func(id state.HubID) error { now = append(now, id); return nil })
+		if diff := cmp.Diff([]state.HubID{3, 4}, now); diff != "" {
+			t.Errorf("within the transaction: %s", diff)
+		}
+		return errors.Join(err, tx.DropChild("opportunity", 8, 4))
 	})
 	s = reopen(t, s)
 	children := func(parent state.HubID) (ids []state.HubID) {

@@ -33,6 +33,7 @@ type Tx struct {
 	damage   error     // met by a reader that has no error of its own to return
 	begun    uint64    // where the counter of changes stood at the beginning
 	noted    time.Time // when noteTime took a note, where it did
+	kin      map[string][]kin
 }
 
 // counter is one maintained number.
@@ -139,7 +140,7 @@ func (tx *Tx) flush() error {
 			return err
 		}
 	}
-	if err := firstError(tx.flushJournal(), tx.flushPosts()); err != nil {
+	if err := firstError(firstError(tx.flushJournal(), tx.flushPosts()), tx.flushAllKin()); err != nil {
 		return err
 	}
 	if err := tx.noteTime(); err != nil {
