@@ -36,6 +36,9 @@ func losses() map[string]func(d *door) func() error {
 		},
 		"unknown":   func(*door) func() error { return failWith(providers.Unknown) },
 		"transient": func(*door) func() error { return failWith(providers.Transient) },
+		// Something between refuses what the system took.
+		"denied":   func(*door) func() error { return failWith(providers.Denied) },
+		"rejected": func(*door) func() error { return failWith(providers.Rejected) },
 	}
 }
 

@@ -46,7 +46,7 @@ func fuzzField(b bits, theirs, theirsHub, ours, oursRemote, seen, told string) p
 	}
 	f := plan.Field{
 		Rule: rule, Direction: fieldmap.Direction(b.next(2)), OnLink: fieldmap.LinkRule(b.next(3)),
-		OtherSeen: b.flag(), Lost: b.flag(), RuleChanged: b.flag(), Tolerated: b.flag(), OursOwned: b.flag(), OursTheirs: b.flag(), OursByGone: b.flag(),
+		OtherSeen: b.flag(), OwnersBlank: b.flag(), Lost: b.flag(), RuleChanged: b.flag(), Tolerated: b.flag(), OursOwned: b.flag(), OursTheirs: b.flag(), OursByGone: b.flag(),
 		Creating: b.flag(), Found: b.flag(), Freed: b.flag(),
 	}
 	f.Theirs, f.TheirsHub = b.value(theirs), b.value(theirsHub)

@@ -100,7 +100,8 @@ func (m *meeting) blanks() []law {
 		{"the hub is cleared by its owner, or where the rule says so", implies(clearsHub,
 			rule.OnEmpty == fieldmap.EmptyClear || rule.OnEmpty == fieldmap.EmptyByOwner && (rule.Owned || m.OursTheirs))},
 		{"an ignored blank clears nothing", implies(clearsTheirs, rule.OnEmpty != fieldmap.EmptyIgnore)},
-		{"a blank never beats a value when they first meet", implies(clearsTheirs, m.seen != 0) && implies(clearsHub, m.seen != 0 || m.Lost)},
+		{"a blank never beats a value when they first meet, but one that another line put there", implies(clearsTheirs,
+			m.seen != 0 || m.RuleChanged && m.OtherSeen && (m.OursOwned || m.OwnersBlank || rule.OnEmpty == fieldmap.EmptyClear)) && implies(clearsHub, m.seen != 0 || m.Lost)},
 	}
 }
 
@@ -146,7 +147,7 @@ func drawField(t *rapid.T) plan.Field {
 		Rule: drawRule(t), Direction: oneOf(t, "direction", fieldmap.Pull, fieldmap.Push),
 		OnLink: fieldmap.LinkRule(rapid.IntRange(0, int(fieldmap.OnLinkKeep)).Draw(t, "on_link")),
 		Theirs: value(theirs), TheirsHub: value(theirs), Ours: value(ours), OursRemote: value(ours),
-		OtherSeen: maybe(t, "other seen"), Lost: maybe(t, "lost"), RuleChanged: maybe(t, "rule changed"), Tolerated: maybe(t, "tolerated"),
+		OtherSeen: maybe(t, "other seen"), OwnersBlank: maybe(t, "owner's blank"), Lost: maybe(t, "lost"), RuleChanged: maybe(t, "rule changed"), Tolerated: maybe(t, "tolerated"),
 		OursOwned: maybe(t, "ours owned"), Found: maybe(t, "found"),
 	}
 	f.Freed = f.Tolerated && maybe(t, "freed")

@@ -131,7 +131,7 @@ func readField(t testing.TB, rule, state string) plan.Field {
 			f.Reading.History = pick(t, arg, record.ByUnknown, "", "ours", "other")
 		default:
 			flag := map[string]*bool{
-				"assumed": &sent, "other-seen": &f.OtherSeen, "by-id": &f.Reading.ByID, "own": &f.Reading.Own, "lost": &f.Lost, "rule-changed": &f.RuleChanged, "tolerated": &f.Tolerated, "freed": &f.Freed,
+				"assumed": &sent, "other-seen": &f.OtherSeen, "owners-blank": &f.OwnersBlank, "by-id": &f.Reading.ByID, "own": &f.Reading.Own, "lost": &f.Lost, "rule-changed": &f.RuleChanged, "tolerated": &f.Tolerated, "freed": &f.Freed,
 				"ours-owned": &f.OursOwned, "ours-theirs": &f.OursTheirs, "by-gone": &f.OursByGone, "creating": &f.Creating, "found": &f.Found,
 			}[name]
 			if flag == nil {
