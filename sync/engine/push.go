@@ -129,7 +129,7 @@ func pushObject(ctx context.Context, r *run, route *fieldmap.Route) error {
 // open first.
 func (p *pusher) stages(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		p.mergeAnswers, p.settleIntents, p.retryHeld, p.loadPosition, p.settleUpdates, p.readLeft, p.compareAll,
+		p.mergeAnswers, p.settleIntents, p.retryHeld, p.loadPosition, p.settleUpdates, p.readLeft, p.rebound, p.compareAll,
 	} {
 		if err := step(ctx); err != nil {
 			return err

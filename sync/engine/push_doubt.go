@@ -21,17 +21,24 @@ import (
 // to have arrived, though no answer said so.
 const foundWritten = "found_written"
 
+// asksBack reports whether somebody can ask what became of an update. A plan sends
+// none, and a system may have no reading by id.
+func (p *pusher) asksBack() bool { return !p.opt.dry && p.sys.Getter != nil }
+
 // noteUpdates makes durable what is about to be sent.
 func (p *pusher) noteUpdates(f *flight) error {
-	return p.opt.Store.Update(func(tx *state.Tx) error {
+	if !p.asksBack() {
+		return nil
+	}
+	return p.opt.Store.Update(func(tx *state.Tx) (err error) {
 		tx.OneOfMany()
-		return p.putUpdates(tx, f)
+		f.intents, err = p.putUpdates(tx, f.items)
+		return err
 	})
 }
 
-func (p *pusher) putUpdates(tx *state.Tx, f *flight) (err error) {
-	f.intents, err = tx.PutIntents(p.req.System, p.r.Object, state.IntentBatch{Flow: state.FlowPush}, p.updatesOf(f.items))
-	return err
+func (p *pusher) putUpdates(tx *state.Tx, items []*item) (batch uint64, err error) {
+	return tx.PutIntents(p.req.System, p.r.Object, state.IntentBatch{Flow: state.FlowPush}, p.updatesOf(items))
 }
 
 // updatesOf are the intents of updates. They are valid until the next call.
@@ -86,8 +93,8 @@ func (p *pusher) updateFailed(batch uint64, err error) error {
 	return errors.Join(err, p.opt.Store.Update(func(tx *state.Tx) error { return tx.CloseIntents(p.req.System, p.r.Object, batch) }))
 }
 
-// settleUpdates reads by id what earlier runs may have written without hearing
-// so.
+// settleUpdates reads by id what earlier runs may have written without hearing so.
+// What is to be written again has a number that rebound takes in.
 func (p *pusher) settleUpdates(ctx context.Context) error {
 	batches, err := p.openBatches(func(in *state.Intent) bool { return in.Remote != "" })
 	if err != nil {
@@ -130,7 +137,7 @@ func (p *pusher) readDoubtful(ctx context.Context, batch uint64) error {
 	if err := p.opt.Store.View(func(tx *state.Tx) error {
 		for i := range intents {
 			in := &intents[i]
-			if hub, _, st, ok := tx.Links(p.req.System, p.r.Object).Peek(in.Remote); ok && hub == in.Hub && st == state.LinkOpen {
+			if hub, _, st, ok := tx.Links(p.req.System, p.r.Object).Peek(in.Remote); ok && hub == in.Hub && st != state.LinkClosed {
 				doubt[in.Hub] = in
 				chunk = append(chunk, state.Link{Hub: in.Hub, Remote: in.Remote})
 			}
@@ -170,6 +177,32 @@ func (p *pusher) landed(tx *state.Tx, it *item, c comparison, fields []record.Fi
 	landed, err := p.arrived(tx, it, in, fields, h)
 	c.landed[it.id] = c.landed[it.id] || landed
 	return err
+}
+
+// landedOutside settles a lost write to a record on which nothing is decided now,
+// such as one that the filter keeps out: when it is let in again, its link is all
+// that tells.
+func (p *pusher) landedOutside(tx *state.Tx, l state.Link, rec *record.Record, fields []record.Field, c comparison) error {
+	if c.doubt[l.Hub] == nil {
+		return nil
+	}
+	it, links := p.newItem(l.Hub), tx.Links(p.req.System, p.r.Object)
+	known, err := tx.Hub(p.r.Hub.Name).Get(l.Hub, &it.rec)
+	if err != nil || !known {
+		return err
+	}
+	linked, err := links.Get(l.Hub, &it.link)
+	switch {
+	case errors.Is(err, state.ErrDamaged):
+		return nil // it is read anew when it is let in
+	case err != nil, !linked, it.link.Remote != l.Remote:
+		return err
+	}
+	h := p.convert(rec, fields)
+	if err := p.landed(tx, it, c, fields, &h); err != nil {
+		return err
+	}
+	return links.Put(&it.link)
 }
 
 // arrived takes what a reading shows of a write whose answer was lost: a field

@@ -251,3 +251,29 @@ func TestF8_UpdateOfAnotherType(t *testing.T) {
 		})
 	}
 }
+
+// F8: a lost write to a record that the filter keeps out by then is not forgotten: it
+// is put right when the record is let in again.
+func TestF8_UpdateOfARecordThatIsFilteredOut(t *testing.T) {
+	filtered := func(w *world) {
+		w.edit("routes/salesforce.yaml", "    hub: account\n    direction: push\n", "    hub: account\n    direction: push\n    filter: 'number_of_employees > 5'\n")
+		w.edit(hubspotRoutes, "    hub: account\n    direction: push\n", "    hub: account\n    direction: push\n    filter: 'number_of_employees > 5'\n")
+	}
+	for name, loss := range losses() {
+		t.Run(name, func(t *testing.T) {
+			doors(t, func(t *testing.T, d *door) {
+				acme := d.qb.AddCustomer(customer("Acme"))
+				d.go1()
+				id := d.id("account", "name", "Acme")
+				_ = d.qb.UpdateCustomer(acme, qbenchsim.Fields{"description": "Wrong"})
+				d.losing(loss, func() { _ = d.try(false) })
+				_ = d.qb.UpdateCustomer(acme, qbenchsim.Fields{"description": "A lab", employees: 1})
+				d.go1()
+				d.want("account", id, map[string]string{"description": "Wrong"})
+				_ = d.qb.UpdateCustomer(acme, qbenchsim.Fields{employees: 12})
+				d.go1()
+				d.want("account", id, map[string]string{"description": "A lab"})
+			}, filtered)
+		})
+	}
+}

@@ -257,8 +257,8 @@ func (p *pusher) commitUpdates(ctx context.Context, f *flight) error {
 		if err := tx.CloseIntents(p.req.System, p.r.Object, f.intents); err != nil {
 			return err
 		}
-		if len(o.doubtful) > 0 {
-			if err := p.putUpdates(tx, &flight{items: o.doubtful}); err != nil {
+		if len(o.doubtful) > 0 && p.asksBack() {
+			if _, err := p.putUpdates(tx, o.doubtful); err != nil {
 				return err
 			}
 		}

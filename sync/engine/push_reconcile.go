@@ -41,7 +41,7 @@ func (p *pusher) reconcile(ctx context.Context) error {
 			return err
 		}
 		if len(chunk) == 0 {
-			return p.rebound()
+			return p.rebound(ctx)
 		}
 		if _, err := p.reconcileChunk(ctx, chunk, comparison{only: only}); err != nil {
 			return err
@@ -54,7 +54,7 @@ func (p *pusher) reconcile(ctx context.Context) error {
 }
 
 // rebound takes in the numbers that a comparison gave.
-func (p *pusher) rebound() error {
+func (p *pusher) rebound(context.Context) error {
 	return p.opt.Store.View(func(tx *state.Tx) error {
 		p.bound = tx.Counter()
 		return nil
@@ -149,8 +149,13 @@ func (p *pusher) reconcileChunk(ctx context.Context, chunk []state.Link, c compa
 // compare decides one record that was read by id.
 func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields []record.Field, readAt int64, c comparison) (over bool, err error) {
 	it, err := p.load(tx, l.Hub)
-	if err != nil || it == nil || it.wait || !it.linked || it.link.Remote != l.Remote {
+	switch {
+	case err != nil:
 		return false, err
+	case it == nil || it.wait:
+		return false, p.landedOutside(tx, l, rec, fields, c)
+	case !it.linked || it.link.Remote != l.Remote:
+		return false, nil
 	}
 	if it.link.Wrote > readAt {
 		return false, nil // read before our own write: it says nothing (F4)

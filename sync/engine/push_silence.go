@@ -35,12 +35,7 @@ func (p *pusher) spoken(context.Context) error {
 }
 
 // readLeft reads what an earlier run wrote and did not come to read.
-func (p *pusher) readLeft(ctx context.Context) error {
-	if err := p.readWritten(ctx, false); err != nil {
-		return err
-	}
-	return p.rebound()
-}
+func (p *pusher) readLeft(ctx context.Context) error { return p.readWritten(ctx, false) }
 
 // readOwn reads what this pass wrote.
 func (p *pusher) readOwn(ctx context.Context) error { return p.readWritten(ctx, true) }
