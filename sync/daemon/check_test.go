@@ -7,10 +7,8 @@ import (
 	"net"
 	"testing"
 
-	"crmsyncd/fieldmap"
 	"crmsyncd/providers"
 	"crmsyncd/sync/daemon"
-	"crmsyncd/sync/engine"
 )
 
 // failing is a system that is asked in vain.
@@ -40,17 +38,7 @@ func TestCheckTellsWhoIsDown(t *testing.T) {
 		"a wrong credential": {providers.Errorf(providers.Denied, "token", "status 401, the gate said status 503"), false},
 		"anything else":      {errors.New("another organization answers"), false},
 	} {
-		a := api(t)
-		e, err := engine.New(engine.Options{
-			Store: a.Store, Mapping: &fieldmap.Mapping{Hub: map[string]*fieldmap.HubObject{}},
-			Systems: map[string]*engine.System{"crm": engine.NewSystem("crm", failing{err: tc.err})},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		a.Setup = func() daemon.Setup {
-			return daemon.Setup{Runner: e, Admin: e, Systems: []daemon.System{{Name: "crm", Push: true}}}
-		}
+		a := apiOf(t, failing{err: tc.err})
 		var view daemon.CheckView
 		sink := daemon.Sink{Item: func(raw json.RawMessage) error { return json.Unmarshal(raw, &view) }}
 		if _, err := daemon.Ask[daemon.Count](t.Context(), daemon.Local(a.Handler()), "check", daemon.CheckArgs{}, sink); err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"crmsyncd/fieldmap"
+	"crmsyncd/providers"
 	"crmsyncd/state"
 	"crmsyncd/sync/daemon"
 	"crmsyncd/sync/engine"
@@ -46,6 +47,22 @@ func api(t *testing.T) *daemon.API {
 		Version: "test", Store: st,
 		Setup: func() daemon.Setup { return daemon.Setup{Runner: e, Admin: e, Zone: "UTC"} },
 	}
+}
+
+// apiOf is one with a system named crm, which something is pushed to.
+func apiOf(t *testing.T, crm providers.Provider) *daemon.API {
+	t.Helper()
+	a := api(t)
+	e, err := engine.New(engine.Options{
+		Store: a.Store, Mapping: a.Setup().Admin.Mapping(), Systems: map[string]*engine.System{"crm": engine.NewSystem("crm", crm)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Setup = func() daemon.Setup {
+		return daemon.Setup{Runner: e, Admin: e, Systems: []daemon.System{{Name: "crm", Push: true}}}
+	}
+	return a
 }
 
 func serve(t *testing.T, socket string, h http.Handler) {

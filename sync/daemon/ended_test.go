@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"crmsyncd/fieldmap"
 	"crmsyncd/state"
 	"crmsyncd/sync/daemon"
 	"crmsyncd/sync/engine"
@@ -15,17 +14,7 @@ import (
 // A run whose process died in it, or that could not record its end, is told
 // as a problem until another one of its flow has ended, and is not said to run.
 func TestRunThatNeverEnded(t *testing.T) {
-	a := api(t)
-	e, err := engine.New(engine.Options{
-		Store: a.Store, Mapping: &fieldmap.Mapping{Hub: map[string]*fieldmap.HubObject{}},
-		Systems: map[string]*engine.System{"crm": engine.NewSystem("crm", nil)},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.Setup = func() daemon.Setup {
-		return daemon.Setup{Runner: e, Admin: e, Systems: []daemon.System{{Name: "crm", Push: true}}}
-	}
+	a := apiOf(t, nil)
 	ask := func() (st daemon.Status, runs []string) {
 		t.Helper()
 		c := daemon.Local(a.Handler())
