@@ -28,12 +28,12 @@ type Tx struct {
 	packer   journalPacker
 	posted   journalPosts // of the journal, not indexed yet
 	idle     holdsState
-	head     *header   // to be stored, where it changes
-	many     bool      // see OneOfMany
-	damage   error     // met by a reader that has no error of its own to return
-	begun    uint64    // where the counter of changes stood at the beginning
-	noted    time.Time // when noteTime took a note, where it did
-	kin      map[string][]kin
+	head     *header          // to be stored, where it changes
+	many     bool             // see OneOfMany
+	damage   error            // met by a reader that has no error of its own to return
+	begun    uint64           // where the counter of changes stood at the beginning
+	noted    time.Time        // when noteTime took a note, where it did
+	kin      map[string][]kin // noted by PutChild, by object, and not written yet
 }
 
 // counter is one maintained number.

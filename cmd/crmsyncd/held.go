@@ -93,11 +93,11 @@ func (a *app) heldList(ctx context.Context, f heldFlags) error {
 		f.args.Reason = plan.CreateOnly.String()
 	}
 	if f.createOnly || f.tolerated {
-		rows, err := collect[engine.DifferView](ctx, s, "drift", f.args, nil)
+		rows, err := collect[engine.DifferView](ctx, s, "differences", f.args, nil)
 		if err != nil {
 			return err
 		}
-		return a.printDrift(rows, f)
+		return a.printDiffers(rows, f)
 	}
 	holds, sum, err := gather[engine.HoldView, daemon.HeldView](ctx, s, "held", f.args, nil)
 	if err != nil {
@@ -308,7 +308,7 @@ func detailText(h engine.HoldView) string {
 	return s
 }
 
-func (a *app) printDrift(rows []engine.DifferView, f heldFlags) error {
+func (a *app) printDiffers(rows []engine.DifferView, f heldFlags) error {
 	if a.json() {
 		if rows == nil {
 			rows = []engine.DifferView{}
@@ -325,9 +325,9 @@ func (a *app) printDrift(rows []engine.DifferView, f heldFlags) error {
 		return nil
 	}
 	if f.long {
-		a.printDriftTable(rows)
+		a.printDifferTable(rows)
 	} else {
-		a.printDriftGroups(rows)
+		a.printDifferGroups(rows)
 	}
 	a.gap()
 	if f.createOnly {
@@ -349,8 +349,8 @@ func theirText(r engine.DifferView) string {
 	return r.Theirs
 }
 
-// printDriftTable prints a line per field with everything on it.
-func (a *app) printDriftTable(rows []engine.DifferView) {
+// printDifferTable prints a line per field with everything on it.
+func (a *app) printDifferTable(rows []engine.DifferView) {
 	g := newGrid("system", "object", "record", "remote id", "field", "hub value", "their value", "why")
 	for _, r := range rows {
 		g.add(r.System, r.Object, r.Label+" hub:"+r.Hub, r.Remote, r.Field, r.Ours, theirText(r), r.Reason)
@@ -358,9 +358,9 @@ func (a *app) printDriftTable(rows []engine.DifferView) {
 	a.table(g)
 }
 
-// printDriftGroups prints what differs in one object for the same reason under one
+// printDifferGroups prints what differs in one object for the same reason under one
 // heading.
-func (a *app) printDriftGroups(rows []engine.DifferView) {
+func (a *app) printDifferGroups(rows []engine.DifferView) {
 	groups := map[[2]string][]engine.DifferView{}
 	for _, r := range rows {
 		key := [2]string{r.System + "/" + r.Object, r.Reason}

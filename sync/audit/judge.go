@@ -16,10 +16,10 @@ type Link struct {
 	// Read is when the record was last read, by the system's own clock where that
 	// is known; zero where nothing tells. Wrote is when we last wrote to it.
 	Read, Wrote time.Time
-	// Theirs is set for a record that nobody but they write, in a system that tells
+	// TheirsAlone is set for a record that nobody but they write, in a system that tells
 	// no time of change: what stands there now and did not when it was read, they
 	// changed since.
-	Theirs bool
+	TheirsAlone bool
 }
 
 // There is what is known to stand in one field of their system. Sent is set
@@ -112,7 +112,7 @@ func unread(key record.Key, remote *Remote, d *Difference, l Link, there There) 
 	_, t := d.Types()
 	seen := there.Digest == key.Value(t, d.Theirs)
 	switch {
-	case !seen && changedSince(remote.Version, l), !seen && l.Theirs && there.Digest != 0 && !there.Sent:
+	case !seen && changedSince(remote.Version, l), !seen && l.TheirsAlone && there.Digest != 0 && !there.Sent:
 		return Unread, ReasonChanged
 	case there.Sent && SameSpelling(t, d.OursThere, d.Theirs):
 		return Unread, ReasonSpelling

@@ -43,31 +43,31 @@ type op func(ctx context.Context, a *API, args json.RawMessage, s *sender) (any,
 // ops are the questions by name; each is at /v1/NAME.
 func ops() map[string]op {
 	return map[string]op{
-		"ping":    opPing,
-		"status":  opStatus,
-		"runs":    opRuns,
-		"run":     opRun,
-		"changed": opChanged,
-		"changes": opChanges,
-		"request": opRequest,
-		"resync":  opResync,
-		"reload":  opReload,
-		"held":    opHeld,
-		"retry":   opRetry,
-		"drop":    opDrop,
-		"drift":   opDrift,
-		"lookup":  opLookup,
-		"columns": opColumns,
-		"export":  opExport,
-		"link":    opLink,
-		"unlink":  opUnlink,
-		"moved":   opMoved,
-		"plan":    opPlan,
-		"audit":   opAudit,
-		"accept":  opAccept,
-		"verify":  opVerify,
-		"trust":   opTrust,
-		"check":   opCheck,
+		"ping":        opPing,
+		"status":      opStatus,
+		"runs":        opRuns,
+		"run":         opRun,
+		"changed":     opChanged,
+		"changes":     opChanges,
+		"request":     opRequest,
+		"resync":      opResync,
+		"reload":      opReload,
+		"held":        opHeld,
+		"retry":       opRetry,
+		"drop":        opDrop,
+		"differences": opDifferences,
+		"lookup":      opLookup,
+		"columns":     opColumns,
+		"export":      opExport,
+		"link":        opLink,
+		"unlink":      opUnlink,
+		"moved":       opMoved,
+		"plan":        opPlan,
+		"audit":       opAudit,
+		"accept":      opAccept,
+		"verify":      opVerify,
+		"trust":       opTrust,
+		"check":       opCheck,
 	}
 }
 
@@ -314,7 +314,7 @@ func opDrop(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, er
 	return Count{n}, err
 }
 
-func opDrift(ctx context.Context, a *API, args json.RawMessage, s *sender) (any, error) {
+func opDifferences(ctx context.Context, a *API, args json.RawMessage, s *sender) (any, error) {
 	var in HeldArgs
 	if err := readArgs(args, &in); err != nil {
 		return nil, err

@@ -41,11 +41,11 @@ type DifferView struct {
 	Note  string `json:"note,omitempty"`
 }
 
-// driftBatch is how many records are read by id in one call.
-const driftBatch = 200
+// differBatch is how many records are read by id in one call.
+const differBatch = 200
 
-// drifting is a link with fields that differ, and may.
-type drifting struct {
+// differing is a link with fields that differ, and may.
+type differing struct {
 	remote, label string
 	hub           state.HubID
 	rules         []int
@@ -62,11 +62,11 @@ func (e *Engine) Differences(ctx context.Context, f DifferFilter, fn func(Differ
 		}
 		from, more := state.HubID(0), true
 		for more {
-			batch, next, err := e.driftOf(r, f, from)
+			batch, next, err := e.differingOf(r, f, from)
 			if err != nil {
 				return fmt.Errorf("walk the links of %s: %w", r.Key(), err)
 			}
-			if err := e.showDrift(ctx, r, batch, fn); err != nil {
+			if err := e.showDiffering(ctx, r, batch, fn); err != nil {
 				return err
 			}
 			from, more = next, next != 0
@@ -75,20 +75,20 @@ func (e *Engine) Differences(ctx context.Context, f DifferFilter, fn func(Differ
 	return nil
 }
 
-// driftOf collects a batch of links with differences that the filter takes, from a
+// differingOf collects a batch of links with differences that the filter takes, from a
 // hub id on. The id where the next batch begins is 0 at the end.
-func (e *Engine) driftOf(r *fieldmap.Route, f DifferFilter, from state.HubID) (batch []drifting, next state.HubID, err error) {
+func (e *Engine) differingOf(r *fieldmap.Route, f DifferFilter, from state.HubID) (batch []differing, next state.HubID, err error) {
 	err = e.opt.Store.View(func(tx *state.Tx) error {
 		seen := 0
 		return tx.Links(r.System, r.Object).Each(from, func(l *state.Link) error {
-			if seen++; seen > lookupChunk || len(batch) >= driftBatch {
+			if seen++; seen > lookupChunk || len(batch) >= differBatch {
 				next = l.Hub
 				return state.ErrStop
 			}
 			if l.State == state.LinkClosed || !f.takes(r, l) {
 				return nil
 			}
-			d := e.drifts(r, l, f.Reason)
+			d := e.differs(r, l, f.Reason)
 			if len(d.rules) == 0 {
 				return nil
 			}
@@ -107,10 +107,10 @@ func (e *Engine) driftOf(r *fieldmap.Route, f DifferFilter, from state.HubID) (b
 	return batch, next, err
 }
 
-// drifts are the differences of a link that may stay for a reason, or for any. A
+// differs are the differences of a link that may stay for a reason, or for any. A
 // field that is no longer create-only goes out with the next run.
-func (e *Engine) drifts(r *fieldmap.Route, l *state.Link, reason string) drifting {
-	d := drifting{remote: l.Remote, hub: l.Hub}
+func (e *Engine) differs(r *fieldmap.Route, l *state.Link, reason string) differing {
+	d := differing{remote: l.Remote, hub: l.Hub}
 	for i, rule := range r.Fields {
 		lf := l.Field(e.names.rules[r][i])
 		if lf == nil || lf.Note == 0 || lf.Told == 0 {
@@ -125,12 +125,12 @@ func (e *Engine) drifts(r *fieldmap.Route, l *state.Link, reason string) driftin
 	return d
 }
 
-// showDrift reads the batch's values in their system and shows what differs.
-func (e *Engine) showDrift(ctx context.Context, r *fieldmap.Route, batch []drifting, fn func(DifferView) error) error {
+// showDiffering reads the batch's values in their system and shows what differs.
+func (e *Engine) showDiffering(ctx context.Context, r *fieldmap.Route, batch []differing, fn func(DifferView) error) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	theirs, note := e.readDrift(ctx, r, batch)
+	theirs, note := e.readDiffering(ctx, r, batch)
 	for _, d := range batch {
 		for j, i := range d.rules {
 			rule := r.Fields[i]
@@ -159,8 +159,8 @@ func oursText(rule *fieldmap.Rule, v record.Value) string {
 	return plainText(rule.Hub.Type, v)
 }
 
-// readDrift reads the fields of a batch that differ by id.
-func (e *Engine) readDrift(ctx context.Context, r *fieldmap.Route, batch []drifting) (map[string]map[int]record.Value, string) {
+// readDiffering reads the fields of a batch that differ by id.
+func (e *Engine) readDiffering(ctx context.Context, r *fieldmap.Route, batch []differing) (map[string]map[int]record.Value, string) {
 	sys := e.opt.Systems[r.System]
 	if sys == nil || sys.Getter == nil {
 		return nil, "their value cannot be read by id"
@@ -169,7 +169,7 @@ func (e *Engine) readDrift(ctx context.Context, r *fieldmap.Route, batch []drift
 	var fields []record.Field
 	var index []int
 	for i, rule := range r.Fields {
-		if slices.ContainsFunc(batch, func(d drifting) bool { return slices.Contains(d.rules, i) }) {
+		if slices.ContainsFunc(batch, func(d differing) bool { return slices.Contains(d.rules, i) }) {
 			fields, index = append(fields, rule.Remote), append(index, i)
 		}
 	}

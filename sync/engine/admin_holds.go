@@ -87,13 +87,7 @@ func (e *Engine) holdView(tx *state.Tx, h state.Hold) HoldView {
 		v.Mend = "this route is no longer configured"
 		return v
 	}
-	v.HubObject, v.Mend = r.Hub.Name, mendOf(h, r.Hub.Name)
-	if h.Reason == HoldParentWaits && (strings.Contains(h.Detail, wasDeleted) || strings.Contains(h.Detail, wasUnlinked)) {
-		v.Mend = "ends when that record has one there again: its own hold says how"
-	}
-	if holdsOurID(h, r) {
-		v.Mend = "another record of " + h.System + " has our id: clear " + r.ExternalID + " there, then crmsyncd held retry"
-	}
+	v.HubObject, v.Mend = r.Hub.Name, mendOn(h, r)
 	hub := h.Hub
 	if hub == 0 && h.Remote != "" {
 		hub, _ = tx.Links(h.System, h.Object).ByRemote(h.Remote)
@@ -107,6 +101,18 @@ func (e *Engine) holdView(tx *state.Tx, h state.Hold) HoldView {
 		v.Label = e.label(r.Hub, &rec)
 	}
 	return v
+}
+
+// mendOn says what ends a hold of a route: what its words tell more of than its
+// reason alone does.
+func mendOn(h state.Hold, r *fieldmap.Route) string {
+	switch {
+	case h.Reason == HoldParentWaits && (strings.Contains(h.Detail, wasDeleted) || strings.Contains(h.Detail, wasUnlinked)):
+		return "ends when that record has one there again: its own hold says how"
+	case holdsOurID(h, r):
+		return "another record of " + h.System + " has our id: clear " + r.ExternalID + " there, then crmsyncd held retry"
+	}
+	return mendOf(h, r.Hub.Name)
 }
 
 // holdsOurID reports whether a write was refused because another record of theirs

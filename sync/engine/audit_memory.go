@@ -163,7 +163,7 @@ func (m *auditMemory) Link(remote *audit.Remote) audit.Link {
 	l, rec := &m.a.link, &m.a.rec
 	out := audit.Link{
 		Open: l.State == state.LinkOpen, Read: m.route().read,
-		Theirs: m.a.running == nil && m.a.r.Direction == fieldmap.Pull && m.a.sys.Writer == nil && remote.Version.IsZero(),
+		TheirsAlone: m.a.running == nil && m.a.r.Direction == fieldmap.Pull && m.a.sys.Writer == nil && remote.Version.IsZero(),
 	}
 	if l.Version != 0 && time.UnixMilli(l.Version).After(out.Read) {
 		out.Read = time.UnixMilli(l.Version)
