@@ -93,9 +93,10 @@ func pullObject(ctx context.Context, r *run, route *fieldmap.Route) error {
 }
 
 // list walks the listing page by page. Each page is durable before the next is
-// asked for.
+// asked for. One that stands for the notes about parents looks at all children
+// again, for those that did not change may mean something else.
 func (p *puller) list(ctx context.Context) error {
-	if !p.incremental() {
+	if !p.incremental() || p.req.Full {
 		parents, err := p.woken(state.WakeParent, 1)
 		if err != nil {
 			return err

@@ -71,6 +71,7 @@ type life struct {
 	customers, contacts []int64         // every one that there ever was
 	gone                map[string]bool // hub object and id, or also a field, that left the source
 	leads, deals        []string
+	rekeyed             map[string]bool // leads that were another customer's once
 	touched             touches
 	edits               []edit
 
@@ -93,6 +94,7 @@ type edit struct {
 func newLife(t testing.TB, twin bool, opts ...Option) *life {
 	l := &life{
 		World: New(t, opts...), start: time.Now(), twin: twin, gone: map[string]bool{}, bent: map[string]bool{}, counts: map[string]int{}, touched: touches{},
+		rekeyed: map[string]bool{},
 		swapped: map[string]int{}, files: map[string]string{},
 	}
 	l.org, l.portal, l.closeOrg = l.Salesforce.OrgID(), l.HubSpot.PortalID(), l.Close.OrganizationID()

@@ -192,7 +192,11 @@ func (l *life) leadChild(s Step) {
 	case 0:
 		l.Close.AddContact(id, closeiosim.Fields{"name": fmt.Sprint("Pat Lee", s.N), "title": "Head"})
 	case 1:
-		l.deals = append(l.deals, l.Close.AddOpportunity(id, closeiosim.Fields{"value": s.N * 100, "value_currency": "USD", "date_won": day(s.N)}))
+		deal := l.Close.AddOpportunity(id, closeiosim.Fields{"value": s.N * 100, "value_currency": "USD", "date_won": day(s.N)})
+		l.deals = append(l.deals, deal)
+		if l.rekeyed[id] {
+			l.dealsGo([]string{deal})
+		}
 	case 2:
 		l.Close.AddTask(id, closeiosim.Fields{"text": fmt.Sprint("Call ", s.N)})
 	}
@@ -216,7 +220,8 @@ func (l *life) customerOf(lead string) (id string) {
 // from another lead: what reached the hub before depends on when it was read.
 func (l *life) dateGoes(customer string) { l.gone["account "+customer+" next_renewal_date"] = true }
 
-// leadKey fills in the customer that a lead is, or changes or clears it.
+// leadKey fills in the customer that a lead is, or changes or clears it. Whose
+// its deals are, also later ones, depends on when the lead can be read.
 func (l *life) leadKey(s Step) {
 	id := l.anyLead(s.A)
 	if id == "" {
@@ -232,6 +237,7 @@ func (l *life) leadKey(s Step) {
 	}
 	l.dateGoes(l.customerOf(id))
 	l.dealsGo(l.Close.Children(id, "opportunity"))
+	l.rekeyed[id] = true
 	_ = l.Close.SetCustom(id, "AccountExternalID", to)
 }
 
