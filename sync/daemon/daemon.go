@@ -31,6 +31,8 @@ type Options struct {
 	// 0 is never. Alive proves that the state can be written; it may be nil.
 	Watchdog time.Duration
 	Alive    func() error
+	// Wall is the clock that the schedules speak of; nil means the machine's.
+	Wall func() time.Time
 	// Drain is how long a stop waits for what is in flight; 0 means 75 seconds.
 	Drain time.Duration
 }
@@ -67,6 +69,7 @@ type Daemon struct {
 	turns sync.WaitGroup // a turn of the calendar under way
 
 	mu         sync.Mutex
+	clock      clock
 	turned     time.Time // when the calendar was last looked at
 	setup      Setup
 	lanes      map[string]*lane
@@ -94,9 +97,9 @@ func New(opt Options) (*Daemon, error) {
 	d := &Daemon{
 		opt: opt, log: opt.Logger, lanes: map[string]*lane{},
 		done: make(chan result), kick: make(chan struct{}, 1), ping: make(chan chan struct{}),
-		over: make(chan struct{}),
+		over: make(chan struct{}), clock: newClock(opt.Wall),
 	}
-	if err := d.install(opt.Setup, time.Now()); err != nil {
+	if err := d.install(opt.Setup, d.clock.now()); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -109,7 +112,7 @@ var ErrDrain = errors.New("runs were still in flight when the time to stop was o
 // what is in flight and returns nil.
 func (d *Daemon) Run(ctx context.Context) error {
 	d.mu.Lock()
-	d.started = time.Now()
+	d.started = d.clock.now()
 	d.mu.Unlock()
 	d.opt.Notify("READY=1")
 	d.pushUnfinished()
@@ -129,7 +132,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 			close(pong)
 		}
 		if ctx.Err() == nil {
-			now := time.Now().Round(0)
+			d.readClock()
+			now := d.clock.now()
 			d.fire(now)
 			d.dispatch(ctx, now)
 			d.turn(ctx, now)

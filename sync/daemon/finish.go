@@ -16,7 +16,7 @@ import (
 
 // finish notes how a run ended, serves its slots and wishes what follows.
 func (d *Daemon) finish(ctx context.Context, res result) {
-	now := time.Now().Round(0)
+	now := d.clock.now()
 	d.mu.Lock()
 	l, j := res.lane, res.job
 	if l.first == j {
@@ -89,7 +89,7 @@ func (d *Daemon) fillBehind(runner Runner, l *lane, j *job) {
 	defer d.mu.Unlock()
 	fill := &job{flow: FlowPull, backfill: true, trigger: "back_fill"}
 	if len(behind) > 0 && !l.gone && !l.underWay(fill.key()) {
-		l.wish(fill)
+		l.wish(fill, d.clock.now())
 	}
 }
 
@@ -103,6 +103,9 @@ func (l *lane) serve(j *job, now time.Time) map[string]time.Time {
 			continue
 		}
 		s.last = j.started
+		if s.last.After(now) {
+			s.last = now // the clock was set back meanwhile
+		}
 		if s.next = s.Schedule.Next(s.last); !s.next.IsZero() && !s.next.After(now) {
 			s.last = now
 			s.next = s.Schedule.Next(now)
@@ -153,7 +156,7 @@ func (d *Daemon) pushDue(runner Runner, systems []string, trigger string) {
 		}
 		d.mu.Lock()
 		if l := d.lanes[name]; due && l != nil && l.sys.Push && !l.gone {
-			l.wish(&job{flow: FlowPush, trigger: trigger})
+			l.wish(&job{flow: FlowPush, trigger: trigger}, d.clock.now())
 		}
 		d.mu.Unlock()
 	}
@@ -202,7 +205,7 @@ func (d *Daemon) Request(w Wish) error {
 				has = l.sys.Push
 			}
 			if has && (w.Flow == "" || w.Flow == flow) {
-				l.wish(&job{flow: flow, full: w.Full, objects: w.Objects, trigger: w.Trigger})
+				l.wish(&job{flow: flow, full: w.Full, objects: w.Objects, trigger: w.Trigger}, d.clock.now())
 			}
 		}
 	}
@@ -225,10 +228,10 @@ func (d *Daemon) Reload(ctx context.Context) error {
 	defer d.opt.Notify("READY=1")
 	setup, err := d.opt.Load(ctx)
 	if err == nil {
-		err = d.install(setup, time.Now())
+		err = d.install(setup, d.clock.now())
 	}
 	d.mu.Lock()
-	d.reloadErr, d.reloadedAt = "", time.Now()
+	d.reloadErr, d.reloadedAt = "", d.clock.now()
 	if err != nil {
 		d.reloadErr = err.Error()
 	}

@@ -18,15 +18,16 @@ func (d *Daemon) giveWay(r Runner, l *lane, system string, outer *job) func(cont
 	began, away := time.Now(), time.Duration(0)
 	return func(ctx context.Context) {
 		for ctx.Err() == nil && away <= time.Since(began)-away+grace {
-			now := time.Now()
-			d.fire(now.Round(0))
-			j := d.goesFirst(l, outer, now.Round(0))
+			d.readClock()
+			now, stood := d.clock.now(), time.Now()
+			d.fire(now)
+			j := d.goesFirst(l, outer, now)
 			if j == nil {
 				return
 			}
 			d.finish(ctx, d.carryOut(ctx, r, l, system, j, nil))
 			d.wake() // what follows it may be another system's turn
-			away += time.Since(now)
+			away += time.Since(stood)
 		}
 	}
 }

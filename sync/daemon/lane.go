@@ -162,7 +162,7 @@ func (d *Daemon) fire(now time.Time) {
 			// Until it has been served, the state keeps the old slot, so that a
 			// stop in between does not lose the run.
 			s.next = s.Schedule.Next(now)
-			l.wish(&job{flow: s.Flow, full: s.Full, objects: s.Objects, trigger: trigger})
+			l.wish(&job{flow: s.Flow, full: s.Full, objects: s.Objects, trigger: trigger}, now)
 		}
 	}
 }
@@ -173,12 +173,12 @@ func (l *lane) underWay(key string) bool {
 }
 
 // wish adds a job, unless the same is wanted already.
-func (l *lane) wish(j *job) {
+func (l *lane) wish(j *job, now time.Time) {
 	if old := l.want[j.key()]; old != nil {
 		old.notBefore = time.Time{}
 		return
 	}
-	j.wished = time.Now().Round(0)
+	j.wished = now
 	l.want[j.key()] = j
 }
 

@@ -482,6 +482,9 @@ func (a *API) live(st *Status) {
 	if d.reloadErr != "" {
 		st.Problems = append(st.Problems, "the last reload was refused: "+d.reloadErr)
 	}
+	if text := d.clock.text(); text != "" {
+		st.Warnings = append(st.Warnings, text)
+	}
 	for i := range st.Systems {
 		s := &st.Systems[i]
 		l := d.lanes[s.Name]
@@ -493,7 +496,7 @@ func (a *API) live(st *Status) {
 			s.Running, s.Waiting = viewRunning(l.first), s.Running
 		}
 		alone := time.Time{}
-		if l.alone.After(time.Now()) {
+		if l.alone.After(d.clock.now()) {
 			alone = l.alone
 			s.Alone = alone.UTC()
 			st.Warnings = append(st.Warnings, s.Name+" asks to be left alone until "+s.Alone.Format(time.RFC3339)+": its next run begins after that")

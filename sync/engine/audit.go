@@ -374,7 +374,7 @@ func (a *auditing) stale(tx *state.Tx, remote *audit.Remote) (bool, error) {
 	if err != nil || !linked {
 		return false, err
 	}
-	return a.link.Wrote > unixMilli(remote.ReadAt) || !remote.Version.IsZero() && a.link.Version > unixMilli(remote.Version), nil
+	return a.past(a.link.Wrote) > unixMilli(remote.ReadAt) || !remote.Version.IsZero() && a.link.Version > unixMilli(remote.Version), nil
 }
 
 // compare compares one record with its hub record and says how each field

@@ -204,7 +204,7 @@ func TestRefusedIsTriedAgainUnderANewMapping(t *testing.T) {
 // after is.
 func TestF4_OldReadsOfASource(t *testing.T) {
 	for name, age := range map[string]func(w *world, l *state.Link){
-		"before our write": func(w *world, l *state.Link) { l.Wrote = w.now.Add(90 * time.Minute).UnixMilli() },
+		"before our write": func(w *world, l *state.Link) { l.Wrote = w.now.Add(time.Hour).UnixMilli() }, // as it is read
 		"an older version": func(w *world, l *state.Link) { l.Version = w.now.Add(90 * time.Minute).UnixMilli() },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -168,7 +168,7 @@ func (m *auditMemory) Link(remote *audit.Remote) audit.Link {
 	if l.Version != 0 && time.UnixMilli(l.Version).After(out.Read) {
 		out.Read = time.UnixMilli(l.Version)
 	}
-	if l.Wrote != 0 {
+	if m.a.past(l.Wrote) != 0 {
 		out.Wrote = time.UnixMilli(l.Wrote)
 	}
 	switch {

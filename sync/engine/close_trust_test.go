@@ -159,22 +159,11 @@ func TestF4_PositionWaitsForWhatMustBeReadAgain(t *testing.T) {
 		lead := w.lead("Acme", "8")
 		w.pullClose()
 		w.change(lead, closeiosim.Fields{"name": "Acme Two"})
-		if err := w.store.Update(func(tx *state.Tx) error {
-			var l state.Link
-			links := tx.Links("close", "lead")
-			id, _ := links.ByRemote(lead)
-			if _, err := links.Get(id, &l); err != nil {
-				return err
-			}
-			l.Wrote = w.now.Add(20 * time.Minute).UnixMilli()
-			return links.Put(&l)
-		}); err != nil {
-			t.Fatal(err)
-		}
+		w.now = w.now.Add(15 * time.Minute)
+		w.wroteToLead(lead)
 		if err := w.cl.AddFault("500,method=GET,path=/lead/lead_"); err != nil {
 			t.Fatal(err)
 		}
-		w.now = w.now.Add(15 * time.Minute)
 		if _, err := w.eng.Pull(t.Context(), engine.Request{System: "close"}); err == nil {
 			t.Fatal("the read by id did not fail")
 		}
@@ -213,5 +202,22 @@ func TestR105_NoOtherObjects(t *testing.T) {
 	run, err := w.eng.Pull(t.Context(), engine.Request{System: "close"})
 	if err == nil || !strings.Contains(err.Error(), `no object "note"`) || !strings.Contains(err.Error(), "opportunity") {
 		t.Errorf("%v, %s", err, run.Status)
+	}
+}
+
+// wroteToLead says that we write to a lead now.
+func (w *closeWorld) wroteToLead(lead string) {
+	w.t.Helper()
+	if err := w.store.Update(func(tx *state.Tx) error {
+		var l state.Link
+		links := tx.Links("close", "lead")
+		id, _ := links.ByRemote(lead)
+		if _, err := links.Get(id, &l); err != nil {
+			return err
+		}
+		l.Wrote = w.now.UnixMilli()
+		return links.Put(&l)
+	}); err != nil {
+		w.t.Fatal(err)
 	}
 }

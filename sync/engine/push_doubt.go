@@ -152,7 +152,7 @@ func (p *pusher) readDoubtful(ctx context.Context, batch uint64) error {
 		}
 	}
 	young := p.now().Add(-lateWrite).UnixMilli()
-	open := slices.DeleteFunc(intents, func(in state.Intent) bool { return landed[in.Hub] || doubt[in.Hub] == nil || in.At <= young })
+	open := slices.DeleteFunc(intents, func(in state.Intent) bool { return landed[in.Hub] || doubt[in.Hub] == nil || p.past(in.At) <= young })
 	return p.opt.Store.Update(func(tx *state.Tx) error {
 		if err := tx.CloseIntents(p.req.System, p.r.Object, batch); err != nil || len(open) == 0 {
 			return err

@@ -157,7 +157,7 @@ func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields 
 	case !it.linked || it.link.Remote != l.Remote:
 		return false, nil
 	}
-	if it.link.Wrote > readAt {
+	if p.past(it.link.Wrote) > readAt {
 		return false, nil // read before our own write: it says nothing (F4)
 	}
 	p.distrust(it)

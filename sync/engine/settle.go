@@ -123,7 +123,7 @@ func (s *settling) find() (bool, error) {
 // tooOld reports whether the read says nothing: it began before our own last
 // write to the record, or shows a version older than the one settled (F4).
 func (s *settling) tooOld() bool {
-	if s.link.Wrote != 0 && s.o.readAt <= s.link.Wrote {
+	if s.o.readAt <= s.p.past(s.link.Wrote) {
 		return true
 	}
 	return s.o.version != 0 && s.link.Version != 0 && s.o.version < s.link.Version && !s.p.req.Full

@@ -204,7 +204,8 @@ func TestF4_ReadBeforeOurWrite(t *testing.T) {
 					if _, err := ls.Get(1, &l); err != nil {
 						return err
 					}
-					l.Wrote = w.now.Add(time.Second).UnixMilli()
+					w.now = w.now.Add(time.Second)
+					l.Wrote = w.now.UnixMilli()
 					return ls.Put(&l)
 				})
 				return stale, errs, err

@@ -37,6 +37,7 @@ type world struct {
 	store       *state.Store
 	eng         *engine.Engine
 	now         time.Time
+	off         time.Duration // how far the clock of the daemon is off
 	guards      engine.Guards
 	limits      state.JournalLimits
 	changes     []plan.Change
@@ -164,7 +165,7 @@ func (w *world) load() {
 func (w *world) open() {
 	w.t.Helper()
 	var err error
-	w.store, err = state.Open(filepath.Join(w.dir, "private", "state.db"), state.Options{Now: w.clock, BeforeCommit: w.beforeCommit, BeforeView: w.viewing})
+	w.store, err = state.Open(filepath.Join(w.dir, "private", "state.db"), state.Options{Now: w.ownClock, BeforeCommit: w.beforeCommit, BeforeView: w.viewing})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -187,6 +188,9 @@ func (w *world) viewing() error {
 }
 
 func (w *world) clock() time.Time { return w.now }
+
+// ownClock is that of the daemon's machine.
+func (w *world) ownClock() time.Time { return w.now.Add(w.off) }
 
 func (w *world) build() {
 	w.t.Helper()
@@ -222,7 +226,7 @@ func (w *world) build() {
 		}
 	}
 	w.eng, err = engine.New(engine.Options{
-		Store: w.store, Mapping: w.mapping, Systems: systems, Guards: w.guards, Now: w.clock, Spool: w.spool,
+		Store: w.store, Mapping: w.mapping, Systems: systems, Guards: w.guards, Now: w.ownClock, Spool: w.spool,
 		Journal: w.limits, Logger: w.log,
 		OnChange: func(c plan.Change) { w.changes = append(w.changes, c) },
 	})
