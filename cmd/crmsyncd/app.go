@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 
+	sdjournal "github.com/coreos/go-systemd/v22/journal"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -24,6 +25,7 @@ type app struct {
 	written   *output // is out; knows whether anything got lost
 	outTerm   bool    // the output is a terminal that may be colored
 	errTerm   bool
+	journal   *journal // is errs, where that is systemd's journal
 
 	config, state, socket, format, level string
 	started                              bool // the command line was understood
@@ -31,7 +33,12 @@ type app struct {
 
 func newApp(out, errs io.Writer) *app {
 	w := &output{w: out}
-	return &app{out: w, written: w, errs: errs, outTerm: isTerminal(out), errTerm: isTerminal(errs)}
+	a := &app{out: w, written: w, errs: errs, outTerm: isTerminal(out), errTerm: isTerminal(errs)}
+	if is, err := sdjournal.StderrIsJournalStream(); is && err == nil {
+		a.journal = &journal{w: errs}
+		a.errs = a.journal
+	}
+	return a
 }
 
 func isTerminal(w io.Writer) bool {
@@ -127,40 +134,4 @@ func (a *app) knowsFormat(cmd *cobra.Command) error {
 		return fmt.Errorf("-o %s is not known: table, json or csv", a.format)
 	}
 	return fmt.Errorf("-o %s is not known: table or json", a.format)
-}
-
-// levelSilent is above every level: a one-shot command says what went wrong by
-// itself.
-const levelSilent = slog.LevelError + 4
-
-func (a *app) logLevel(usual slog.Level) (slog.Level, error) {
-	if a.level == "" {
-		return usual, nil
-	}
-	var l slog.Level
-	if err := l.UnmarshalText([]byte(a.level)); err != nil {
-		return l, fmt.Errorf("--log-level %s is not known: debug, info, warn or error", a.level)
-	}
-	return l, nil
-}
-
-// logger writes text to a terminal and JSON to everything else.
-func (a *app) logger(usual slog.Level) *slog.Logger {
-	level, err := a.logLevel(usual)
-	if err != nil {
-		level = usual
-	}
-	opt := &slog.HandlerOptions{Level: level, ReplaceAttr: readable}
-	if a.errTerm {
-		return slog.New(slog.NewTextHandler(a.errs, opt))
-	}
-	return slog.New(slog.NewJSONHandler(jsonWriter{a.errs}, opt))
-}
-
-// readable writes a duration as 1.5s and not in nanoseconds.
-func readable(_ []string, a slog.Attr) slog.Attr {
-	if a.Value.Kind() == slog.KindDuration {
-		a.Value = slog.StringValue(a.Value.Duration().String())
-	}
-	return a
 }

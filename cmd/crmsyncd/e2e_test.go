@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -64,6 +65,7 @@ type bed struct {
 	bin       string
 	everyLog  bytes.Buffer // what any command wrote to stderr
 	unaudited string       // why the audit is not its last step
+	journal   bool         // the output of what is launched looks like systemd's journal
 }
 
 func newBed(t *testing.T) *bed {
@@ -227,18 +229,32 @@ type service struct {
 
 func (b *bed) start() *service {
 	b.t.Helper()
+	s := b.launch("run", "--log-level", "debug")
+	b.until("the daemon started", func() bool { return strings.Contains(s.text(), `"started"`) })
+	return s
+}
+
+// launch runs a command with its output in a log.
+func (b *bed) launch(words ...string) *service {
+	b.t.Helper()
 	s := &service{b: b, log: filepath.Join(b.t.TempDir(), "log")}
 	f, err := os.Create(s.log)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	s.cmd = exec.Command(b.bin, b.args("run", "--log-level", "debug")...)
+	s.cmd = exec.Command(b.bin, b.args(words...)...)
 	s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = b.env, f, f
+	if b.journal {
+		var info syscall.Stat_t
+		if err := syscall.Fstat(int(f.Fd()), &info); err != nil {
+			b.t.Fatal(err)
+		}
+		s.cmd.Env = append(slices.Clone(b.env), fmt.Sprintf("JOURNAL_STREAM=%d:%d", info.Dev, info.Ino))
+	}
 	if err := errors.Join(s.cmd.Start(), f.Close()); err != nil {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(func() { _ = s.cmd.Process.Kill(); _, _ = s.cmd.Process.Wait() })
-	b.until("the daemon started", func() bool { return strings.Contains(s.text(), `"started"`) })
 	return s
 }
 

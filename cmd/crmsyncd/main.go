@@ -13,6 +13,7 @@ func main() { os.Exit(realMain()) }
 
 // realMain is main with an exit code, so that what is deferred runs.
 func realMain() (code int) {
+	a := newApp(os.Stdout, os.Stderr)
 	defer func() {
 		if p := recover(); p != nil {
 			// What was panicked with may hold a customer's value, so only the
@@ -21,10 +22,13 @@ func realMain() (code int) {
 			if err, ok := p.(runtime.Error); ok {
 				text = err.Error()
 			}
-			fmt.Fprintf(os.Stderr, "crmsyncd: internal error: %s\n%s", text, debug.Stack())
+			priority := ""
+			if a.journal != nil {
+				priority = priorityCrash
+			}
+			fmt.Fprintf(os.Stderr, "%scrmsyncd: internal error: %s\n%s", priority, text, debug.Stack())
 			code = exitFailed
 		}
 	}()
-	a := newApp(os.Stdout, os.Stderr)
 	return a.execute(context.Background(), os.Args[1:])
 }

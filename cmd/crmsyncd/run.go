@@ -107,8 +107,8 @@ func (a *app) serve(ctx context.Context, l *loaded, st *state.Store, log *slog.L
 			return err
 		}
 	}
-	for _, w := range l.warnings {
-		log.Warn("configuration", "warning", w.Error())
+	if n := len(l.warnings); n > 0 {
+		log.Info("the configuration has " + plural(n, "warning") + ": crmsyncd check lists them")
 	}
 	tellState(log, st)
 	log.Info("started", "version", buildVersion().Version, "state", st.Path(), "socket", l.cfg.Admin.Socket, "systems", len(setup.Systems))

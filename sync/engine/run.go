@@ -212,7 +212,8 @@ func (r *run) finish(calls map[string]int, err error) {
 	}
 }
 
-// logRun writes the one line per run that an operator reads.
+// logRun writes the one line per run that an operator reads. A run that ended with
+// the daemon goes on in the next one, so that is no error.
 func (e *Engine) logRun(rec *state.Run, err error) {
 	args := []any{
 		"run", rec.ID, "system", rec.System, "flow", rec.Flow, "full", rec.Full, "trigger", rec.Trigger,
@@ -221,7 +222,7 @@ func (e *Engine) logRun(rec *state.Run, err error) {
 	for _, what := range slices.Sorted(maps.Keys(rec.Counts)) {
 		args = append(args, what, rec.Counts[what])
 	}
-	if err != nil {
+	if err != nil && rec.Status != StatusInterrupted {
 		e.log.Error("run ended", append(args, "err", err)...)
 		return
 	}
