@@ -20,6 +20,7 @@ import (
 // door is one target of a world in which both are, so that a case is tried at
 // each.
 type door struct {
+	full bool // the next run is to be a full one
 	*world
 	hs     *hubspotsim.Sim
 	system string

@@ -30,10 +30,11 @@ type pusher struct {
 	*run
 	r         *fieldmap.Route
 	pos       state.Position
-	behind    map[int]bool     // rules that the position was not reached under
-	unoffered map[int][]string // options that value maps name and the system does not offer
-	asked     bool             // the schema was asked again in this run
-	resting   map[int]bool     // rules whose remote field is gone or cannot be written
+	behind    map[int]bool         // rules that the position was not reached under
+	back      map[state.HubID]bool // linked records that were not to be seen and are again
+	unoffered map[int][]string     // options that value maps name and the system does not offer
+	asked     bool                 // the schema was asked again in this run
+	resting   map[int]bool         // rules whose remote field is gone or cannot be written
 	bound     uint64
 	batch     int
 	spool     *state.Spool
@@ -84,6 +85,7 @@ type item struct {
 	kept     []string         // fields whose hold stands as it is
 	left     []string         // fields that are due, and that nothing was decided on
 	wait     bool             // the whole record waits
+	back     bool             // it was not to be seen, and is again
 	setExt   bool             // our id is part of this write
 	taken    *providers.Error // why a create was refused as a repeat
 	intent   uint64           // the batch of intents of its create

@@ -179,32 +179,6 @@ func (p *pusher) landed(tx *state.Tx, it *item, c comparison, fields []record.Fi
 	return err
 }
 
-// landedOutside settles a lost write to a record on which nothing is decided now,
-// such as one that the filter keeps out: when it is let in again, its link is all
-// that tells.
-func (p *pusher) landedOutside(tx *state.Tx, l state.Link, rec *record.Record, fields []record.Field, c comparison) error {
-	if c.doubt[l.Hub] == nil {
-		return nil
-	}
-	it, links := p.newItem(l.Hub), tx.Links(p.req.System, p.r.Object)
-	known, err := tx.Hub(p.r.Hub.Name).Get(l.Hub, &it.rec)
-	if err != nil || !known {
-		return err
-	}
-	linked, err := links.Get(l.Hub, &it.link)
-	switch {
-	case errors.Is(err, state.ErrDamaged):
-		return nil // it is read anew when it is let in
-	case err != nil, !linked, it.link.Remote != l.Remote:
-		return err
-	}
-	h := p.convert(rec, fields)
-	if err := p.landed(tx, it, c, fields, &h); err != nil {
-		return err
-	}
-	return links.Put(&it.link)
-}
-
 // arrived takes what a reading shows of a write whose answer was lost: a field
 // that has what was sent was written by us. What another line or value sent is
 // not what ours stands for now, and is due. landed says that the write took effect.

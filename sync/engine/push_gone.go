@@ -173,6 +173,10 @@ func (p *pusher) meetAgain(tx *state.Tx, hub state.HubID, remote string) (reopen
 		return false, nil
 	}
 	p.sent = true // another pass writes what is due
+	if p.back == nil {
+		p.back = map[state.HubID]bool{}
+	}
+	p.back[hub] = true
 	if err := tx.Hub(p.r.Hub.Name).Touch(hub); err != nil {
 		return false, err
 	}

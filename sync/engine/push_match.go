@@ -556,7 +556,7 @@ func (p *pusher) meet(tx *state.Tx, it *item, fields []record.Field, h *hit, c c
 	how := p.readingOf(&it.link, h, c)
 	for i, rule := range p.r.Fields {
 		at := fieldIndex(fields, rule.Remote.Name)
-		if at < 0 || p.resting[i] || !c.covers(i) && !p.isUnmet(&it.link, i) {
+		if at < 0 || p.resting[i] || !c.covers(i) && !it.back && !p.isUnmet(&it.link, i) {
 			continue
 		}
 		v, err := p.meetRead(tx, it, i, h.values[at], h.unreadable(at), how)
@@ -767,11 +767,11 @@ func (p *pusher) meetField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule, t
 	}
 	in := plan.Field{
 		Rule: rule, Direction: fieldmap.Push, OnLink: p.r.OnLink, Theirs: theirs, TheirsHub: p.theirsHub(tx, rule, theirs),
-		Ours: ours, OursRemote: remote, Lost: it.lost, RuleChanged: p.behind[i] && p.pos.Fields[ruleName(rule)] != rule.Fingerprint, Found: it.link.Origin == state.OriginFound,
+		Ours: ours, OursRemote: remote, Lost: it.lost, RuleChanged: it.back || p.behind[i] && p.pos.Fields[ruleName(rule)] != rule.Fingerprint, Found: it.link.Origin == state.OriginFound,
 		OursOwned: rule.Hub.Owner != "" && p.sourceOf(&it.rec, n) == rule.Hub.Owner,
 		There:     it.link.Stands(p.names.remotes[p.r][i]), Reading: how,
 	}
-	if p.behind[i] {
+	if p.behind[i] || it.back {
 		in.OtherSeen, in.There = p.otherSeen(&it.link, p.r, i, theirs), p.standsUnder(&it.link, p.r, i, theirs)
 		in.OwnersBlank = ours.IsNull() && rule.Hub.Owner != "" && p.sourceOf(&it.rec, n) == "" && p.heldBy(tx, rule.Hub.Owner, p.r.Hub, it.id)
 	}

@@ -153,7 +153,7 @@ func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields 
 	case err != nil:
 		return false, err
 	case it == nil || it.wait:
-		return false, p.landedOutside(tx, l, rec, fields, c)
+		return false, p.compareAway(tx, l, rec, fields, c)
 	case !it.linked || it.link.Remote != l.Remote:
 		return false, nil
 	}
@@ -161,6 +161,8 @@ func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields 
 		return false, nil // read before our own write: it says nothing (F4)
 	}
 	p.distrust(it)
+	it.back = p.back[it.id]
+	delete(p.back, it.id)
 	h := p.convert(rec, fields)
 	if err := p.landed(tx, it, c, fields, &h); err != nil {
 		return false, err
