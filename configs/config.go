@@ -30,6 +30,7 @@ type Config struct {
 	Text        []byte
 	Fingerprint uint64
 
+	dir     string // on disk, "" where there is none
 	hubFile string
 	lines   lineIndex
 	secrets []placedSecret

@@ -38,6 +38,9 @@ const (
 type Options struct {
 	// LookupEnv stands for os.LookupEnv where it is not nil.
 	LookupEnv func(name string) (string, bool)
+	// Dir is the folder on disk, where there is one. The files that systemd hands
+	// over at the start lie in it.
+	Dir string
 	// CheckSchedule says what is wrong with a cron line.
 	CheckSchedule func(line string) error
 }
@@ -45,6 +48,7 @@ type Options struct {
 // Load reads the folder dir. The Config is nil if any problem is more than a
 // warning. File names in problems are relative to dir.
 func Load(dir string, opt Options) (*Config, []fieldmap.Problem) {
+	opt.Dir = dir
 	return LoadFS(os.DirFS(dir), opt)
 }
 
@@ -53,7 +57,7 @@ func LoadFS(fsys fs.FS, opt Options) (*Config, []fieldmap.Problem) {
 	if opt.LookupEnv == nil {
 		opt.LookupEnv = os.LookupEnv
 	}
-	l := &loader{fsys: fsys, lines: lineIndex{}, cfg: &Config{}}
+	l := &loader{fsys: fsys, lines: lineIndex{}, cfg: &Config{dir: opt.Dir}}
 	var main mainFile
 	whole := l.read(MainFile, &main, "")
 	var hub hubFile

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"crmsyncd/fieldmap"
@@ -17,12 +18,20 @@ import (
 // https://systemd.io/CREDENTIALS/, last checked 2026-11-22
 const credentialsDir = "CREDENTIALS_DIRECTORY"
 
+// secretsDir is where in the configuration's folder the shipped units take
+// credentials from, and environmentFile what they set the environment by.
+const (
+	secretsDir      = "secrets"
+	environmentFile = "environment"
+)
+
 const maxSecret = 64 << 10
 
 // Secret knows where a secret lies and reads it when asked. It never holds the
 // text, so nothing that prints, logs or stores it can tell.
 type Secret struct {
 	place, name string // file, credential or env; and which
+	home        string // of a credential, as the shipped units have it
 	lookup      func(string) (string, bool)
 }
 
@@ -52,7 +61,11 @@ func (s Secret) Read() (string, error) {
 			return "", fmt.Errorf("credential %s: there is no $%s: add LoadCredential=%s:/path to the unit, or set it to a folder that holds a file %s",
 				s.name, credentialsDir, s.name, s.name)
 		}
-		return readSecret(filepath.Join(dir, s.name), true)
+		text, err := readSecret(filepath.Join(dir, s.name), true)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errEmptySecret) {
+			return "", s.notSet(dir)
+		}
+		return text, err
 	case "env":
 		text, ok := s.lookup(s.name)
 		if !ok || text == "" {
@@ -61,6 +74,28 @@ func (s Secret) Read() (string, error) {
 		return text, nil
 	}
 	return "", errors.New("no secret is configured")
+}
+
+// notSet says where a credential is to be written that systemd, or a person, did
+// not hand over. The unit stands an empty line for a file that is not there.
+func (s Secret) notSet(dir string) error {
+	file := s.home
+	if file == "" || filepath.Dir(file) == filepath.Clean(dir) { // a person said the folder
+		file = filepath.Join(dir, s.name)
+	}
+	why := "there is no " + file
+	switch info, err := os.Stat(file); {
+	case errors.Is(err, fs.ErrPermission):
+		why = file + " was missing or empty at the start"
+	case err != nil:
+	case info.IsDir():
+		why = file + " is a folder, and must be a file"
+	case info.Size() == 0:
+		why = file + " is empty"
+	default:
+		why = file + " was missing or empty at the start"
+	}
+	return fmt.Errorf("credential %s is not set: %s: write the secret into that file (chown root, chmod 600), then restart the daemon", s.name, why)
 }
 
 // inCredentials reports whether a file lies where systemd guards it already.
@@ -72,6 +107,8 @@ func (s Secret) inCredentials(name string) bool {
 	rel, err := filepath.Rel(dir, name)
 	return err == nil && filepath.IsLocal(rel)
 }
+
+var errEmptySecret = errors.New("it is empty")
 
 // readSecret reads a file that nobody else may read, unless it is guarded.
 func readSecret(name string, guarded bool) (string, error) {
@@ -99,7 +136,7 @@ func readSecret(name string, guarded bool) (string, error) {
 	case len(text) > maxSecret:
 		return "", fmt.Errorf("read secret %s: it is larger than %d KiB", name, maxSecret>>10)
 	case out == "":
-		return "", fmt.Errorf("read secret %s: it is empty", name)
+		return "", fmt.Errorf("read secret %s: %w", name, errEmptySecret)
 	}
 	return out, nil
 }
@@ -143,6 +180,27 @@ func (c *Config) CheckSecrets() []fieldmap.Problem {
 	return out
 }
 
+// StartFile is a file that the daemon's surroundings hand over when it starts: what
+// it says later is in force after a restart only.
+type StartFile struct{ What, Path string }
+
+// StartFiles are those of the shipped units that the configuration depends on.
+func (c *Config) StartFiles() []StartFile {
+	var out []StartFile
+	for _, p := range c.secrets {
+		if p.secret.home != "" {
+			f := StartFile{p.secret.Source(), p.secret.home}
+			if !slices.Contains(out, f) {
+				out = append(out, f)
+			}
+		}
+	}
+	if c.dir != "" {
+		out = append(out, StartFile{"the environment", filepath.Join(c.dir, environmentFile)})
+	}
+	return out
+}
+
 // secret makes a Secret of what the file says.
 func (b *builder) secret(path string, s secretSpec) Secret {
 	out := Secret{lookup: b.opt.LookupEnv}
@@ -154,6 +212,9 @@ func (b *builder) secret(path string, s secretSpec) Secret {
 		}
 	case s.Credential != "":
 		out.place, out.name = "credential", s.Credential
+		if b.opt.Dir != "" {
+			out.home = filepath.Join(b.opt.Dir, secretsDir, s.Credential)
+		}
 		if !fs.ValidPath(s.Credential) || strings.ContainsAny(s.Credential, `/\`) || s.Credential == "." {
 			b.add(path+".credential", "must be a name without slashes", "as in LoadCredential=NAME:/path")
 		}

@@ -52,6 +52,10 @@ func TestSecretsAreReadFromTheirPlaces(t *testing.T) {
 	open := write(t, "open", hidden, 0o644)
 	group := write(t, "group", hidden, 0o640)
 	empty := write(t, "empty", "\n", 0o600)
+	folder := filepath.Join(t.TempDir(), "folder")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	large := write(t, "large", strings.Repeat("x", 100_000), 0o600)
 	credentials := map[string]string{"CREDENTIALS_DIRECTORY": filepath.Dir(open)}
 	for _, tt := range []struct {
@@ -69,7 +73,9 @@ func TestSecretsAreReadFromTheirPlaces(t *testing.T) {
 		{"a folder", "{file: " + filepath.Dir(private) + "}", nil, "no ordinary file"},
 		{"credential", "{credential: open}", credentials, ""},
 		{"credential without systemd", "{credential: open}", nil, "LoadCredential=open:"},
-		{"credential that is not there", "{credential: other}", credentials, "no such file"},
+		{"credential that is not there", "{credential: other}", credentials, "other is not set: there is no "},
+		{"credential with an empty line", "{credential: empty}", map[string]string{"CREDENTIALS_DIRECTORY": filepath.Dir(empty)}, "empty is not set: "},
+		{"credential that is a folder", "{credential: folder}", map[string]string{"CREDENTIALS_DIRECTORY": filepath.Dir(folder)}, "no ordinary file"},
 		{"environment", "{env: QB}", map[string]string{"QB": hidden}, ""},
 		{"not in the environment", "{env: QB}", nil, "QB"},
 	} {

@@ -14,6 +14,8 @@ import (
 	sdnotify "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
+	"crmsyncd/configs"
+	"crmsyncd/fieldmap"
 	"crmsyncd/state"
 	"crmsyncd/sync/daemon"
 	"crmsyncd/sync/engine"
@@ -78,14 +80,14 @@ func (a *app) runDaemon(ctx context.Context, f runFlags) error {
 
 // serve opens the socket, wires the signals and runs the loop.
 func (a *app) serve(ctx context.Context, l *loaded, st *state.Store, log *slog.Logger, full bool) error {
-	p := &process{app: a, store: st, log: log, began: l}
+	p := &process{app: a, store: st, log: log, began: l, files: startFiles(l)}
 	setup, err := l.setup(st, log, nil)
 	if err != nil {
 		return err
 	}
 	watchdog, _ := sdnotify.SdWatchdogEnabled(false) // without a service manager there is none
 	d, err := daemon.New(daemon.Options{
-		Setup: setup, Slots: daemon.StateSlots{Store: st}, Logger: log, Load: p.reload, Failed: p.failed,
+		Setup: setup, Slots: daemon.StateSlots{Store: st}, Logger: log, Load: p.reload, Failed: p.failed, AtRestart: p.changedFiles,
 		Notify: notify(log), Watchdog: watchdog, Alive: p.alive,
 	})
 	if err != nil {
@@ -133,6 +135,7 @@ type process struct {
 	store *state.Store
 	log   *slog.Logger
 	began *loaded // the configuration that the process began with
+	files []startFile
 }
 
 // setup builds what a configuration asks for. It touches nothing that runs.
@@ -154,12 +157,22 @@ func (p *process) reload(context.Context) (daemon.Setup, error) {
 	if l == nil {
 		return daemon.Setup{}, fmt.Errorf("the configuration has %s: %s", plural(countErrors(problems), "error"), problemText(problems))
 	}
-	if bad := l.cfg.CheckSecrets(); hasErrors(bad) {
+	if bad := p.newlyUnread(l.cfg.CheckSecrets()); hasErrors(bad) {
 		return daemon.Setup{}, errors.New(problemText(bad))
 	}
 	setup, err := l.setup(p.store, p.log, nil)
 	setup.AtRestart = p.atRestart(l)
 	return setup, err
+}
+
+// newlyUnread are those of the secrets that cannot be read which are not so since
+// the start: a system whose credential is not set is red, and keeps no other from
+// being mended.
+func (p *process) newlyUnread(bad []fieldmap.Problem) []fieldmap.Problem {
+	was := p.began.cfg.CheckSecrets()
+	return slices.DeleteFunc(bad, func(b fieldmap.Problem) bool {
+		return slices.ContainsFunc(was, func(w fieldmap.Problem) bool { return w.Path == b.Path && w.Message == b.Message })
+	})
 }
 
 // atRestart names what a new configuration changes that only a restart changes.
@@ -170,7 +183,7 @@ func (p *process) atRestart(l *loaded) (names []string) {
 		"admin.token": now.Token.Source() == was.Token.Source(), "state": l.cfg.State == p.began.cfg.State,
 	} {
 		if !same {
-			names = append(names, name)
+			names = append(names, name+" of "+configs.MainFile)
 		}
 	}
 	slices.Sort(names)

@@ -175,7 +175,7 @@ func opReload(ctx context.Context, a *API, _ json.RawMessage, _ *sender) (any, e
 		return nil, usage("no daemon is running")
 	}
 	err := a.Daemon.Reload(ctx)
-	return ReloadView{a.Setup().AtRestart}, err
+	return ReloadView{a.Daemon.atRestart()}, err
 }
 
 // ReloadView tells what of a new configuration is not in force yet.

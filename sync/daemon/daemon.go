@@ -22,6 +22,9 @@ type Options struct {
 	// Load builds a new Setup for a reload. Everything that can fail happens in
 	// it, before anything that runs is touched. Nil refuses reloads.
 	Load func(ctx context.Context) (Setup, error)
+	// AtRestart names what was handed over at the start and changed since; it may be
+	// nil.
+	AtRestart func() []string
 	// Failed hears of a run that panicked, so that it does not stand as running
 	// for ever. It may be nil.
 	Failed func(system, flow, text string)

@@ -241,11 +241,22 @@ func (d *Daemon) Reload(ctx context.Context) error {
 		return err
 	}
 	d.log.Info("reloaded", "systems", len(setup.Systems))
-	for _, what := range setup.AtRestart {
+	for _, what := range d.atRestart() {
 		d.log.Warn("changed, and in force after a restart only", "what", what)
 	}
 	d.wake()
 	return nil
+}
+
+// atRestart names what changed and is in force only after a restart.
+func (d *Daemon) atRestart() []string {
+	d.mu.Lock()
+	names := slices.Clone(d.setup.AtRestart)
+	d.mu.Unlock()
+	if d.opt.AtRestart != nil {
+		names = append(names, d.opt.AtRestart()...)
+	}
+	return names
 }
 
 // StateSlots keeps slots in the state.

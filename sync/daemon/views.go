@@ -412,8 +412,10 @@ func opStatus(_ context.Context, a *API, _ json.RawMessage, _ *sender) (any, err
 		}
 	}
 	a.live(&st)
-	for _, what := range setup.AtRestart {
-		st.Warnings = append(st.Warnings, what+" of crmsyncd.yaml changed, and is in force after a restart only")
+	if a.Daemon != nil {
+		for _, what := range a.Daemon.atRestart() {
+			st.Warnings = append(st.Warnings, what+" changed, and is in force after a restart only")
+		}
 	}
 	for _, d := range a.Store.SetAside() {
 		st.Warnings = append(st.Warnings, "damaged history of the state is set aside: "+strings.TrimSpace(d.Bucket+" "+d.Key))
