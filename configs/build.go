@@ -33,11 +33,11 @@ func (b *builder) add(path, message, hint string) {
 
 func (b *builder) build(m *mainFile) {
 	c := b.cfg
-	c.State = cmp.Or(m.State, "/var/lib/crmsyncd/state.db")
+	c.State = cmp.Or(m.State, StatePath(b.opt.Dir))
 	c.Timezone = b.zone("timezone", m.Timezone, time.UTC)
 	c.Admin = Admin{
 		Listen: cmp.Or(m.Admin.Listen, "127.0.0.1:9464"),
-		Socket: cmp.Or(m.Admin.Socket, "/run/crmsyncd/control.sock"),
+		Socket: cmp.Or(m.Admin.Socket, SocketPath(b.opt.Dir)),
 		Token:  b.secret("admin.token", m.Admin.Token),
 	}
 	switch _, port, err := net.SplitHostPort(c.Admin.Listen); {

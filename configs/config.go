@@ -2,6 +2,7 @@ package configs
 
 import (
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,7 @@ type Config struct {
 	Fingerprint uint64
 
 	dir     string // on disk, "" where there is none
+	files   []string
 	hubFile string
 	lines   lineIndex
 	secrets []placedSecret
@@ -138,6 +140,9 @@ func (c *Config) Compile() (*fieldmap.Mapping, []fieldmap.Problem) {
 	sortProblems(problems)
 	return m, problems
 }
+
+// Files are the names of the files that were read, relative to their folder.
+func (c *Config) Files() []string { return slices.Clone(c.files) }
 
 // Line returns the line on which a path stands, such as
 // "objects[0].fields[3].remote" in routes/qbench.yaml, or that of the nearest

@@ -48,7 +48,9 @@ type Options struct {
 // Load reads the folder dir. The Config is nil if any problem is more than a
 // warning. File names in problems are relative to dir.
 func Load(dir string, opt Options) (*Config, []fieldmap.Problem) {
-	opt.Dir = dir
+	if opt.Dir = dir; dir == "" {
+		opt.Dir = "."
+	}
 	return LoadFS(os.DirFS(dir), opt)
 }
 
@@ -210,6 +212,7 @@ func (l *loader) read(name string, out any, from string) bool {
 		l.problems = append(l.problems, fieldmap.Problem{File: name, Message: err.Error()})
 		return false
 	}
+	l.cfg.files = append(l.cfg.files, name)
 	l.cfg.Text = append(l.cfg.Text, "# ---- "+name+" ----\n"...)
 	l.cfg.Text = append(l.cfg.Text, text...)
 	l.cfg.Text = append(bytes.TrimRight(l.cfg.Text, "\n"), '\n')

@@ -201,6 +201,18 @@ func (c *Config) StartFiles() []StartFile {
 	return out
 }
 
+// SecretFiles are the files that secrets are read from, each with the path at which
+// it is configured.
+func (c *Config) SecretFiles() []StartFile {
+	var out []StartFile
+	for _, p := range c.secrets {
+		if p.secret.place == "file" {
+			out = append(out, StartFile{p.path, p.secret.name})
+		}
+	}
+	return out
+}
+
 // secret makes a Secret of what the file says.
 func (b *builder) secret(path string, s secretSpec) Secret {
 	out := Secret{lookup: b.opt.LookupEnv}

@@ -12,11 +12,7 @@ import (
 	"golang.org/x/term"
 )
 
-const (
-	defaultConfig = "/etc/crmsyncd"
-	defaultState  = "/var/lib/crmsyncd/state.db"
-	defaultSocket = "/run/crmsyncd/control.sock"
-)
+const defaultConfig = "/etc/crmsyncd"
 
 // app is one call of the program: where it prints, and the flags that every
 // command has.

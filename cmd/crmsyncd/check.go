@@ -74,6 +74,7 @@ func (a *app) check(ctx context.Context, live, fix bool, system string) error {
 	l, problems := a.load()
 	if l != nil {
 		problems = append(problems, l.cfg.CheckSecrets()...)
+		problems = append(problems, unreadable(a.config, l)...)
 		if _, bad := l.systems(); len(bad) > 0 {
 			problems = append(problems, bad...)
 		}

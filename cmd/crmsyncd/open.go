@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"crmsyncd/configs"
 	"crmsyncd/fieldmap"
 	"crmsyncd/state"
 	"crmsyncd/sync/daemon"
@@ -71,7 +72,7 @@ func (a *app) dial(ctx context.Context) (*loaded, []fieldmap.Problem, *daemon.Cl
 	case l != nil:
 		socket = l.cfg.Admin.Socket
 	case socket == "":
-		socket = defaultSocket
+		socket = configs.SocketPath(a.config)
 	}
 	c, err := daemon.Dial(ctx, socket)
 	if errors.Is(err, daemon.ErrNoDaemon) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"crmsyncd/configs"
 	"crmsyncd/sync/daemon"
 )
 
@@ -20,7 +21,7 @@ func (a *app) reloadCommand() *cobra.Command {
 			if l, _ := a.load(); l != nil {
 				socket = l.cfg.Admin.Socket
 			} else if socket == "" {
-				socket = defaultSocket
+				socket = configs.SocketPath(a.config)
 			}
 			c, err := daemon.Dial(cmd.Context(), socket)
 			if err != nil {

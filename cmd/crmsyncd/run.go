@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -66,6 +67,17 @@ func (a *app) runDaemon(ctx context.Context, f runFlags) error {
 		return fmt.Errorf("%w (process %d, state %s): ask it with `crmsyncd status`, or stop it first", daemon.ErrRunning, c.Daemon.PID, c.Daemon.State)
 	}
 	log := a.logger(slog.LevelInfo)
+	for {
+		if err := a.serveState(ctx, l, log, f.full); !diskIsFull(err) {
+			return err
+		} else if err := waitForRoom(ctx, log, err); err != nil {
+			return err
+		}
+	}
+}
+
+// serveState opens the state and serves it.
+func (a *app) serveState(ctx context.Context, l *loaded, log *slog.Logger, full bool) error {
 	st, err := state.Open(l.cfg.State, state.Options{})
 	if err != nil {
 		return openError(l, err)
@@ -75,7 +87,30 @@ func (a *app) runDaemon(ctx context.Context, f runFlags) error {
 			log.Error("state not closed", "err", err)
 		}
 	}()
-	return a.serve(ctx, l, st, log, f.full)
+	return a.serve(ctx, l, st, log, full)
+}
+
+// diskIsFull reports whether a start failed for want of room. bbolt does not wrap
+// what the kernel said of a file that cannot grow.
+func diskIsFull(err error) bool {
+	return err != nil && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
+		strings.Contains(err.Error(), syscall.ENOSPC.Error()) || strings.Contains(err.Error(), syscall.EDQUOT.Error()))
+}
+
+// roomEvery is how often a start looks whether there is room again.
+const roomEvery = 10 * time.Second
+
+// waitForRoom waits a while, and tells the service manager that the start goes on.
+// A full disk ends by itself, so the start does not fail for it.
+func waitForRoom(ctx context.Context, log *slog.Logger, why error) error {
+	log.Error("the start waits for room on the disk of the state", "err", why)
+	notify(log)(fmt.Sprintf("STATUS=waits for room on the disk of the state\nEXTEND_TIMEOUT_USEC=%d", 6*roomEvery.Microseconds()))
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("start: %w", ctx.Err())
+	case <-time.After(roomEvery):
+		return nil
+	}
 }
 
 // serve opens the socket, wires the signals and runs the loop.

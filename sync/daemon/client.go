@@ -10,6 +10,10 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -47,9 +51,27 @@ func Dial(ctx context.Context, socket string) (*Client, error) {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, ErrNoDaemon
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("the control socket %s is not open to you: run this as root or as a member of its group", socket)
+		return nil, fmt.Errorf("the control socket %s is not open to you: %s", socket, mayEnter(socket))
 	}
 	return nil, fmt.Errorf("control socket %s: %w", socket, err)
+}
+
+// mayEnter says who may use the socket: its folder belongs to the group.
+func mayEnter(socket string) string {
+	const members = "run this as root, or as a member of its group"
+	info, err := os.Stat(filepath.Dir(socket))
+	if err != nil {
+		return members
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return members
+	}
+	group, err := user.LookupGroupId(strconv.FormatUint(uint64(owner.Gid), 10))
+	if err != nil {
+		return members
+	}
+	return fmt.Sprintf("run this as root, or as a member of the group %s (adduser NAME %s, and log in again)", group.Name, group.Name)
 }
 
 // Local returns a client of a handler in the same process.
