@@ -18,7 +18,7 @@ type verifyResult struct {
 
 func (a *app) stateCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "state", Short: "Look after the state file", Args: cobra.NoArgs, Example: "  crmsyncd state verify\n  crmsyncd state trust",
+		Use: "state", Short: "Look after the state file", Args: cobra.NoArgs, Example: "  crmsyncd state verify\n  crmsyncd state backup /var/backups/crmsyncd.db",
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(&cobra.Command{
@@ -29,7 +29,7 @@ func (a *app) stateCommand() *cobra.Command {
 		Example: "  crmsyncd state verify\n  crmsyncd state verify -o json",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.verify(cmd.Context()) },
 	})
-	c.AddCommand(a.trustCommand(), a.checkFileCommand())
+	c.AddCommand(a.backupCommand(), a.restoreCommand(), a.trustCommand(), a.checkFileCommand())
 	return c
 }
 

@@ -66,6 +66,7 @@ func ops() map[string]op {
 		"audit":       opAudit,
 		"accept":      opAccept,
 		"verify":      opVerify,
+		"copy":        opCopy,
 		"trust":       opTrust,
 		"check":       opCheck,
 	}
