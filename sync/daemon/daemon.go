@@ -119,6 +119,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.mu.Unlock()
 	d.opt.Notify("READY=1")
 	d.pushUnfinished()
+	d.wishWanted()
 	stopWatch := d.watch(ctx)
 	defer stopWatch()
 	defer close(d.over)

@@ -616,3 +616,33 @@ func TestStartGoesOnWithAPush(t *testing.T) {
 		})
 	}
 }
+
+// B7: a full run that somebody asked for is not lost where the daemon stops before it
+// has ended; the next daemon makes up for it, once.
+func TestB7_WantedFullRunOutlivesAStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		until(t, "2026-11-16T10:05:00Z")
+		kept := &slots{}
+		f := &fake{take: func(string, engine.Request) time.Duration { return time.Minute }}
+		opt := daemon.Options{Setup: daemon.Setup{Runner: f, Systems: []daemon.System{source(t, time.UTC)}}, Slots: kept}
+		d, stop := start(t, opt)
+		time.Sleep(5 * time.Minute)
+		if err := d.Request(daemon.Wish{Full: true, Trigger: "signal"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second) // it runs
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			_, stop = start(t, opt)
+			time.Sleep(10 * time.Minute)
+			if err := stop(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := len(f.seen("pull", true)); n != 2 {
+			t.Errorf("%d full runs, want the one that the stop cut and one after it", n)
+		}
+	})
+}

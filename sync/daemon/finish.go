@@ -50,6 +50,9 @@ func (d *Daemon) finish(ctx context.Context, res result) {
 			d.log.Error("slot not kept", "slot", key, "err", err)
 		}
 	}
+	if j.full && len(j.objects) == 0 && !interrupted && d.wanted(l.sys.Name, j.flow) {
+		d.keepWanted(l.sys.Name, j.flow, time.Time{})
+	}
 	if j.flow == FlowPull && ctx.Err() == nil {
 		d.pushDue(runner, after, "after_pull")
 		d.fillBehind(runner, l, j)
@@ -190,6 +193,9 @@ var ErrUnknownSystem = errors.New("no such system")
 // Request asks for runs at the next free moment and returns at once. Asked
 // several times before they start, they run once.
 func (d *Daemon) Request(w Wish) error {
+	if w.Full && len(w.Objects) == 0 {
+		defer d.keepAllWanted(w) // without the lock, for the state may be busy
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if w.System != "" && d.lanes[w.System] == nil {
