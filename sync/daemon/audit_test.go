@@ -34,7 +34,7 @@ func TestAuditTurnsTheStatusRed(t *testing.T) {
 	if got := st.Systems[0].Unexplained; len(got) != 1 || got["Account"] != 2 {
 		t.Errorf("the number by object: %v", got)
 	}
-	if st := mark(`{"Account": {"run": 8}}`); st.Health != "green" {
+	if st := mark(`{"Account": {"run": 8}}`); st.Health != "yellow" {
 		t.Errorf("after a clean full run: %s %q", st.Health, st.Problems)
 	}
 }

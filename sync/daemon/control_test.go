@@ -200,7 +200,7 @@ func TestQuestionPanics(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 	a.Setup = setup
-	if got := answer(t, c, "status"); !strings.Contains(got, `"health":"green"`) {
+	if got := answer(t, c, "status"); !strings.Contains(got, `"health":"yellow"`) {
 		t.Errorf("got %s", got)
 	}
 }

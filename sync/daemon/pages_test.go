@@ -18,7 +18,7 @@ func TestPages(t *testing.T) {
 		h.ServeHTTP(w, httptest.NewRequest(method, "http://localhost:9464"+path, nil))
 		return w
 	}
-	if w := get("GET", "/healthz"); w.Code != http.StatusOK || w.Body.String() != "green\n" {
+	if w := get("GET", "/healthz"); w.Code != http.StatusOK || w.Body.String() != "yellow\n" {
 		t.Errorf("healthz: %d %q", w.Code, w.Body)
 	}
 	var st daemon.Status

@@ -597,7 +597,7 @@ func (st *Status) judge() {
 	switch {
 	case len(st.Problems) > 0:
 		st.Health = HealthRed
-	case len(st.Warnings) > 0:
+	case len(st.Warnings) > 0 || !st.Daemon: // without a daemon nothing goes on by itself
 		st.Health = HealthYellow
 	}
 }
