@@ -145,7 +145,7 @@ func (a *app) serve(ctx context.Context, l *loaded, st *state.Store, log *slog.L
 		}
 	}
 	if n := len(l.warnings); n > 0 {
-		log.Info("the configuration has " + plural(n, "warning") + ": crmsyncd check lists them")
+		log.Info("the configuration has warnings: crmsyncd check lists them", "warnings", n)
 	}
 	tellState(log, st)
 	log.Info("started", "version", buildVersion().Version, "state", st.Path(), "socket", l.cfg.Admin.Socket, "systems", len(setup.Systems))

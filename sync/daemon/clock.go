@@ -35,9 +35,9 @@ func (c *clock) now() time.Time { return c.wall().Round(0) }
 // jumped returns by how much the clock was set since the last call, 0 where that
 // is less than a late slot would notice. A machine that slept counts as set forward.
 func (c *clock) jumped() time.Duration {
-	now, real := c.now(), time.Now()
-	by := now.Sub(c.seen) - real.Sub(c.real)
-	c.seen, c.real = now, real
+	now, elapsed := c.now(), time.Since(c.real)
+	by := now.Sub(c.seen) - elapsed
+	c.seen, c.real = now, c.real.Add(elapsed)
 	if by.Abs() < late {
 		return 0
 	}
@@ -64,7 +64,7 @@ func (d *Daemon) readClock() {
 	if by == 0 {
 		return
 	}
-	d.log.Warn(d.clock.text())
+	d.log.Warn("the clock was set", "what", d.clock.text())
 	if by > 0 {
 		return
 	}

@@ -45,17 +45,22 @@ func (d *Daemon) finish(ctx context.Context, res result) {
 	runner, after := d.setup.Runner, l.sys.PushAfter
 	d.mu.Unlock()
 
-	for key, at := range served {
-		if err := d.opt.Slots.SetSlot(key, at); err != nil {
-			d.log.Error("slot not kept", "slot", key, "err", err)
-		}
-	}
-	if j.full && len(j.objects) == 0 && !interrupted && d.wanted(l.sys.Name, j.flow) {
-		d.keepWanted(l.sys.Name, j.flow, time.Time{})
+	d.keepServed(served)
+	if !interrupted {
+		d.endWanted(l.sys.Name, j)
 	}
 	if j.flow == FlowPull && ctx.Err() == nil {
 		d.pushDue(runner, after, "after_pull")
 		d.fillBehind(runner, l, j)
+	}
+}
+
+// keepServed keeps when slots were served.
+func (d *Daemon) keepServed(served map[string]time.Time) {
+	for key, at := range served {
+		if err := d.opt.Slots.SetSlot(key, at); err != nil {
+			d.log.Error("slot not kept", "slot", key, "err", err)
+		}
 	}
 }
 

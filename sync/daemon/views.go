@@ -574,17 +574,7 @@ func (st *Status) judge() {
 				s.Name, object, s.Unexplained[object], s.Name, object))
 		}
 		for _, r := range s.Last {
-			switch r.Status {
-			case engine.StatusDone, engine.StatusHeld, engine.StatusInterrupted, "writes_off", "":
-			default:
-				text := s.Name + " " + r.Flow + ": " + r.Status
-				if first, _, _ := strings.Cut(r.Error, "\n"); first != "" {
-					text += ": " + first
-				}
-				if r.Status == StatusNeverEnded {
-					text = fmt.Sprintf("%s %s: run %d of %s never ended: its process died, or could not record the end; the next run goes on from there",
-						s.Name, r.Flow, r.ID, r.Started.Format(time.RFC3339))
-				}
+			if text := wentWrong(s.Name, r); text != "" {
 				st.Problems = append(st.Problems, text)
 			}
 		}
@@ -600,6 +590,22 @@ func (st *Status) judge() {
 	case len(st.Warnings) > 0 || !st.Daemon: // without a daemon nothing goes on by itself
 		st.Health = HealthYellow
 	}
+}
+
+// wentWrong says what was wrong with the last run of a flow, or nothing.
+func wentWrong(system string, r RunView) string {
+	switch r.Status {
+	case engine.StatusDone, engine.StatusHeld, engine.StatusInterrupted, "writes_off", "":
+		return ""
+	case StatusNeverEnded:
+		return fmt.Sprintf("%s %s: run %d of %s never ended: its process died, or could not record the end; the next run goes on from there",
+			system, r.Flow, r.ID, r.Started.Format(time.RFC3339))
+	}
+	text := system + " " + r.Flow + ": " + r.Status
+	if first, _, _ := strings.Cut(r.Error, "\n"); first != "" {
+		text += ": " + first
+	}
+	return text
 }
 
 // UsualCounts are the counts that most runs have, in the order in which they are

@@ -39,6 +39,13 @@ func (d *Daemon) wanted(system, flow string) bool {
 	return err == nil && !at.IsZero()
 }
 
+// endWanted forgets the wish for a full run that has ended.
+func (d *Daemon) endWanted(system string, j *job) {
+	if j.full && len(j.objects) == 0 && d.wanted(system, j.flow) {
+		d.keepWanted(system, j.flow, time.Time{})
+	}
+}
+
 // wishWanted wishes at the start what was asked for before the stop.
 func (d *Daemon) wishWanted() {
 	d.mu.Lock()

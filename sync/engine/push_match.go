@@ -767,13 +767,13 @@ func (p *pusher) meetField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule, t
 	}
 	in := plan.Field{
 		Rule: rule, Direction: fieldmap.Push, OnLink: p.r.OnLink, Theirs: theirs, TheirsHub: p.theirsHub(tx, rule, theirs),
-		Ours: ours, OursRemote: remote, Lost: it.lost, RuleChanged: it.back || p.behind[i] && p.pos.Fields[ruleName(rule)] != rule.Fingerprint, Found: it.link.Origin == state.OriginFound,
+		Ours: ours, OursRemote: remote, Lost: it.lost, RuleChanged: p.ruleChanged(it, i), Found: it.link.Origin == state.OriginFound,
 		OursOwned: rule.Hub.Owner != "" && p.sourceOf(&it.rec, n) == rule.Hub.Owner,
 		There:     it.link.Stands(p.names.remotes[p.r][i]), Reading: how,
 	}
 	if p.behind[i] || it.back {
 		in.OtherSeen, in.There = p.otherSeen(&it.link, p.r, i, theirs), p.standsUnder(&it.link, p.r, i, theirs)
-		in.OwnersBlank = ours.IsNull() && rule.Hub.Owner != "" && p.sourceOf(&it.rec, n) == "" && p.heldBy(tx, rule.Hub.Owner, p.r.Hub, it.id)
+		in.OwnersBlank = p.ownersBlank(tx, it, rule)
 	}
 	if lf := it.link.Field(p.names.rules[p.r][i]); lf != nil {
 		in.Pending = pendingOf(lf)
@@ -781,6 +781,19 @@ func (p *pusher) meetField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule, t
 		in.Freed = in.Tolerated && p.behind[i] && modeChanged(rule, p.pos) && p.frees(rule, plan.Reason(lf.Note), cleared(&it.rec, n))
 	}
 	return plan.Decide(p.key, in), nil
+}
+
+// ruleChanged reports whether a rule may be another one than the link last settled
+// with: it changed since the position, or the record was not to be seen meanwhile.
+func (p *pusher) ruleChanged(it *item, i int) bool {
+	rule := p.r.Fields[i]
+	return it.back || p.behind[i] && p.pos.Fields[ruleName(rule)] != rule.Fingerprint
+}
+
+// ownersBlank reports whether a field is blank because its owner says so.
+func (p *pusher) ownersBlank(tx *state.Tx, it *item, rule *fieldmap.Rule) bool {
+	n := p.names.fields[p.r.Hub][rule.Hub.Index]
+	return it.rec.Get(n).IsNull() && rule.Hub.Owner != "" && p.sourceOf(&it.rec, n) == "" && p.heldBy(tx, rule.Hub.Owner, p.r.Hub, it.id)
 }
 
 // theirsHub brings their value into the hub's form; one that cannot be brought
