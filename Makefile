@@ -12,7 +12,7 @@ RACE     := $(if $(shell command -v gcc || command -v clang),-race -gcflags=go.e
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo test race lint fmt fmt-check vet bench bench-quick fuzz fuzz-short configs worlds worlds-all whole unit-verify check check-more clean
+.PHONY: help build demo test race lint fmt fmt-check vet bench bench-quick fuzz fuzz-short configs worlds worlds-all whole unit-verify man install deb deb-check check check-more clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,48 @@ unit-verify: build ## the systemd unit: no warning, exposure at most 1.2
 	out=$$(systemd-analyze security --no-pager --offline=true --threshold=12 "$$dir/crmsyncd.service") || { echo "$$out"; exit 1; }; \
 	echo "$$out" | tail -n 1
 
+PROGRAMS := crmsyncd crmsim
+
+# What is installed knows its commit, whatever GOFLAGS say, and leaves out what only
+# debuggers read; a crash shows where all the same.
+PACKAGE  := $(BUILD) -buildvcs=auto -ldflags='-s -w'
+
+# For this machine, where GOARCH names another one.
+NATIVE   := env -u GOOS -u GOARCH
+OTHER     = $(filter-out $(shell $(GO) env GOHOSTOS)/$(shell $(GO) env GOHOSTARCH),$(shell $(GO) env GOOS)/$(shell $(GO) env GOARCH))
+RUNNABLE  = bin/package$(if $(OTHER),/native)
+
+# Pages and packages bear the time of the commit, so that a second build gives the
+# same bytes.
+DATED     = SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)}
+
+man: ## bin/package: both programs with man pages, completions and the licenses of all that is linked
+	$(PACKAGE) -o bin/package/ $(PROGRAMS:%=./cmd/%)
+	$(if $(OTHER),$(NATIVE) $(PACKAGE) -o $(RUNNABLE)/ $(PROGRAMS:%=./cmd/%))
+	@rm -rf bin/package/share
+	$(DATED) $(NATIVE) $(GO) run ./systemd/deb/docs -o bin/package/share $(PROGRAMS:%=$(RUNNABLE)/%)
+	@set -e; for p in $(PROGRAMS); do \
+	  mkdir -p bin/package/share/$$p/doc/$$p; \
+	  $(NATIVE) $(GO) run ./systemd/deb/licenses LICENSE bin/package/$$p >bin/package/share/$$p/doc/$$p/copyright; \
+	done
+
+# As root there is often no Go; then it installs what `make man` made before.
+install: $(if $(shell command -v $(GO)),man) ## both programs, units and configuration into DESTDIR, or into /
+	@export DESTDIR; systemd/deb/install $(PROGRAMS)
+	@[ -n "$$DESTDIR" ] || echo 'Next: systemd-sysusers crmsyncd.conf && systemd-tmpfiles --create crmsyncd.conf && systemctl daemon-reload'
+
+deb: man ## dist/crmsyncd_VERSION_ARCH.deb and dist/crmsim_VERSION_ARCH.deb
+	@mkdir -p dist
+	@set -e; version=$(or $(DEB_VERSION),$$(GO=$(GO) systemd/deb/version bin/package/crmsyncd)); \
+	for p in $(PROGRAMS); do \
+	  rm -rf bin/package/$$p.root; \
+	  DESTDIR=bin/package/$$p.root systemd/deb/install $$p; \
+	  $(DATED) VERSION=$$version ARCH=$$($(GO) env GOARCH) $(NATIVE) $(GO) tool -modfile=.tools/nfpm/go.mod nfpm package -f systemd/deb/$$p.yaml -p deb -t dist/; \
+	done
+
+deb-check: ## the packages: the same bytes from two folders, all that install puts there, edited files kept
+	@systemd/deb/check
+
 # each says how long a part took.
 define each
 	@set -e; for part in $(1); do began=$$(date +%s); $(MAKE) --no-print-directory $$part; echo "== $$part: $$(($$(date +%s)-began)) s"; done
@@ -107,5 +149,5 @@ whole: ## in full and without the race detector: tests that try every place and 
 fuzz-short: ## each fuzz target for three seconds
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=3s
 
-clean: ## remove what build made
-	rm -rf bin
+clean: ## remove what build and deb made
+	rm -rf bin dist
