@@ -78,7 +78,11 @@ func newBed(t *testing.T) *bed {
 		t.Fatal(err)
 	}
 	b := &bed{t: t, bin: bin, qb: qbenchsim.New(qbenchsim.Options{ClientSecret: canarySecret + "-qb", RateLimit: -1})}
-	b.sf, err = salesforcesim.New(salesforcesim.Options{ClientID: "app", ClientSecret: canarySecret + "-sf"})
+	renewal, err := salesforcesim.ReadSchema(strings.NewReader("objects: {Account: {fields: [{name: Next_Renewal_Date__c, type: date}]}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.sf, err = salesforcesim.New(salesforcesim.Options{ClientID: "app", ClientSecret: canarySecret + "-sf", Schema: renewal})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,10 @@ func (a *app) runOnce(ctx context.Context, f runFlags) error {
 	}
 	c, err := daemon.Dial(ctx, l.cfg.Admin.Socket)
 	if err == nil {
-		return a.handOver(ctx, c, f, steps)
+		if f.noWait {
+			return a.handOver(ctx, c, f, steps)
+		}
+		return a.waitFor(ctx, c, f, steps)
 	}
 	if !errors.Is(err, daemon.ErrNoDaemon) {
 		return err

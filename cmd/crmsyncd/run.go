@@ -25,6 +25,7 @@ import (
 // runFlags are what `run` is asked for.
 type runFlags struct {
 	once, full     bool
+	noWait         bool
 	system, object string
 }
 
@@ -34,7 +35,7 @@ func (a *app) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Run the daemon, or one pass with --once",
 		Long: "run serves the schedules until it is told to stop. With --once it pulls from the sources and pushes\n" +
-			"to the targets one time and prints what happened; beside a running daemon it hands the wish to it.\n\n" +
+			"to the targets one time and prints what happened; beside a running daemon that does it, and it waits.\n\n" +
 			"SIGTERM or SIGINT finishes what is in flight and stops, a second one stops at once;\n" +
 			"SIGHUP reads the configuration again, SIGUSR1 asks for a full resync.",
 		Example: "  crmsyncd run\n  crmsyncd run --once\n  crmsyncd run --once --full --system salesforce\n  crmsyncd run --once --object account -o json",
@@ -49,6 +50,7 @@ func (a *app) runCommand() *cobra.Command {
 	c.Flags().BoolVar(&f.once, "once", false, "one pass, then end")
 	c.Flags().BoolVar(&f.full, "full", false, "everything, not only what changed")
 	c.Flags().BoolVar(&f.full, "full-resync", false, "the same as --full")
+	c.Flags().BoolVar(&f.noWait, "no-wait", false, "beside a daemon: ask it, and do not wait")
 	c.Flags().StringVar(&f.system, "system", "", "this system only")
 	c.Flags().StringVar(&f.object, "object", "", "this object only, by its name in the system or in the hub")
 	return c

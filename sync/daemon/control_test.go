@@ -280,7 +280,7 @@ func (readCloser) Close() error { return nil }
 
 // Systems follow the mapping: what is pulled has pull slots, what is pushed push
 // slots, an object with lines of its own leaves the rest, and a target is pushed
-// after its system of record. B8, R16, R137.
+// after each pull that brought something for it. B8, R16, R137.
 func TestSystems(t *testing.T) {
 	account := &fieldmap.HubObject{Name: "account", SystemOfRecord: "qbench"}
 	contact := &fieldmap.HubObject{Name: "contact", SystemOfRecord: "qbench"}

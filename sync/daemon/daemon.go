@@ -69,6 +69,8 @@ type Daemon struct {
 
 	reloading sync.Mutex // one reload at a time
 
+	ears map[*ear]bool // who listens to how runs end
+
 	turns sync.WaitGroup // a turn of the calendar under way
 
 	mu         sync.Mutex

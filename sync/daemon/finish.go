@@ -19,6 +19,7 @@ func (d *Daemon) finish(ctx context.Context, res result) {
 	now := d.clock.now()
 	d.mu.Lock()
 	l, j := res.lane, res.job
+	d.hear(res)
 	if l.first == j {
 		l.first = nil
 	} else {
@@ -42,6 +43,7 @@ func (d *Daemon) finish(ctx context.Context, res result) {
 	if l.gone && l.running == nil {
 		delete(d.lanes, l.sys.Name)
 	}
+	defer j.tell(now, res.err) // once what follows from it is wished
 	runner, after := d.setup.Runner, l.sys.PushAfter
 	d.mu.Unlock()
 
@@ -50,7 +52,7 @@ func (d *Daemon) finish(ctx context.Context, res result) {
 		d.endWanted(l.sys.Name, j)
 	}
 	if j.flow == FlowPull && ctx.Err() == nil {
-		d.pushDue(runner, after, "after_pull")
+		d.pushDue(runner, after, afterPull)
 		d.fillBehind(runner, l, j)
 	}
 }
@@ -130,6 +132,7 @@ func (d *Daemon) retryFull(l *lane, j *job, err error, now time.Time) {
 		return
 	}
 	again := *j
+	again.waiting = nil
 	again.tries++
 	again.wished = now
 	again.trigger = "retry"
@@ -151,6 +154,9 @@ func (d *Daemon) pushUnfinished() {
 	d.mu.Unlock()
 	d.pushDue(runner, systems, "catch_up")
 }
+
+// afterPull is the trigger of the pushes that a pull sets off.
+const afterPull = "after_pull"
 
 // pushDue wishes a push of each system that has something to be pushed (R16).
 // Whether it has is told by its position in the state, so nothing is lost if
@@ -198,13 +204,20 @@ var ErrUnknownSystem = errors.New("no such system")
 // Request asks for runs at the next free moment and returns at once. Asked
 // several times before they start, they run once.
 func (d *Daemon) Request(w Wish) error {
+	_, err := d.request(w, nil)
+	return err
+}
+
+// request asks for runs and returns how many. Who waits for them gives a channel
+// with room for all.
+func (d *Daemon) request(w Wish, ends chan ended) (n int, err error) {
 	if w.Full && len(w.Objects) == 0 {
 		defer d.keepAllWanted(w) // without the lock, for the state may be busy
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if w.System != "" && d.lanes[w.System] == nil {
-		return fmt.Errorf("%w: %q", ErrUnknownSystem, w.System)
+		return 0, fmt.Errorf("%w: %q", ErrUnknownSystem, w.System)
 	}
 	for name, l := range d.lanes {
 		if l.gone || (w.System != "" && w.System != name) {
@@ -216,12 +229,16 @@ func (d *Daemon) Request(w Wish) error {
 				has = l.sys.Push
 			}
 			if has && (w.Flow == "" || w.Flow == flow) {
-				l.wish(&job{flow: flow, full: w.Full, objects: w.Objects, trigger: w.Trigger}, d.clock.now())
+				j := &job{flow: flow, full: w.Full, objects: w.Objects, trigger: w.Trigger}
+				if n++; ends != nil {
+					j.waiting = append(j.waiting, ends)
+				}
+				l.wish(j, d.clock.now())
 			}
 		}
 	}
 	d.wake()
-	return nil
+	return n, nil
 }
 
 // ErrNoReload is returned by a daemon that cannot reload.

@@ -45,6 +45,9 @@ type Fault struct {
 // Error returns the message.
 func (f *Fault) Error() string { return f.Message }
 
+// Is reports whether the fault is that a guard stopped a run.
+func (f *Fault) Is(target error) bool { return target == engine.ErrGuard && f.Kind == FaultGuard }
+
 func faultOf(err error) *Fault {
 	var f *Fault
 	switch {

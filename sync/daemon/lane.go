@@ -40,6 +40,21 @@ type job struct {
 	started   time.Time
 	notBefore time.Time
 	tries     int
+	waiting   []chan<- ended // who wants to hear how it ends; each has room for that
+}
+
+// ended is how a job ended that somebody waited for.
+type ended struct {
+	at  time.Time
+	err error
+}
+
+// tell tells all who wait how the job ended.
+func (j *job) tell(at time.Time, err error) {
+	for _, w := range j.waiting {
+		w <- ended{at, err}
+	}
+	j.waiting = nil
 }
 
 func jobKey(flow string, full bool, objects []string) string {
@@ -94,6 +109,9 @@ func (d *Daemon) install(s Setup, now time.Time) error {
 	for name, old := range d.lanes {
 		next := fresh[name]
 		if next == nil {
+			for _, j := range old.want {
+				j.tell(now, errNotWanted)
+			}
 			if old.gone = true; old.running != nil {
 				fresh[name] = old
 			}
@@ -104,6 +122,7 @@ func (d *Daemon) install(s Setup, now time.Time) error {
 		for key, j := range old.want {
 			if (j.flow == FlowPull && !old.sys.Pull) || (j.flow == FlowPush && !old.sys.Push) {
 				delete(old.want, key)
+				j.tell(now, errNotWanted)
 			}
 		}
 		fresh[name] = old
@@ -176,6 +195,7 @@ func (l *lane) underWay(key string) bool {
 func (l *lane) wish(j *job, now time.Time) {
 	if old := l.want[j.key()]; old != nil {
 		old.notBefore = time.Time{}
+		old.waiting = append(old.waiting, j.waiting...)
 		return
 	}
 	j.wished = now

@@ -189,16 +189,16 @@ func pulledAfter(m *fieldmap.Mapping, system string) []string {
 	return out
 }
 
-// pushedAfter returns the systems that are pushed after a pull of s: those that
-// get a hub object of which s is the system of record, and s itself if it is
-// written to.
+// pushedAfter returns the systems that are pushed after a pull of s, where there is
+// anything to push: all that are written to. A pull of any system can change any
+// object, by a field that it owns or one that is worked out from its records.
 func pushedAfter(m *fieldmap.Mapping, s System, lines map[string]Lines) []string {
 	var out []string
 	if !s.Pull {
 		return nil
 	}
 	for _, r := range m.Routes {
-		if r.Direction != fieldmap.Push || r.Hub.SystemOfRecord != s.Name || lines[r.System].Push == "scheduled" {
+		if r.Direction != fieldmap.Push || lines[r.System].Push == "scheduled" {
 			continue
 		}
 		if !slices.Contains(out, r.System) {
