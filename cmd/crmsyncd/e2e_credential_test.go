@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -78,13 +79,24 @@ func TestC17_4_CredentialNotSet(t *testing.T) {
 			if out := b.want(78, "check"); !strings.Contains(out, "crmsyncd.yaml:") || !strings.Contains(out, "credential salesforce is not set: there is no "+want) {
 				t.Errorf("check says:\n%s", out)
 			}
-			b.start()
+			d := b.start()
 			b.until("QBench is read and Salesforce red", func() bool {
 				out, _, code := b.run("status")
 				return code == 1 && strings.Contains(out, "1 account") && strings.Contains(out, "credential salesforce is not set: there is no "+want)
 			})
 			b.edit("crmsyncd.yaml", "percent: 50", "percent: 60")
 			b.want(0, "reload")
+			// Mended, and with a restart: at once, whatever the schedules say.
+			d.signal(syscall.SIGTERM)
+			d.wait(10 * time.Second)
+			b.secret(dir, "salesforce", canarySecret+"-sf")
+			b.start()
+			b.until("all is well at once", func() bool { out, _, code := b.run("status"); return code == 0 && strings.HasPrefix(out, "green") })
+			// Gone again, while nothing is due: it is red before any run meets it.
+			b.secret(dir, "salesforce", "\n")
+			if out := b.want(1, "status"); !strings.HasPrefix(out, "red") || !strings.Contains(out, "crmsyncd.yaml:") || !strings.Contains(out, "credential salesforce is not set") {
+				t.Errorf("status before any run:\n%s", out)
+			}
 		})
 	}
 }

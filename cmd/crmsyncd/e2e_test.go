@@ -560,7 +560,7 @@ func TestE2EDaemon(t *testing.T) {
 	}
 	d.signal(syscall.SIGUSR1)
 	b.until("a full run of each system after SIGUSR1", func() bool { return fulls("signal") == 2 })
-	if out := b.want(0, "run", "--once", "--full"); !strings.Contains(out, "was asked for a full run") {
+	if out := b.want(0, "run", "--once", "--full", "--no-wait"); !strings.Contains(out, "was asked for a full run") {
 		t.Errorf("run --once --full beside the daemon says %q", out)
 	}
 	b.until("a full run of each system by command", func() bool { return fulls("command") == 2 })

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -118,6 +119,7 @@ func waitForRoom(ctx context.Context, log *slog.Logger, why error) error {
 // serve opens the socket, wires the signals and runs the loop.
 func (a *app) serve(ctx context.Context, l *loaded, st *state.Store, log *slog.Logger, full bool) error {
 	p := &process{app: a, store: st, log: log, began: l, files: startFiles(l)}
+	p.now.Store(l)
 	setup, err := l.setup(st, log, nil)
 	if err != nil {
 		return err
@@ -125,6 +127,7 @@ func (a *app) serve(ctx context.Context, l *loaded, st *state.Store, log *slog.L
 	watchdog, _ := sdnotify.SdWatchdogEnabled(false) // without a service manager there is none
 	d, err := daemon.New(daemon.Options{
 		Setup: setup, Slots: daemon.StateSlots{Store: st}, Logger: log, Load: p.reload, Failed: p.failed, AtRestart: p.changedFiles,
+		Lacks: p.lacks, Again: p.again,
 		Notify: notify(log), Watchdog: watchdog, Alive: p.alive,
 	})
 	if err != nil {
@@ -149,6 +152,9 @@ func (a *app) serve(ctx context.Context, l *loaded, st *state.Store, log *slog.L
 	if n := len(l.warnings); n > 0 {
 		log.Info("the configuration has warnings: crmsyncd check lists them", "warnings", n)
 	}
+	for _, text := range p.lacks() {
+		log.Error("a system cannot work", "why", text)
+	}
 	tellState(log, st)
 	log.Info("started", "version", buildVersion().Version, "state", st.Path(), "socket", l.cfg.Admin.Socket, "systems", len(setup.Systems))
 	err = d.Run(ctx)
@@ -171,7 +177,8 @@ type process struct {
 	app   *app
 	store *state.Store
 	log   *slog.Logger
-	began *loaded // the configuration that the process began with
+	began *loaded                // the configuration that the process began with
+	now   atomic.Pointer[loaded] // the one in place
 	files []startFile
 }
 
@@ -199,6 +206,9 @@ func (p *process) reload(context.Context) (daemon.Setup, error) {
 	}
 	setup, err := l.setup(p.store, p.log, nil)
 	setup.AtRestart = p.atRestart(l)
+	if err == nil {
+		p.now.Store(l)
+	}
 	return setup, err
 }
 
@@ -225,6 +235,34 @@ func (p *process) atRestart(l *loaded) (names []string) {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// lacks names the secrets that cannot be read, with the line that asks for each.
+func (p *process) lacks() (out []string) {
+	for _, b := range p.now.Load().cfg.CheckSecrets() {
+		out = append(out, b.Error())
+	}
+	return out
+}
+
+// again are the runs that failed last.
+func (p *process) again() (out []daemon.Wish) {
+	seen := map[[2]string]bool{}
+	err := p.store.View(func(tx *state.Tx) error {
+		runs, err := tx.Runs(200)
+		for _, r := range runs {
+			key := [2]string{r.System, r.Flow}
+			if !seen[key] && (r.Status == engine.StatusFailed || r.Ended.IsZero()) {
+				out = append(out, daemon.Wish{System: r.System, Flow: r.Flow, Trigger: "catch_up"})
+			}
+			seen[key] = true
+		}
+		return err
+	})
+	if err != nil {
+		p.log.Error("failed runs are not tried again", "err", err)
+	}
+	return out
 }
 
 // failed marks the run that a panic left open.

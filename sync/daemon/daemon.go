@@ -25,6 +25,12 @@ type Options struct {
 	// AtRestart names what was handed over at the start and changed since; it may be
 	// nil.
 	AtRestart func() []string
+	// Lacks says what the daemon cannot work without, such as a secret that is not
+	// there, whether or not a run has met it yet. It may be nil.
+	Lacks func() []string
+	// Again returns the runs that are due a new try once the daemon starts or has a
+	// new configuration: those that failed last. It may be nil.
+	Again func() []Wish
 	// Failed hears of a run that panicked, so that it does not stand as running
 	// for ever. It may be nil.
 	Failed func(system, flow, text string)
@@ -122,6 +128,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.opt.Notify("READY=1")
 	d.pushUnfinished()
 	d.wishWanted()
+	d.tryAgain()
 	stopWatch := d.watch(ctx)
 	defer stopWatch()
 	defer close(d.over)

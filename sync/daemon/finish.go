@@ -269,6 +269,7 @@ func (d *Daemon) Reload(ctx context.Context) error {
 		return err
 	}
 	d.log.Info("reloaded", "systems", len(setup.Systems))
+	d.tryAgain()
 	for _, what := range d.atRestart() {
 		d.log.Warn("changed, and in force after a restart only", "what", what)
 	}

@@ -1,6 +1,9 @@
 package daemon
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // A full run that somebody asked for is kept in the state until one has ended, so
 // that a stop in between does not lose it (B7).
@@ -43,6 +46,18 @@ func (d *Daemon) wanted(system, flow string) bool {
 func (d *Daemon) endWanted(system string, j *job) {
 	if j.full && len(j.objects) == 0 && d.wanted(system, j.flow) {
 		d.keepWanted(system, j.flow, time.Time{})
+	}
+}
+
+// tryAgain wishes the runs that failed last: what they failed for may be mended.
+func (d *Daemon) tryAgain() {
+	if d.opt.Again == nil {
+		return
+	}
+	for _, w := range d.opt.Again() {
+		if err := d.Request(w); err != nil && !errors.Is(err, ErrUnknownSystem) {
+			d.log.Error("a failed run is not tried again", "system", w.System, "flow", w.Flow, "err", err)
+		}
 	}
 }
 

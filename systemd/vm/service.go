@@ -25,8 +25,8 @@ func show(ctx context.Context, t *T, property string) string {
 // active waits until the unit is active with another process than before.
 func active(ctx context.Context, t *T, before string) time.Duration {
 	return t.Eventually(ctx, restarts+time.Minute, func() error {
-		r := t.Guest.Run(ctx, "systemctl show -P ActiveState -P SubState -P MainPID crmsyncd | tr '\\n' ' '")
-		if f := strings.Fields(r.Out); len(f) != 3 || f[0] != "active" || f[1] != "running" || f[2] == before {
+		r := t.Guest.Run(ctx, "systemctl show -P MainPID -P ActiveState -P SubState crmsyncd | tr '\\n' ' '")
+		if f := strings.Fields(r.Out); len(f) != 3 || f[1] != "active" || f[2] != "running" || f[0] == before {
 			return fmt.Errorf("the unit is %s", r)
 		}
 		return nil
