@@ -60,6 +60,9 @@ func LoadFS(fsys fs.FS, opt Options) (*Config, []fieldmap.Problem) {
 		opt.LookupEnv = os.LookupEnv
 	}
 	l := &loader{fsys: fsys, lines: lineIndex{}, cfg: &Config{dir: opt.Dir}}
+	if opt.Dir != "" {
+		opt.LookupEnv, l.problems = surrounded(opt.Dir, opt.LookupEnv)
+	}
 	var main mainFile
 	whole := l.read(MainFile, &main, "")
 	var hub hubFile

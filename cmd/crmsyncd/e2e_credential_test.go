@@ -25,16 +25,16 @@ func (b *bed) startFile(name, text string) (path string) {
 // restart is due; so does one that is new or gone. One that is as it was says nothing.
 func TestC17_7_RotatedCredential(t *testing.T) {
 	for name, change := range map[string]func(b *bed, path string) error{
-		"written anew": func(b *bed, path string) error { return os.WriteFile(path, []byte("another"), 0o600) },
+		"written anew": func(b *bed, path string) error { return os.WriteFile(path, []byte("ANOTHER=1"), 0o600) },
 		"moved over it": func(b *bed, path string) error {
-			return errors.Join(os.WriteFile(path+".new", []byte("the same l"), 0o600), os.Chtimes(path+".new", time.Time{}, time.Unix(1, 0)), os.Rename(path+".new", path))
+			return errors.Join(os.WriteFile(path+".new", []byte("SAME_LEN=1"), 0o600), os.Chtimes(path+".new", time.Time{}, time.Unix(1, 0)), os.Rename(path+".new", path))
 		},
 		"taken away": func(b *bed, path string) error { return os.Remove(path) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBed(t)
 			b.seed(1)
-			key, env := b.startFile("secrets/salesforce", "a secret o"), b.startFile("environment", "A=b\n")
+			key, env := b.startFile("secrets/salesforce", "A_SECRET=1"), b.startFile("environment", "A_PLACE=12")
 			b.start()
 			b.until("the first runs have ended", func() bool { return b.sf.Count("Account") == 1 && len(b.runsAnyCode()) >= 2 })
 			if out := b.want(0, "status"); strings.Contains(out, "restart") {

@@ -58,7 +58,7 @@ func (a *app) openFor(ctx context.Context, p purpose) (*session, error) {
 	case c != nil:
 		return &session{Client: c, close: func() {}, older: l != nil && c.Daemon.Config != l.cfg.Fingerprint}, nil
 	case l == nil:
-		a.note("no daemon answers, so this command needs the configuration and what the unit gives the daemon, as README says under First run")
+		a.note("no daemon answers, so this command reads the configuration itself, with the addresses in %s, which root alone may read", filepath.Join(a.config, "environment"))
 		return nil, a.badConfig(problems)
 	}
 	return a.openState(l, p)

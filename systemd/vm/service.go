@@ -111,9 +111,9 @@ func wrongFile(ctx context.Context, t *T) {
 		t.Want(false, "the journal does not tell the line: %s", text)
 	}
 	t.MustRun(ctx, "cp /root/main "+file+"; chmod 600 "+file)
-	out := t.Guest.Run(ctx, byHand+"crmsyncd check")
+	out := t.Guest.Run(ctx, "crmsyncd check")
 	t.Want(out.Code == 78 && strings.Contains(out.Out, "the daemon's user crmsyncd cannot read "+file), "a file that only root may read: %s", out)
-	t.MustRun(ctx, "chmod 644 "+file+"; "+byHand+"crmsyncd check; systemctl start crmsyncd")
+	t.MustRun(ctx, "chmod 644 "+file+"; crmsyncd check; systemctl start crmsyncd")
 	settle(ctx, t)
 }
 
@@ -266,14 +266,14 @@ func asRoot(ctx context.Context, t *T) {
 	commands := []string{"status", "held", "runs", "plan", "audit", "export account >/dev/null", "state verify", "state backup /root/copy-$i.db"}
 	all := func(i int) {
 		for _, c := range commands {
-			r := t.Guest.RunFor(ctx, 2*time.Minute, fmt.Sprintf("%si=%d; crmsyncd %s", byHand, i, c))
+			r := t.Guest.RunFor(ctx, 2*time.Minute, fmt.Sprintf("i=%d; crmsyncd %s", i, c))
 			t.Want(r.OK(), "%s", r)
 		}
 	}
 	all(1)
 	t.MustRun(ctx, "systemctl stop crmsyncd")
 	all(2)
-	r := t.Guest.RunFor(ctx, 2*time.Minute, byHand+"crmsyncd run --once --full")
+	r := t.Guest.RunFor(ctx, 2*time.Minute, "crmsyncd run --once --full")
 	t.Must(r.Lost == nil && (r.Code == 0 || r.Code == 3), "%s", r)
 	strangers := t.MustRun(ctx, "find /var/lib/crmsyncd ! -user crmsyncd -o ! -group crmsyncd -o -perm /077")
 	t.Want(strangers == "", "these are not the daemon's own: %s", strangers)

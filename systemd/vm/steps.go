@@ -137,12 +137,9 @@ func vendors(ctx context.Context, t *T) {
 	t.MustRun(ctx, "sync; curl -fsS"+pages) // synced, or a power cut soon after leaves empty files
 }
 
-// byHand gives a command what the unit gives the daemon.
-const byHand = "set -a; . /etc/crmsyncd/environment; CREDENTIALS_DIRECTORY=/etc/crmsyncd/secrets; set +a; "
-
 func check(ctx context.Context, t *T) {
-	t.MustRun(ctx, byHand+"crmsyncd check")
-	t.MustRun(ctx, byHand+"crmsyncd check --live --fix")
+	t.MustRun(ctx, "crmsyncd check")
+	t.MustRun(ctx, "crmsyncd check --live --fix")
 }
 
 func firstSync(ctx context.Context, t *T) {
