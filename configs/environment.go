@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"syscall"
 
 	"crmsyncd/fieldmap"
 )
@@ -28,6 +31,13 @@ func surrounded(dir string, lookup func(string) (string, bool)) (func(string) (s
 		return lookup, []fieldmap.Problem{{File: environmentFile, Message: err.Error()}}
 	}
 	vars, problems := parseEnvironment(text)
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		if v, ok := lookup(name); ok && v != vars[name] {
+			problems = append(problems, fieldmap.Problem{
+				File: environmentFile, Message: "this shell's environment has another " + name + ", which goes before the file", Hint: "unset it, if it is that of another organization", Warning: true,
+			})
+		}
+	}
 	return func(name string) (string, bool) {
 		if v, ok := lookup(name); ok {
 			return v, true
@@ -44,7 +54,7 @@ func surrounded(dir string, lookup func(string) (string, bool)) (func(string) (s
 // readEnvironment returns nothing where there is no file, or where the user may not
 // read it.
 func readEnvironment(path string) (string, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would wait for a writer
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return "", nil
 	}

@@ -51,6 +51,9 @@ func TestC17_4_SurroundingsOfTheUnit(t *testing.T) {
 	if cfg == nil {
 		t.Fatal(text)
 	}
+	if !strings.Contains(text, "this shell's environment has another CRMSYNCD_QBENCH_URL") || strings.Contains(text, "mine.example") {
+		t.Errorf("of the other address it says %q", text)
+	}
 	qb, sf := cfg.Systems["qbench"], cfg.Systems["salesforce"]
 	if qb.BaseURL != "https://mine.example" || qb.Auth.ClientID != `in "quotes"` || sf.BaseURL != "https://org.example" || sf.Auth.ClientID != "x" {
 		t.Errorf("qbench %+v, salesforce %+v", qb, sf)

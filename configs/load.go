@@ -132,6 +132,8 @@ func (l *loader) rest(m *mainFile, hub *hubFile) {
 	switch {
 	case err != nil:
 		l.add("routes", "is no pattern of file names", "such as routes/*.yaml")
+	case len(names) == 0 && errors.Is(l.listable(path.Dir(m.Routes)), fs.ErrPermission):
+		l.add("routes", path.Dir(m.Routes)+" may not be listed: permission denied", "chmod a+rx the folder, or run this as root")
 	case len(names) == 0:
 		l.add("routes", "no file fits "+m.Routes, "add a route file, or correct the pattern")
 	case len(names) > maxRoutes:
@@ -147,6 +149,12 @@ func (l *loader) rest(m *mainFile, hub *hubFile) {
 			l.cfg.Routes = append(l.cfg.Routes, r)
 		}
 	}
+}
+
+// listable says why a folder cannot be listed; glob takes such a one for empty.
+func (l *loader) listable(dir string) error {
+	_, err := fs.ReadDir(l.fsys, dir)
+	return err
 }
 
 // leftOut finds files that would fit the pattern of routes but for the spelling

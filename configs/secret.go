@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"crmsyncd/fieldmap"
 )
@@ -24,6 +25,9 @@ const (
 	secretsDir      = "secrets"
 	environmentFile = "environment"
 )
+
+// handedOver is where systemd puts credentials.
+const handedOver = "/run/credentials/"
 
 const maxSecret = 64 << 10
 
@@ -80,7 +84,7 @@ func (s Secret) Read() (string, error) {
 // not hand over. The unit stands an empty line for a file that is not there.
 func (s Secret) notSet(dir string) error {
 	file := s.home
-	if file == "" || filepath.Dir(file) == filepath.Clean(dir) { // a person said the folder
+	if file == "" || !strings.HasPrefix(dir, handedOver) { // a person said the folder
 		file = filepath.Join(dir, s.name)
 	}
 	why := "there is no " + file
@@ -91,6 +95,8 @@ func (s Secret) notSet(dir string) error {
 	case info.IsDir():
 		why = file + " is a folder, and must be a file"
 	case info.Size() == 0:
+		why = file + " is empty"
+	case !strings.HasPrefix(dir, handedOver):
 		why = file + " is empty"
 	default:
 		why = file + " was missing or empty at the start"
@@ -112,7 +118,7 @@ var errEmptySecret = errors.New("it is empty")
 
 // readSecret reads a file that nobody else may read, unless it is guarded.
 func readSecret(name string, guarded bool) (string, error) {
-	f, err := os.Open(name)
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would wait for a writer
 	if err != nil {
 		return "", fmt.Errorf("read secret: %w", err)
 	}

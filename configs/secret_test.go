@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 
@@ -56,6 +57,10 @@ func TestSecretsAreReadFromTheirPlaces(t *testing.T) {
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	large := write(t, "large", strings.Repeat("x", 100_000), 0o600)
 	credentials := map[string]string{"CREDENTIALS_DIRECTORY": filepath.Dir(open)}
 	for _, tt := range []struct {
@@ -70,6 +75,7 @@ func TestSecretsAreReadFromTheirPlaces(t *testing.T) {
 		{"empty file", "{file: " + empty + "}", nil, "empty"},
 		{"large file", "{file: " + large + "}", nil, "larger than"},
 		{"no file", "{file: /no/such/file}", nil, "no such file"},
+		{"a pipe", "{file: " + pipe + "}", nil, "no ordinary file"},
 		{"a folder", "{file: " + filepath.Dir(private) + "}", nil, "no ordinary file"},
 		{"credential", "{credential: open}", credentials, ""},
 		{"credential without systemd", "{credential: open}", nil, "LoadCredential=open:"},

@@ -34,6 +34,11 @@ func Restore(path, from string, check func(copied string) error) (kept string, e
 	if err := safeFolder(filepath.Dir(path), true); err != nil {
 		return "", err
 	}
+	if is, err := os.Stat(path); err == nil {
+		if given, err := os.Stat(from); err == nil && os.SameFile(is, given) {
+			return "", fmt.Errorf("put %s back: that is the state itself", from)
+		}
+	}
 	unlock, err := lockState(path)
 	if err != nil {
 		return "", err
@@ -56,7 +61,7 @@ func Restore(path, from string, check func(copied string) error) (kept string, e
 }
 
 func fillFrom(tmp *os.File, from string) error {
-	src, err := os.Open(from)
+	src, err := os.OpenFile(from, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would wait for a writer
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ func (a *app) backupCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "backup FILE", Short: "Write a copy of the state, also while the daemon runs", Args: cobra.ExactArgs(1),
 		Long: "backup writes the state as it is at one moment to a new file of mode 0600. It never overwrites one.\n" +
+			"The copy is made beside the state first, so that disk needs room for it for a moment.\n" +
 			"The copy holds what your CRMs hold; keep it as you keep theirs. Refresh tokens that a system changed\n" +
 			"lie beside the state and are not in it.",
 		Example: "  crmsyncd state backup /var/backups/crmsyncd-$(date +%F).db",
@@ -95,8 +96,7 @@ func (a *app) restore(ctx context.Context, from string) error {
 		case err != nil:
 			return err
 		case len(damage) > 0:
-			d := damage[0]
-			return fmt.Errorf("it is damaged in %s, for example: %s", plural(len(damage), "place"), strings.TrimSpace(d.Bucket+" "+d.Key+": "+d.Problem))
+			return fmt.Errorf("it is no sound state of crmsyncd (%s); the state in its place is untouched", plural(len(damage), "damage"))
 		}
 		return nil
 	})

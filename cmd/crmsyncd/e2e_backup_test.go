@@ -103,7 +103,11 @@ func TestC17_3_RestoreRefuses(t *testing.T) {
 			t.Errorf("%s: the state's folder was\n%s\nand is\n%s", name, before, after)
 		}
 	}
-	for _, words := range [][]string{{"state", "restore", filepath.Join(dir, "none")}, {"state", "restore", dir}, {"state", "backup", dir}, {"state", "backup", filepath.Join(dir, "no", "folder")}} {
+	pipe, hard := filepath.Join(dir, "pipe"), filepath.Join(dir, "hard")
+	if err := errors.Join(syscall.Mkfifo(pipe, 0o600), os.Link(b.state, hard)); err != nil {
+		t.Fatal(err)
+	}
+	for _, words := range [][]string{{"state", "restore", pipe}, {"state", "restore", hard}, {"state", "restore", b.state}, {"state", "restore", filepath.Join(dir, "none")}, {"state", "restore", dir}, {"state", "backup", dir}, {"state", "backup", filepath.Join(dir, "no", "folder")}} {
 		if _, errs, code := b.run(words...); code != 1 || !strings.Contains(errs, words[2]) {
 			t.Errorf("%v: code %d, %q", words, code, errs)
 		}

@@ -75,14 +75,17 @@ func TestC17_4_CredentialNotSet(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			want := filepath.Join(b.config, "secrets", "salesforce")
-			if out := b.want(78, "check"); !strings.Contains(out, "crmsyncd.yaml:") || !strings.Contains(out, "credential salesforce is not set: there is no "+want) {
+			want := "there is no " + filepath.Join(dir, "cred", "salesforce")
+			if text != "" {
+				want = filepath.Join(dir, "cred", "salesforce") + " is empty"
+			}
+			if out := b.want(78, "check"); !strings.Contains(out, "crmsyncd.yaml:") || !strings.Contains(out, "credential salesforce is not set: "+want) {
 				t.Errorf("check says:\n%s", out)
 			}
 			d := b.start()
 			b.until("QBench is read and Salesforce red", func() bool {
 				out, _, code := b.run("status")
-				return code == 1 && strings.Contains(out, "1 account") && strings.Contains(out, "credential salesforce is not set: there is no "+want)
+				return code == 1 && strings.Contains(out, "1 account") && strings.Contains(out, "credential salesforce is not set: "+want)
 			})
 			b.edit("crmsyncd.yaml", "percent: 50", "percent: 60")
 			b.want(0, "reload")

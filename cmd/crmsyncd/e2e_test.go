@@ -193,7 +193,11 @@ func (b *bed) seed(n int) {
 }
 
 func (b *bed) args(words ...string) []string {
-	return append(words, "--config", b.config, "--state", b.state, "--socket", b.socket)
+	words = append(words, "--config", b.config, "--state", b.state)
+	if b.socket == "" {
+		return words // the one that the files name
+	}
+	return append(words, "--socket", b.socket)
 }
 
 // run runs one command to its end.

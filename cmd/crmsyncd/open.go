@@ -73,7 +73,10 @@ func (a *app) dial(ctx context.Context) (*loaded, []fieldmap.Problem, *daemon.Cl
 	case l != nil:
 		socket = l.cfg.Admin.Socket
 	case socket == "":
-		socket = configs.SocketPath(a.config)
+		var ok bool
+		if socket, ok = configs.Socket(a.config); !ok {
+			return nil, problems, nil, a.badConfig(problems)
+		}
 	}
 	c, err := daemon.Dial(ctx, socket)
 	if errors.Is(err, daemon.ErrNoDaemon) {

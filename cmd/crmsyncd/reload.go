@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"crmsyncd/configs"
 	"crmsyncd/sync/daemon"
 )
 
@@ -17,15 +16,12 @@ func (a *app) reloadCommand() *cobra.Command {
 		Long:    "reload does what SIGHUP does, and tells what is wrong: a bad file keeps the old configuration running.",
 		Example: "  crmsyncd reload",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			socket := a.socket
-			if l, _ := a.load(); l != nil {
-				socket = l.cfg.Admin.Socket
-			} else if socket == "" {
-				socket = configs.SocketPath(a.config)
-			}
-			c, err := daemon.Dial(cmd.Context(), socket)
+			_, _, c, err := a.dial(cmd.Context())
 			if err != nil {
-				return fmt.Errorf("%w on %s", err, socket)
+				return err
+			}
+			if c == nil {
+				return daemon.ErrNoDaemon
 			}
 			done, err := daemon.Ask[daemon.ReloadView](cmd.Context(), c, "reload", nil, daemon.Sink{})
 			if err != nil {

@@ -59,8 +59,8 @@ func (a *app) runCommand() *cobra.Command {
 
 // runDaemon is the daemon's whole life. main knows signals, nothing else does.
 func (a *app) runDaemon(ctx context.Context, f runFlags) error {
-	if f.system != "" || f.object != "" {
-		return usageError(errors.New("--system and --object need --once"))
+	if f.system != "" || f.object != "" || f.noWait {
+		return usageError(errors.New("--system, --object and --no-wait need --once"))
 	}
 	l, err := a.mustLoad()
 	if err != nil {

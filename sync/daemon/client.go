@@ -64,7 +64,7 @@ func mayEnter(socket string) string {
 		return members
 	}
 	owner, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
+	if !ok || owner.Gid == 0 { // nobody should become a member of root's
 		return members
 	}
 	group, err := user.LookupGroupId(strconv.FormatUint(uint64(owner.Gid), 10))

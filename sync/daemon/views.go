@@ -283,7 +283,7 @@ func diskFull(free uint64, err error) string {
 	if err != nil || free >= diskRoom {
 		return ""
 	}
-	return fmt.Sprintf("the disk of the state has only %d KiB left: no run can be recorded", free>>10)
+	return fmt.Sprintf("the disk of the state has only %d KiB left: a run may fail to be recorded", free>>10)
 }
 
 // SystemStatus is how one system is.
