@@ -20,8 +20,8 @@ func service(dir string) string {
 		dir = abs
 	}
 	if !strings.HasPrefix(filepath.Base(dir), plain) {
-		if real, err := filepath.EvalSymlinks(dir); err == nil {
-			dir = real
+		if target, err := filepath.EvalSymlinks(dir); err == nil {
+			dir = target
 		}
 	}
 	name := filepath.Base(dir)
