@@ -123,9 +123,9 @@ func credentials(ctx context.Context, t *T) {
 	const key = "/etc/crmsyncd/secrets/hubspot"
 	t.MustRun(ctx, "cp -a "+key+" /root/key")
 	for what, script := range map[string]string{
-		"there is no " + key:                     "rm " + key,
-		key + " is empty":                        ": >" + key,
-		key + " is a folder, and must be a file": "rm -f " + key + "; mkdir " + key,
+		"there is no " + key:                     "rm -rf " + key,
+		key + " is empty":                        "rm -rf " + key + "; : >" + key,
+		key + " is a folder, and must be a file": "rm -rf " + key + "; mkdir " + key,
 	} {
 		t.MustRun(ctx, script+"; systemctl restart crmsyncd")
 		t.Eventually(ctx, time.Minute, func() error {
