@@ -38,11 +38,11 @@ func StatePath(dir string) string { return filepath.Join("/var/lib", service(dir
 // rest of it is, so that nobody who made a mistake talks to another daemon. ok is false
 // where the file is there and cannot be read as YAML.
 func Socket(dir string) (socket string, ok bool) {
-	text, err := (&loader{fsys: os.DirFS(dir)}).slurp(MainFile)
-	if _, missing := os.Stat(filepath.Join(dir, MainFile)); errors.Is(missing, fs.ErrNotExist) {
+	text, err := os.ReadFile(filepath.Join(dir, MainFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return SocketPath(dir), true
-	}
-	if err != nil {
+	case err != nil:
 		return "", false
 	}
 	var file struct {

@@ -207,13 +207,13 @@ func (c *Config) StartFiles() []StartFile {
 	return out
 }
 
-// SecretFiles are the files that secrets are read from, each with the path at which
-// it is configured.
-func (c *Config) SecretFiles() []StartFile {
-	var out []StartFile
+// SecretFiles are the files that secrets are read from, by the path at which each is
+// configured.
+func (c *Config) SecretFiles() map[string]string {
+	out := map[string]string{}
 	for _, p := range c.secrets {
 		if p.secret.place == "file" {
-			out = append(out, StartFile{p.path, p.secret.name})
+			out[p.path] = p.secret.name
 		}
 	}
 	return out

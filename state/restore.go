@@ -44,20 +44,24 @@ func Restore(path, from string, check func(copied string) error) (kept string, e
 		return "", err
 	}
 	defer unlock()
-	err = writeAside(path+".restored", true, func(tmp *os.File) error {
+	s := &Store{path: path, opt: Options{Timeout: time.Second, Now: time.Now}}
+	err = writeAside(path, true, func(tmp *os.File) error {
 		if err := fillFrom(tmp, from); err != nil {
 			return err
 		}
-		return check(tmp.Name())
+		if err := check(tmp.Name()); err != nil {
+			return err
+		}
+		if err := s.markCopy(tmp.Name()); err != nil {
+			return err
+		}
+		kept, err = keepFormer(path)
+		return err
 	})
 	if err != nil {
 		return "", fmt.Errorf("put %s back: %w", from, err)
 	}
-	copied := path + ".restored"
-	if err := (&Store{path: path, opt: Options{Timeout: time.Second, Now: time.Now}}).markCopy(copied); err != nil {
-		return "", errors.Join(fmt.Errorf("put %s back: %w", from, err), os.Remove(copied))
-	}
-	return swap(path, copied)
+	return kept, nil
 }
 
 func fillFrom(tmp *os.File, from string) error {
@@ -73,18 +77,17 @@ func fillFrom(tmp *os.File, from string) error {
 	return err
 }
 
-// swap moves the state aside and the copy into its place.
-func swap(path, copied string) (kept string, err error) {
-	if _, err := os.Lstat(path); err == nil {
-		kept = path + ".before-" + time.Now().UTC().Format("20060102T150405.000Z")
-		if err := os.Link(path, kept); err != nil {
-			return "", fmt.Errorf("keep the former state: %w", err)
-		}
+// keepFormer gives the state a second name, where there is one, before the first is
+// another file's.
+func keepFormer(path string) (kept string, err error) {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return "", nil
 	}
-	if err := os.Rename(copied, path); err != nil {
-		return kept, fmt.Errorf("put the copy in its place: %w", err)
+	kept = path + ".before-" + time.Now().UTC().Format("20060102T150405.000Z")
+	if err := os.Link(path, kept); err != nil {
+		return "", fmt.Errorf("keep the former state: %w", err)
 	}
-	return kept, syncFolder(filepath.Dir(path))
+	return kept, nil
 }
 
 // lockState takes the lock of a state that is there, so that nobody opens it until

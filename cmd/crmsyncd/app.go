@@ -31,7 +31,7 @@ func newApp(out, errs io.Writer) *app {
 	w := &output{w: out}
 	a := &app{out: w, written: w, errs: errs, outTerm: isTerminal(out), errTerm: isTerminal(errs)}
 	if is, err := sdjournal.StderrIsJournalStream(); is && err == nil {
-		a.journal = &journal{w: errs}
+		a.journal = &journal{errs}
 		a.errs = a.journal
 	}
 	return a

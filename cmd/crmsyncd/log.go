@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -34,7 +35,7 @@ func (a *app) logger(usual slog.Level) *slog.Logger {
 	switch {
 	case a.journal != nil:
 		opt.ReplaceAttr = readableUntimed
-		return slog.New(journalHandler{slog.NewTextHandler(a.journal, opt), a.journal})
+		return slog.New(newJournalHandler(a.journal, opt))
 	case a.errTerm:
 		return slog.New(slog.NewTextHandler(a.errs, opt))
 	}
@@ -59,7 +60,6 @@ func readableUntimed(groups []string, a slog.Attr) slog.Attr {
 // Priorities, as the journal reads them at the beginning of a line: `journalctl -p
 // err` shows those of errors and worse. sd-daemon(3), last checked 2026-11-30.
 const (
-	priorityCrash = "<2>"
 	priorityError = "<3>"
 	priorityWarn  = "<4>"
 	priorityInfo  = "<6>"
@@ -78,47 +78,58 @@ func priorityOf(l slog.Level) string {
 	return priorityDebug
 }
 
-// journal writes lines to systemd's journal. One written straight to it, such as
-// the last word of a command, is an error.
-type journal struct {
-	w    io.Writer
-	mu   sync.Mutex
-	next string // the priority of the next line
-}
+// journal is systemd's. A line written straight to it, such as the last word of a
+// command, is an error.
+type journal struct{ w io.Writer }
 
-// Write writes one line with its priority.
-func (j *journal) Write(p []byte) (int, error) {
-	priority := j.next
-	if priority == "" {
-		priority = priorityError
-	}
+// Write writes one line as an error.
+func (j journal) Write(p []byte) (int, error) { return j.line(priorityError, p) }
+
+func (j journal) line(priority string, p []byte) (int, error) {
 	if _, err := j.w.Write(append([]byte(priority), p...)); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
 
-// journalHandler writes each record with its priority.
+// journalHandler writes each record as a line of text with its priority.
 type journalHandler struct {
-	slog.Handler
-	out *journal
+	text slog.Handler // writes to line
+	mu   *sync.Mutex
+	line *bytes.Buffer
+	out  *journal
+}
+
+func newJournalHandler(out *journal, opt *slog.HandlerOptions) slog.Handler {
+	line := &bytes.Buffer{}
+	return journalHandler{slog.NewTextHandler(line, opt), &sync.Mutex{}, line, out}
+}
+
+// Enabled reports whether records of the level are written.
+func (h journalHandler) Enabled(ctx context.Context, l slog.Level) bool {
+	return h.text.Enabled(ctx, l)
 }
 
 // Handle writes the record.
 func (h journalHandler) Handle(ctx context.Context, r slog.Record) error {
-	h.out.mu.Lock()
-	defer h.out.mu.Unlock()
-	h.out.next = priorityOf(r.Level)
-	defer func() { h.out.next = "" }()
-	return h.Handler.Handle(ctx, r)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.line.Reset()
+	if err := h.text.Handle(ctx, r); err != nil {
+		return err
+	}
+	_, err := h.out.line(priorityOf(r.Level), h.line.Bytes())
+	return err
 }
 
 // WithAttrs returns a handler that adds these to each record.
 func (h journalHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return journalHandler{h.Handler.WithAttrs(attrs), h.out}
+	h.text = h.text.WithAttrs(attrs)
+	return h
 }
 
 // WithGroup returns a handler that puts what follows into a group.
 func (h journalHandler) WithGroup(name string) slog.Handler {
-	return journalHandler{h.Handler.WithGroup(name), h.out}
+	h.text = h.text.WithGroup(name)
+	return h
 }

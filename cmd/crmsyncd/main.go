@@ -22,11 +22,7 @@ func realMain() (code int) {
 			if err, ok := p.(runtime.Error); ok {
 				text = err.Error()
 			}
-			priority := ""
-			if a.journal != nil {
-				priority = priorityCrash
-			}
-			fmt.Fprintf(os.Stderr, "%scrmsyncd: internal error: %s\n%s", priority, text, debug.Stack())
+			fmt.Fprintf(a.errs, "crmsyncd: internal error: %s\n%s", text, debug.Stack())
 			code = exitFailed
 		}
 	}()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -68,9 +69,10 @@ func unreadable(dir string, l *loaded) []fieldmap.Problem {
 			out = append(out, fieldmap.Problem{File: f, Message: why})
 		}
 	}
-	for _, f := range l.cfg.SecretFiles() {
-		if why := u.cannotRead(f.Path); why != "" {
-			out = append(out, fieldmap.Problem{File: configs.MainFile, Line: l.cfg.Line(configs.MainFile, f.What), Path: f.What, Message: why})
+	secrets := l.cfg.SecretFiles()
+	for _, at := range slices.Sorted(maps.Keys(secrets)) {
+		if why := u.cannotRead(secrets[at]); why != "" {
+			out = append(out, fieldmap.Problem{File: configs.MainFile, Line: l.cfg.Line(configs.MainFile, at), Path: at, Message: why})
 		}
 	}
 	return out

@@ -9,7 +9,6 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -119,15 +118,13 @@ func waitForRoom(ctx context.Context, log *slog.Logger, why error) error {
 // serve opens the socket, wires the signals and runs the loop.
 func (a *app) serve(ctx context.Context, l *loaded, st *state.Store, log *slog.Logger, full bool) error {
 	p := &process{app: a, store: st, log: log, began: l, files: startFiles(l)}
-	p.now.Store(l)
-	setup, err := l.setup(st, log, nil)
+	setup, err := p.setup(l)
 	if err != nil {
 		return err
 	}
 	watchdog, _ := sdnotify.SdWatchdogEnabled(false) // without a service manager there is none
 	d, err := daemon.New(daemon.Options{
-		Setup: setup, Slots: daemon.StateSlots{Store: st}, Logger: log, Load: p.reload, Failed: p.failed, AtRestart: p.changedFiles,
-		Lacks: p.lacks, Again: p.again,
+		Setup: setup, Slots: daemon.StateSlots{Store: st}, Logger: log, Load: p.reload, Failed: p.failed, Again: p.again,
 		Notify: notify(log), Watchdog: watchdog, Alive: p.alive,
 	})
 	if err != nil {
@@ -152,7 +149,7 @@ func (a *app) serve(ctx context.Context, l *loaded, st *state.Store, log *slog.L
 	if n := len(l.warnings); n > 0 {
 		log.Info("the configuration has warnings: crmsyncd check lists them", "warnings", n)
 	}
-	for _, text := range p.lacks() {
+	for _, text := range setup.Lacks() {
 		log.Error("a system cannot work", "why", text)
 	}
 	tellState(log, st)
@@ -177,8 +174,7 @@ type process struct {
 	app   *app
 	store *state.Store
 	log   *slog.Logger
-	began *loaded                // the configuration that the process began with
-	now   atomic.Pointer[loaded] // the one in place
+	began *loaded // the configuration that the process began with
 	files []startFile
 }
 
@@ -204,11 +200,14 @@ func (p *process) reload(context.Context) (daemon.Setup, error) {
 	if bad := p.newlyUnread(l.cfg.CheckSecrets()); hasErrors(bad) {
 		return daemon.Setup{}, errors.New(problemText(bad))
 	}
+	return p.setup(l)
+}
+
+// setup is that of a configuration which this process serves.
+func (p *process) setup(l *loaded) (daemon.Setup, error) {
 	setup, err := l.setup(p.store, p.log, nil)
-	setup.AtRestart = p.atRestart(l)
-	if err == nil {
-		p.now.Store(l)
-	}
+	setup.AtRestart = func() []string { return append(p.atRestart(l), p.changedFiles()...) }
+	setup.Lacks = l.lacks
 	return setup, err
 }
 
@@ -238,8 +237,8 @@ func (p *process) atRestart(l *loaded) (names []string) {
 }
 
 // lacks names the secrets that cannot be read, with the line that asks for each.
-func (p *process) lacks() (out []string) {
-	for _, b := range p.now.Load().cfg.CheckSecrets() {
+func (l *loaded) lacks() (out []string) {
+	for _, b := range l.cfg.CheckSecrets() {
 		out = append(out, b.Error())
 	}
 	return out
@@ -252,7 +251,7 @@ func (p *process) again() (out []daemon.Wish) {
 		runs, err := tx.Runs(200)
 		for _, r := range runs {
 			key := [2]string{r.System, r.Flow}
-			if !seen[key] && (r.Status == engine.StatusFailed || r.Ended.IsZero()) {
+			if !seen[key] && r.Status == engine.StatusFailed {
 				out = append(out, daemon.Wish{System: r.System, Flow: r.Flow, Trigger: "catch_up"})
 			}
 			seen[key] = true

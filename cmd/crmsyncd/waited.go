@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"crmsyncd/sync/daemon"
@@ -23,9 +24,7 @@ func (a *app) waitFor(ctx context.Context, c *daemon.Client, f runFlags, steps [
 	if err != nil && !errors.As(err, &fault) {
 		return err // nobody has said how the runs ended
 	}
-	if res.Held, err = heldBeside(ctx, c, steps, err); err != nil && !errors.As(err, &fault) {
-		return err
-	}
+	res.Held, _ = heldBeside(ctx, c, steps) // a count that cannot be told is no reason to fail
 	if perr := a.printOnce(res); perr != nil {
 		return perr
 	}
@@ -65,18 +64,13 @@ func faultLine(r daemon.WaitedRun) *daemon.Fault {
 	return &daemon.Fault{Kind: r.Fault.Kind, Message: first}
 }
 
-// heldBeside counts what is held now in the systems that were asked for, and returns
-// err or why that cannot be told.
-func heldBeside(ctx context.Context, c *daemon.Client, steps []step, err error) (int, error) {
-	st, serr := daemon.Ask[daemon.Status](ctx, c, "status", nil, daemon.Sink{})
-	n := 0
+// heldBeside counts what is held now in the systems that were asked for.
+func heldBeside(ctx context.Context, c *daemon.Client, steps []step) (n int, err error) {
+	st, err := daemon.Ask[daemon.Status](ctx, c, "status", nil, daemon.Sink{})
 	for _, s := range st.Systems {
-		for _, asked := range steps {
-			if asked.system == s.Name {
-				n += s.Held
-				break
-			}
+		if slices.ContainsFunc(steps, func(asked step) bool { return asked.system == s.Name }) {
+			n += s.Held
 		}
 	}
-	return n, errors.Join(err, serr)
+	return n, err
 }

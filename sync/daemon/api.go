@@ -145,43 +145,6 @@ func opRequest(_ context.Context, a *API, args json.RawMessage, _ *sender) (any,
 	return w, a.Daemon.Request(w)
 }
 
-// PassArgs ask for a pass: each names a system and a flow.
-type PassArgs struct {
-	Wishes []Wish `json:"wishes"`
-}
-
-// opPass carries a pass out, and tells its runs once all of them have ended.
-func opPass(ctx context.Context, a *API, args json.RawMessage, s *sender) (any, error) {
-	var in PassArgs
-	if err := readArgs(args, &in); err != nil {
-		return nil, err
-	}
-	if a.Daemon == nil {
-		return nil, usage("no daemon is running")
-	}
-	for i, w := range in.Wishes {
-		if w.System == "" || w.Flow != FlowPull && w.Flow != FlowPush {
-			return nil, usage("a pass needs the system and the flow of each run")
-		}
-		if w.Trigger == "" {
-			in.Wishes[i].Trigger = "command"
-		}
-	}
-	return Count{len(in.Wishes)}, a.Daemon.Pass(ctx, in.Wishes, func(run state.Run, err error) error {
-		v := WaitedRun{RunView: ViewRun(run)}
-		if err != nil {
-			v.Fault = faultOf(err)
-		}
-		return s.item(v)
-	})
-}
-
-// WaitedRun is a run of a pass.
-type WaitedRun struct {
-	RunView
-	Fault *Fault `json:"fault,omitempty"` // why it did not end well
-}
-
 // ResyncArgs asks for a part to be gone over again. Nothing set is everything.
 type ResyncArgs struct {
 	System string `json:"system,omitempty"`
@@ -214,7 +177,7 @@ func opReload(ctx context.Context, a *API, _ json.RawMessage, _ *sender) (any, e
 		return nil, usage("no daemon is running")
 	}
 	err := a.Daemon.Reload(ctx)
-	return ReloadView{a.Daemon.atRestart()}, err
+	return ReloadView{told(a.Setup().AtRestart)}, err
 }
 
 // ReloadView tells what of a new configuration is not in force yet.

@@ -22,12 +22,6 @@ type Options struct {
 	// Load builds a new Setup for a reload. Everything that can fail happens in
 	// it, before anything that runs is touched. Nil refuses reloads.
 	Load func(ctx context.Context) (Setup, error)
-	// AtRestart names what was handed over at the start and changed since; it may be
-	// nil.
-	AtRestart func() []string
-	// Lacks says what the daemon cannot work without, such as a secret that is not
-	// there, whether or not a run has met it yet. It may be nil.
-	Lacks func() []string
 	// Again returns the runs that are due a new try once the daemon starts or has a
 	// new configuration: those that failed last. It may be nil.
 	Again func() []Wish
@@ -75,13 +69,12 @@ type Daemon struct {
 
 	reloading sync.Mutex // one reload at a time
 
-	ears map[*ear]bool // who listens to how runs end
-
 	turns sync.WaitGroup // a turn of the calendar under way
 
 	mu         sync.Mutex
 	clock      clock
-	turned     time.Time // when the calendar was last looked at
+	ears       map[*ear]bool // who listens to how runs end
+	turned     time.Time     // when the calendar was last looked at
 	setup      Setup
 	lanes      map[string]*lane
 	order      []string
@@ -108,7 +101,7 @@ func New(opt Options) (*Daemon, error) {
 	d := &Daemon{
 		opt: opt, log: opt.Logger, lanes: map[string]*lane{},
 		done: make(chan result), kick: make(chan struct{}, 1), ping: make(chan chan struct{}),
-		over: make(chan struct{}), clock: newClock(opt.Wall),
+		over: make(chan struct{}), ears: map[*ear]bool{}, clock: newClock(opt.Wall),
 	}
 	if err := d.install(opt.Setup, d.clock.now()); err != nil {
 		return nil, err

@@ -211,34 +211,34 @@ func (d *Daemon) Request(w Wish) error {
 // request asks for runs and returns how many. Who waits for them gives a channel
 // with room for all.
 func (d *Daemon) request(w Wish, ends chan ended) (n int, err error) {
-	if w.Full && len(w.Objects) == 0 {
-		defer d.keepAllWanted(w) // without the lock, for the state may be busy
-	}
+	var wished []flowName
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	if w.System != "" && d.lanes[w.System] == nil {
-		return 0, fmt.Errorf("%w: %q", ErrUnknownSystem, w.System)
+		err = fmt.Errorf("%w: %q", ErrUnknownSystem, w.System)
 	}
 	for name, l := range d.lanes {
 		if l.gone || (w.System != "" && w.System != name) {
 			continue
 		}
-		for _, flow := range []string{FlowPull, FlowPush} {
-			has := l.sys.Pull
-			if flow == FlowPush {
-				has = l.sys.Push
+		for _, flow := range l.sys.flows() {
+			if w.Flow != "" && w.Flow != flow {
+				continue
 			}
-			if has && (w.Flow == "" || w.Flow == flow) {
-				j := &job{flow: flow, full: w.Full, objects: w.Objects, trigger: w.Trigger}
-				if n++; ends != nil {
-					j.waiting = append(j.waiting, ends)
-				}
-				l.wish(j, d.clock.now())
+			j := &job{flow: flow, full: w.Full, objects: w.Objects, trigger: w.Trigger}
+			if ends != nil {
+				j.waiting = append(j.waiting, ends)
 			}
+			l.wish(j, d.clock.now())
+			wished = append(wished, flowName{name, flow})
 		}
 	}
+	now := d.clock.now()
+	d.mu.Unlock()
+	if w.Full && len(w.Objects) == 0 {
+		d.keepWanted(now, wished...) // without the lock, for the state may be busy
+	}
 	d.wake()
-	return n, nil
+	return len(wished), err
 }
 
 // ErrNoReload is returned by a daemon that cannot reload.
@@ -270,22 +270,11 @@ func (d *Daemon) Reload(ctx context.Context) error {
 	}
 	d.log.Info("reloaded", "systems", len(setup.Systems))
 	d.tryAgain()
-	for _, what := range d.atRestart() {
+	for _, what := range told(setup.AtRestart) {
 		d.log.Warn("changed, and in force after a restart only", "what", what)
 	}
 	d.wake()
 	return nil
-}
-
-// atRestart names what changed and is in force only after a restart.
-func (d *Daemon) atRestart() []string {
-	d.mu.Lock()
-	names := slices.Clone(d.setup.AtRestart)
-	d.mu.Unlock()
-	if d.opt.AtRestart != nil {
-		names = append(names, d.opt.AtRestart()...)
-	}
-	return names
 }
 
 // StateSlots keeps slots in the state.

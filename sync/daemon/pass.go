@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -26,9 +27,6 @@ func (d *Daemon) listen() (heard func() []result, stop func()) {
 	e := &ear{}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.ears == nil {
-		d.ears = map[*ear]bool{}
-	}
 	d.ears[e] = true
 	heard = func() []result {
 		d.mu.Lock()
@@ -137,4 +135,41 @@ func (p *pass) attach(w Wish, ends chan ended) bool {
 	}
 	l.running.waiting = append(l.running.waiting, ends)
 	return true
+}
+
+// PassArgs ask for a pass: each names a system and a flow.
+type PassArgs struct {
+	Wishes []Wish `json:"wishes"`
+}
+
+// opPass carries a pass out, and tells its runs once all of them have ended.
+func opPass(ctx context.Context, a *API, args json.RawMessage, s *sender) (any, error) {
+	var in PassArgs
+	if err := readArgs(args, &in); err != nil {
+		return nil, err
+	}
+	if a.Daemon == nil {
+		return nil, usage("no daemon is running")
+	}
+	for i, w := range in.Wishes {
+		if w.System == "" || w.Flow != FlowPull && w.Flow != FlowPush {
+			return nil, usage("a pass needs the system and the flow of each run")
+		}
+		if w.Trigger == "" {
+			in.Wishes[i].Trigger = "command"
+		}
+	}
+	return Count{len(in.Wishes)}, a.Daemon.Pass(ctx, in.Wishes, func(run state.Run, err error) error {
+		v := WaitedRun{RunView: ViewRun(run)}
+		if err != nil {
+			v.Fault = faultOf(err)
+		}
+		return s.item(v)
+	})
+}
+
+// WaitedRun is a run of a pass.
+type WaitedRun struct {
+	RunView
+	Fault *Fault `json:"fault,omitempty"` // why it did not end well
 }

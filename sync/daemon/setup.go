@@ -44,8 +44,19 @@ type Setup struct {
 	// means in it.
 	Config uint64
 	Zone   string
-	// AtRestart names what of the configuration is in force only after a restart.
-	AtRestart []string
+	// AtRestart names what changed since the start and is in force only after a
+	// restart, and Lacks what cannot be worked without, such as a secret that is not
+	// there, whether or not a run has met it yet. Both are asked whenever somebody
+	// looks; either may be nil.
+	AtRestart, Lacks func() []string
+}
+
+// told is what one of these says.
+func told(say func() []string) []string {
+	if say == nil {
+		return nil
+	}
+	return say()
 }
 
 // System is one system and when it runs.
@@ -59,6 +70,17 @@ type System struct {
 	// PullAfter names the systems of record of what this one is pulled for too.
 	// Their first pull goes first, so that nothing is taken for new that they hold.
 	PullAfter []string
+}
+
+// flows are those that the system has.
+func (s System) flows() (flows []string) {
+	if s.Pull {
+		flows = append(flows, FlowPull)
+	}
+	if s.Push {
+		flows = append(flows, FlowPush)
+	}
+	return flows
 }
 
 // Slot is one schedule of a system. Its key is kept in the state with the time

@@ -412,14 +412,10 @@ func opStatus(_ context.Context, a *API, _ json.RawMessage, _ *sender) (any, err
 		}
 	}
 	a.live(&st)
-	if a.Daemon != nil {
-		for _, what := range a.Daemon.atRestart() {
-			st.Warnings = append(st.Warnings, what+" changed, and is in force after a restart only")
-		}
-		if lacks := a.Daemon.opt.Lacks; lacks != nil {
-			st.Problems = append(st.Problems, lacks()...)
-		}
+	for _, what := range told(setup.AtRestart) {
+		st.Warnings = append(st.Warnings, what+" changed, and is in force after a restart only")
 	}
+	st.Problems = append(st.Problems, told(setup.Lacks)...)
 	for _, d := range a.Store.SetAside() {
 		st.Warnings = append(st.Warnings, "damaged history of the state is set aside: "+strings.TrimSpace(d.Bucket+" "+d.Key))
 	}

@@ -95,13 +95,11 @@ func installByHand(ctx context.Context, t *T) {
 		{filepath.Join(t.stage.dir, "crmsyncd"), "/usr/bin/crmsyncd", 0o755},
 		{filepath.Join(t.stage.dir, "crmsim"), "/usr/bin/crmsim", 0o755},
 		{"systemd/crmsyncd.service", "/etc/systemd/system/crmsyncd.service", 0o644},
+		{"systemd/crmsyncd@.service", "/etc/systemd/system/crmsyncd@.service", 0o644},
 		{"systemd/crmsyncd.sysusers", "/etc/sysusers.d/crmsyncd.conf", 0o644},
 		{"systemd/crmsyncd.tmpfiles", "/etc/tmpfiles.d/crmsyncd.conf", 0o644},
 	} {
 		f, err := like(from.local, from.path, from.mode)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // in an older tree
-		}
 		t.NoError(err)
 		files = append(files, f)
 	}
