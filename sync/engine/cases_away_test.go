@@ -113,3 +113,28 @@ func (d *door) unbin(ids []string) {
 		_ = d.hs.Restore("companies", id)
 	}
 }
+
+// C2.1: a line that cannot carry the value of a record which was away when it came holds
+// that field once the record is back, and leaves nothing for a later full run to find.
+func TestC2_1_LineThatHoldsARecordThatWasAway(t *testing.T) {
+	const filter = "filter: 'number_of_employees != 13'"
+	doors(t, func(t *testing.T, d *door) {
+		c := d.qb.AddCustomer(customer("Away"))
+		d.remap(
+			[3]string{"routes/salesforce.yaml", "    hub: account\n    direction: push\n", "    hub: account\n    direction: push\n    " + filter + "\n"},
+			[3]string{hubspotRoutes, "    hub: account\n    direction: push\n", "    hub: account\n    direction: push\n    " + filter + "\n"},
+		)
+		d.go1()
+		_ = d.qb.UpdateCustomer(c, qbenchsim.Fields{employees: 13})
+		d.go1()
+		d.remap(
+			[3]string{"routes/salesforce.yaml", "values: {Agriculture: [Food], Chemicals: [Chemicals]}", "values: {Chemicals: [Chemicals]}"},
+			[3]string{hubspotRoutes, "Food and Beverage, Food, ", "Food and Beverage, "},
+		)
+		d.go1()
+		d.heldOn("account")
+		_ = d.qb.UpdateCustomer(c, qbenchsim.Fields{employees: 12})
+		d.go1()
+		d.heldOn("account", "industry unmapped_value")
+	})
+}

@@ -34,21 +34,25 @@ func (p *pusher) compareAway(tx *state.Tx, l state.Link, rec *record.Record, fie
 	if err := p.landed(tx, it, c, fields, &h); err != nil {
 		return err
 	}
-	p.leaveDue(tx, it, fields, &h, c)
+	p.meetAway(tx, it, fields, &h, c)
 	return links.Put(&it.link)
 }
 
-// leaveDue leaves without told each field that a line which is new or changed would
-// write if the record were there: it is written once it is back.
-func (p *pusher) leaveDue(tx *state.Tx, it *item, fields []record.Field, h *hit, c comparison) {
+// meetAway decides each field whose line is new or changed, as if the record were
+// there. What is to be written is left without told, and what is to be held as one that
+// was never met: either is decided once the record is back.
+func (p *pusher) meetAway(tx *state.Tx, it *item, fields []record.Field, h *hit, c comparison) {
 	how := p.readingOf(&it.link, h, c)
 	for i, rule := range p.r.Fields {
 		at, lf := fieldIndex(fields, rule.Remote.Name), it.link.Field(p.names.rules[p.r][i])
 		if !p.behind[i] || at < 0 || lf == nil || p.resting[i] || h.unreadable(at).fault != "" {
 			continue
 		}
-		if v, f := p.meetField(tx, it, i, rule, h.values[at], how); f == nil && v.Kind == plan.Push {
-			p.keepMet(it, i, v, h.values[at])
+		v, f := p.meetField(tx, it, i, rule, h.values[at], how)
+		if f != nil || v.Kind == plan.Hold {
+			it.link.Set(state.LinkField{Field: lf.Field})
+			continue
 		}
+		p.keepMet(it, i, v, h.values[at])
 	}
 }
