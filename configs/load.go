@@ -48,9 +48,10 @@ type Options struct {
 // Load reads the folder dir. The Config is nil if any problem is more than a
 // warning. File names in problems are relative to dir.
 func Load(dir string, opt Options) (*Config, []fieldmap.Problem) {
-	if opt.Dir = dir; dir == "" {
-		opt.Dir = "."
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, []fieldmap.Problem{{File: dir, Message: "it is no folder", Hint: "name the one that holds " + MainFile}}
 	}
+	opt.Dir = dir
 	return LoadFS(os.DirFS(dir), opt)
 }
 

@@ -280,6 +280,15 @@ journal: {keep: 2y, max: 500MB}
 }
 
 // TestEveryFileIsReadDespiteAMistake proves that problems of all files come at once.
+// TestFileForAFolder: a file where the folder of the files is wanted is told as that.
+func TestFileForAFolder(t *testing.T) {
+	t.Parallel()
+	cfg, problems := configs.Load("load.go", configs.Options{})
+	if cfg != nil || len(problems) != 1 || problems[0].Error() != "load.go: it is no folder (name the one that holds crmsyncd.yaml)" {
+		t.Errorf("got %v", problems)
+	}
+}
+
 func TestEveryFileIsReadDespiteAMistake(t *testing.T) {
 	t.Parallel()
 	files := shipped(t)

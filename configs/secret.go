@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"crmsyncd/fieldmap"
 )
@@ -36,6 +37,7 @@ const maxSecret = 64 << 10
 type Secret struct {
 	place, name string // file, credential or env; and which
 	home        string // of a credential, as the shipped units have it
+	lines       bool   // it has lines, as a key in PEM does
 	lookup      func(string) (string, bool)
 }
 
@@ -56,6 +58,35 @@ func (s Secret) Rereads() bool { return s.place == "file" }
 // Read returns the text, without the newline at its end. Its errors name the
 // place and the mend, and never the text.
 func (s Secret) Read() (string, error) {
+	text, err := s.read()
+	if err != nil {
+		return "", err
+	}
+	if fault := s.unfit(text); fault != "" {
+		return "", fmt.Errorf("%s: %s: write it again", s.Source(), fault)
+	}
+	return text, nil
+}
+
+// unfit says what no vendor's secret has. An editor or a copied page puts it there,
+// and the vendor's refusal would name a wrong secret, not the cause.
+func (s Secret) unfit(text string) string {
+	switch {
+	case strings.HasPrefix(text, "\ufeff"):
+		return "it begins with a byte order mark, as an editor writes"
+	case s.lines:
+		return ""
+	case strings.ContainsAny(text, "\r\n"):
+		return "it has more than one line"
+	case strings.TrimSpace(text) != text:
+		return "it begins or ends with a blank"
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return "it holds a control character"
+	}
+	return ""
+}
+
+func (s Secret) read() (string, error) {
 	switch s.place {
 	case "file":
 		return readSecret(s.name, s.inCredentials(s.name))
@@ -138,6 +169,9 @@ func readSecret(name string, guarded bool) (string, error) {
 		return "", fmt.Errorf("read secret: %w", err)
 	}
 	out := strings.TrimRight(string(text), "\r\n")
+	if strings.TrimSpace(out) == "" {
+		out = ""
+	}
 	switch {
 	case len(text) > maxSecret:
 		return "", fmt.Errorf("read secret %s: it is larger than %d KiB", name, maxSecret>>10)
@@ -221,7 +255,7 @@ func (c *Config) SecretFiles() map[string]string {
 
 // secret makes a Secret of what the file says.
 func (b *builder) secret(path string, s secretSpec) Secret {
-	out := Secret{lookup: b.opt.LookupEnv}
+	out := Secret{lookup: b.opt.LookupEnv, lines: strings.HasSuffix(path, ".private_key")}
 	switch {
 	case s.File != "":
 		out.place, out.name = "file", s.File

@@ -100,6 +100,62 @@ func TestSecretsAreReadFromTheirPlaces(t *testing.T) {
 	}
 }
 
+// TestSecretOfAForm: what an editor or a copied page adds to a secret is told here,
+// not by a vendor that calls the whole secret wrong (C17.6).
+func TestSecretOfAForm(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ text, err string }{
+		"a newline":                {hidden + "\r\n", ""},
+		"other alphabets":          {hidden + "é", ""},
+		"a byte order mark":        {"\ufeff" + hidden, "byte order mark"},
+		"blanks":                   {"  \t ", "empty"},
+		"blanks and lines":         {" \n \n", "empty"},
+		"two lines":                {hidden + "\n" + hidden, "more than one line"},
+		"a line before":            {"\n" + hidden, "more than one line"},
+		"a blank at its end":       {hidden + " \n", "begins or ends with a blank"},
+		"a hard blank before":      {"\u00a0" + hidden, "begins or ends with a blank"},
+		"a zero byte":              {hidden + "\x00", "control character"},
+		"a color of a terminal":    {"\x1b[1m" + hidden, "control character"},
+		"a tab within":             {hidden + "\t" + hidden, "control character"},
+		"a file in sixteen bits":   {"\xff\xfea\x00b\x00", "control character"},
+		"the end of a longer file": {hidden + "\n\n\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := write(t, "secret", tt.text, 0o600)
+			got, err := withSecret(t, "{file: "+file+"}", nil).Read()
+			switch {
+			case tt.err == "" && (err != nil || got != strings.TrimRight(tt.text, "\r\n")):
+				t.Errorf("got %q, %v", got, err)
+			case tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err) || !strings.Contains(err.Error(), file)):
+				t.Errorf("error %v, want one with %q and the file", err, tt.err)
+			case err != nil && strings.Contains(err.Error(), hidden):
+				t.Error("the error tells the secret")
+			}
+		})
+	}
+}
+
+// TestPrivateKeyHasLines: a key in PEM is the one secret of many lines.
+func TestPrivateKeyHasLines(t *testing.T) {
+	t.Parallel()
+	const pem = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"
+	file := write(t, "key", pem+"\n", 0o600)
+	files := shipped(t)
+	files["crmsyncd.yaml"] = &fstest.MapFile{Data: []byte(`
+systems:
+  qbench: {provider: qbench, base_url: https://lab.example, auth: {client_id: a, secret: {env: TOKEN}}}
+  salesforce: {provider: salesforce, base_url: https://org.example, auth: {client_id: a, username: b, private_key: {file: ` + file + `}}}
+`)}
+	cfg, problems := configs.LoadFS(files, configs.Options{LookupEnv: func(string) (string, bool) { return "x", true }})
+	if cfg == nil {
+		t.Fatal(problems)
+	}
+	if got, err := cfg.Systems["salesforce"].Auth.PrivateKey.Read(); got != pem || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
 func TestSecretFileIsReadAgain(t *testing.T) {
 	t.Parallel()
 	path := write(t, "s", "one", 0o600)

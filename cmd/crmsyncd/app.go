@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,6 +11,8 @@ import (
 	sdjournal "github.com/coreos/go-systemd/v22/journal"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"crmsyncd/configs"
 )
 
 const defaultConfig = "/etc/crmsyncd"
@@ -100,6 +103,9 @@ func (a *app) root() *cobra.Command {
 			if _, err := a.logLevel(slog.LevelInfo); err != nil {
 				return err
 			}
+			if a.config == "" {
+				return errors.New("--config is empty: name the folder of " + configs.MainFile)
+			}
 			a.started = true
 			return nil
 		},
@@ -109,12 +115,13 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.state, "state", "", "state `file` (default: what crmsyncd.yaml says)")
 	f.StringVar(&a.socket, "socket", "", "control `socket` (default: what crmsyncd.yaml says)")
 	f.StringVarP(&a.format, "output", "o", formatTable, "how to print: `table` or json")
-	f.StringVar(&a.level, "log-level", "", "`level`: debug, info, warn or error (default: info for the daemon, else none)")
+	f.StringVar(&a.level, "log-level", "", "`level`: debug, info, warn or error (daemon: info)")
 	root.AddCommand(
 		a.runCommand(), a.checkCommand(), a.planCommand(), a.acceptCommand(), a.auditCommand(), a.statusCommand(), a.runsCommand(),
 		a.heldCommand(), a.linkCommand(), a.unlinkCommand(), a.systemCommand(), a.getCommand(), a.exportCommand(), a.stateCommand(),
 		a.reloadCommand(), a.resyncCommand(), a.versionCommand(),
 	)
+	fill(root)
 	return root
 }
 

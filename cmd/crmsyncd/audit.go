@@ -45,7 +45,7 @@ func (a *app) auditCommand() *cobra.Command {
 			return a.audit(cmd.Context(), in)
 		},
 	}
-	c.Flags().IntVar(&sample, "sample", 0, "compare so `many` linked records of each object, chosen by chance, and list nothing")
+	c.Flags().IntVar(&sample, "sample", 0, "so `many` links of each object by chance, without a list")
 	return c
 }
 

@@ -65,7 +65,7 @@ func (a *app) checkCommand() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&live, "live", false, "also ask the systems")
-	c.Flags().BoolVar(&fix, "fix", false, "with --live: make the unique field that carries our id where it is missing")
+	c.Flags().BoolVar(&fix, "fix", false, "with --live: make a missing unique field of our id")
 	c.Flags().StringVar(&system, "system", "", "with --live: this system only")
 	return c
 }

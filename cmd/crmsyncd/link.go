@@ -43,7 +43,7 @@ func (a *app) unlinkCommand() *cobra.Command {
 			return a.linkDo(cmd.Context(), linkWish{what: "unlink", place: w[0], hubObject: w[1], key: w[2], gone: gone})
 		},
 	}
-	c.Flags().BoolVar(&gone, "gone", false, "close the link of a record that is not visible, because it was deleted there")
+	c.Flags().BoolVar(&gone, "gone", false, "the record is not visible because it was deleted there")
 	return c
 }
 

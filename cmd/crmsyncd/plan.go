@@ -28,7 +28,7 @@ func (a *app) planCommand() *cobra.Command {
 	var args daemon.PlanArgs
 	c := &cobra.Command{
 		Use:   "plan",
-		Short: "Show what a run would write: each record, each field, old, new and why",
+		Short: "Show what a run would write, field by field, and why",
 		Long: "plan carries the same runs out on a copy of the state: the systems are read, and nothing is written\n" +
 			"anywhere. It also counts the calls that the run would need. It ends with 4 where a guard would stop a run,\n" +
 			"with 1 where one would fail, else with 0.",

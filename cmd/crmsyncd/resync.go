@@ -14,7 +14,7 @@ import (
 func (a *app) resyncCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "resync [SYSTEM[/OBJECT[/ID]]]",
-		Short: "Ask the running daemon to go over everything, or over a part, again",
+		Short: "Ask the running daemon to go over all, or a part, again",
 		Long: "Without an argument everything is read and compared in full, as at the weekend; with a\n" +
 			"system or one of its objects only that. With an ID just that record is looked at again.\n" +
 			"Guards and holds are those of every run. It asks the running daemon and does not wait;\n" +

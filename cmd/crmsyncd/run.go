@@ -52,7 +52,7 @@ func (a *app) runCommand() *cobra.Command {
 	c.Flags().BoolVar(&f.full, "full-resync", false, "the same as --full")
 	c.Flags().BoolVar(&f.noWait, "no-wait", false, "beside a daemon: ask it, and do not wait")
 	c.Flags().StringVar(&f.system, "system", "", "this system only")
-	c.Flags().StringVar(&f.object, "object", "", "this object only, by its name in the system or in the hub")
+	c.Flags().StringVar(&f.object, "object", "", "this `object` only, by its name in the system or hub")
 	return c
 }
 

@@ -65,7 +65,7 @@ func (a *app) runsCommand() *cobra.Command {
 	c.Flags().StringVar(&args.System, "system", "", "of this `system` only")
 	c.Flags().BoolVar(&changes, "changes", false, "what the run changed, with old and new values")
 	c.Flags().StringVar(&filter.Object, "object", "", "changes of this hub `object` only, such as account")
-	c.Flags().StringVar(&filter.Field, "field", "", "changes of this hub `field` only, such as name; not a system's name of it")
+	c.Flags().StringVar(&filter.Field, "field", "", "changes of this hub `field` only, such as name")
 	return c
 }
 

@@ -14,7 +14,7 @@ import (
 
 func (a *app) statusCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "status", Short: "Say how things are: green, yellow or red, what runs, what comes next", Args: cobra.NoArgs,
+		Use: "status", Short: "Say how things are, what runs and what comes next", Args: cobra.NoArgs,
 		Long:    "status asks the running daemon; without one it reads the state and says so.\nIts exit code is 1 when something is red, else 0. Yellow means that all runs but\na part rests, such as a mapped field that is gone, or that no daemon runs.",
 		Example: "  crmsyncd status\n  crmsyncd status -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -21,6 +21,8 @@ import (
 // ErrNoDaemon is returned when nobody answers on the socket.
 var ErrNoDaemon = errors.New("no daemon is running")
 
+var errCut = errors.New("the answer was cut: the daemon ended before it was whole (crmsyncd status shows how things are)")
+
 // Client asks an API, over a socket or in its own process.
 type Client struct {
 	http *http.Client
@@ -94,6 +96,9 @@ func Ask[R any](ctx context.Context, c *Client, name string, args any, sink Sink
 		return result, fmt.Errorf("ask %s: %w", name, err)
 	}
 	resp, err := c.http.Do(req)
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+		return result, errCut
+	}
 	if err != nil {
 		return result, fmt.Errorf("ask %s: %w", name, err)
 	}
@@ -107,10 +112,10 @@ func readFrames[R any](dec *json.Decoder, sink Sink) (R, error) {
 	for {
 		var f Frame
 		if err := dec.Decode(&f); err != nil {
-			if errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
+			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
+				return result, errCut
 			}
-			return result, fmt.Errorf("the answer was cut: %w", err)
+			return result, fmt.Errorf("read the answer: %w", err)
 		}
 		switch {
 		case f.Error != nil:

@@ -215,6 +215,37 @@ func TestCutAnswer(t *testing.T) {
 	}
 }
 
+// A daemon that is killed while it is asked is told as that, and not as an end of a
+// file.
+func TestKilledDaemonIsTold(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/ping") {
+			_, _ = w.Write([]byte(`{"result":{"pid":1}}` + "\n"))
+			return
+		}
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_ = conn.Close()
+	})}
+	go func() { _ = srv.Serve(l) }()
+	t.Cleanup(func() { _ = srv.Close() })
+	c, err := daemon.Dial(t.Context(), socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := answer(t, c, "status"); !strings.Contains(got, "the daemon ended") || strings.Contains(got, "EOF") {
+		t.Errorf("got %s", got)
+	}
+}
+
 // One who goes away ends the question, and hangs nothing.
 func TestAskerGoesAway(t *testing.T) {
 	ended := make(chan struct{})
