@@ -448,7 +448,6 @@ func TestE2EExitCodes(t *testing.T) {
 		{[]string{"run", "--system", "salesforce"}, "need --once"},
 		{[]string{"run", "--once", "--system", "hubspot"}, "no route fits"},
 		{[]string{"run", "--log-level", "loud"}, "debug, info, warn or error"},
-		{[]string{"status", "--config", ""}, "--config is empty"},
 	} {
 		out, errs, code := b.run(tc.words...)
 		if code != 64 || !strings.Contains(errs, tc.want) || out != "" {
