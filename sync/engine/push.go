@@ -58,6 +58,7 @@ type pusher struct {
 	packed         []byte
 	answers        []answer
 	flying         *flight         // the batch whose call is under way
+	unstored       *unstored       // the batch whose answers wait to be stored
 	indexed        bool            // the index of the target's keys is up to date in this run
 	hubRec         state.HubRecord // for reuse
 	made           []state.SentValue
@@ -435,7 +436,7 @@ func (p *pusher) pass(ctx context.Context) error {
 			err = p.land(ctx)
 		}
 	}
-	return errors.Join(err, p.land(ctx))
+	return errors.Join(err, p.land(ctx), p.storeLeft())
 }
 
 // eachChunk walks the hub records that changed, oldest change first.

@@ -92,12 +92,12 @@ func (p *pusher) oldOf(it *item, i int) (record.Value, state.OldKnown) {
 	return record.Value{}, state.OldUnknown
 }
 
-// show notes that the answer showed a field as it was sent.
+// show notes that the answer showed a field as it was sent. The fields stand
+// sorted.
 func (a *answer) show(rule state.Num) {
-	for i := range a.fields {
-		if a.fields[i].Field == rule {
-			a.fields[i].Shown = true
-		}
+	i, ok := slices.BinarySearchFunc(a.fields, rule, func(f state.LinkField, n state.Num) int { return int(f.Field) - int(n) })
+	if ok {
+		a.fields[i].Shown = true
 	}
 }
 

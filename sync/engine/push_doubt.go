@@ -28,10 +28,9 @@ func (p *pusher) asksBack() bool { return !p.opt.dry && p.sys.Getter != nil }
 // noteUpdates makes durable what is about to be sent.
 func (p *pusher) noteUpdates(f *flight) error {
 	if !p.asksBack() {
-		return nil
+		return p.storeLeft()
 	}
-	return p.opt.Store.Update(func(tx *state.Tx) (err error) {
-		tx.OneOfMany()
+	return p.store(func(tx *state.Tx) (err error) {
 		f.intents, err = p.putUpdates(tx, f.items)
 		return err
 	})

@@ -40,6 +40,9 @@ type outcome struct {
 	stop     error // reaches further than a record: the route, or the system
 }
 
+// whole reports whether every record of the batch was written.
+func (o *outcome) whole(f *flight) bool { return len(o.answers) == len(f.items) }
+
 // outcome takes each result by its place. What stops the system or the route
 // holds nothing: its records stay as they are, and the position stays before
 // them.
@@ -165,8 +168,7 @@ func (p *pusher) commitCreates(ctx context.Context, f *flight) error {
 		return err
 	}
 	var doubt uint64
-	err := p.opt.Store.Update(func(tx *state.Tx) (err error) {
-		tx.OneOfMany()
+	waits, err := p.keepLater(f, &o, func(tx *state.Tx) (err error) {
 		if err := p.closeIntents(tx, f.intents, o.answers); err != nil {
 			return err
 		}
@@ -181,12 +183,14 @@ func (p *pusher) commitCreates(ctx context.Context, f *flight) error {
 		if err := p.noteDoubts(tx, o.doubts); err != nil {
 			return err
 		}
+		if o.whole(f) {
+			return nil // its items may be those of another batch by now
+		}
 		return errors.Join(p.sendAgain(tx, o.again), p.putRefused(tx, f.items))
 	})
-	if err != nil {
+	if err != nil || waits {
 		return err
 	}
-	p.count("created", len(o.answers))
 	if doubt != 0 {
 		if err := p.lookUpIntents(ctx, doubt, false); err != nil {
 			return err
@@ -252,8 +256,7 @@ func (p *pusher) commitUpdates(ctx context.Context, f *flight) error {
 	if err := p.settleUnfit(ctx, &o); err != nil {
 		return err
 	}
-	err := p.opt.Store.Update(func(tx *state.Tx) error {
-		tx.OneOfMany()
+	waits, err := p.keepLater(f, &o, func(tx *state.Tx) error {
 		if err := tx.CloseIntents(p.req.System, p.r.Object, f.intents); err != nil {
 			return err
 		}
@@ -268,12 +271,14 @@ func (p *pusher) commitUpdates(ctx context.Context, f *flight) error {
 		if err := p.noteDoubts(tx, o.doubts); err != nil {
 			return err
 		}
+		if o.whole(f) {
+			return nil // its items may be those of another batch by now
+		}
 		return errors.Join(p.sendAgain(tx, o.again), p.putRefused(tx, f.items))
 	})
-	if err != nil {
+	if err != nil || waits {
 		return err
 	}
-	p.count("updated", len(o.answers))
 	if o.stop != nil {
 		return o.stop
 	}

@@ -10,9 +10,9 @@ import (
 )
 
 // flight is a batch whose call is under way. There is one at a time: its
-// answers are committed before the next call is made, so that a crash repeats
-// one batch at most. A large stage, whose answers no decision waits for, goes
-// on deciding meanwhile.
+// answers are durable before the next call is made, so that a crash leaves one
+// batch in doubt at most. A large stage, whose answers no decision waits for,
+// goes on deciding meanwhile.
 type flight struct {
 	op      plan.Op
 	items   []*item
@@ -124,6 +124,54 @@ func (p *pusher) land(ctx context.Context) error {
 	return nil
 }
 
+// unstored is a batch whose answers are still to be stored.
+type unstored struct {
+	op   plan.Op
+	n    int
+	keep func(*state.Tx) error
+}
+
+// written is the counter of what was written.
+var written = map[plan.Op]string{plan.OpCreate: "created", plan.OpUpdate: "updated"}
+
+// keepLater has the answers of a batch stored by keep. In a large stage those of one
+// that was written as a whole wait for the transaction that stores what the next
+// batch is about to send: until then it is as much in doubt as in flight.
+func (p *pusher) keepLater(f *flight, o *outcome, keep func(*state.Tx) error) (waits bool, err error) {
+	p.unstored = &unstored{f.op, len(o.answers), keep}
+	if p.spooling && o.whole(f) {
+		return true, nil
+	}
+	return false, p.storeLeft()
+}
+
+// storeLeft stores the answers that wait, if any.
+func (p *pusher) storeLeft() error {
+	if p.unstored == nil {
+		return nil
+	}
+	return p.store(func(*state.Tx) error { return nil })
+}
+
+// store carries fn out in a transaction, behind the answers that wait.
+func (p *pusher) store(fn func(*state.Tx) error) error {
+	l := p.unstored
+	p.unstored = nil
+	err := p.opt.Store.Update(func(tx *state.Tx) error {
+		tx.OneOfMany()
+		if l != nil {
+			if err := l.keep(tx); err != nil {
+				return err
+			}
+		}
+		return fn(tx)
+	})
+	if err == nil && l != nil {
+		p.count(written[l.op], l.n)
+	}
+	return err
+}
+
 // prepareCreates makes durable what is about to be made: the intents are closed
 // in the transaction that keeps the answers.
 func (p *pusher) prepareCreates(_ context.Context, f *flight) error {
@@ -133,8 +181,7 @@ func (p *pusher) prepareCreates(_ context.Context, f *flight) error {
 		return e
 	}
 	in := p.intentsOf(f.items)
-	return p.opt.Store.Update(func(tx *state.Tx) (err error) {
-		tx.OneOfMany()
+	return p.store(func(tx *state.Tx) (err error) {
 		f.intents, err = tx.PutIntents(p.req.System, p.r.Object, state.IntentBatch{Flow: state.FlowPush}, in)
 		for i, it := range f.items {
 			it.intent, it.part = f.intents, in[i].Part
