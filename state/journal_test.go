@@ -512,3 +512,39 @@ func TestJournalOfManyRecords(t *testing.T) {
 		}
 	}
 }
+
+// C12.4, C17.6: a clock that is set years forward makes no history old; after a real
+// pause the age counts again, as soon as the runs go on steadily.
+func TestC12_4_JumpedClockPrunesNothing(t *testing.T) {
+	s := open(t, filepath.Join(memoryDir(t), "state.db"))
+	now, id := time.Unix(1_000_000_000, 0), uint64(0)
+	ran := func() {
+		t.Helper()
+		id++
+		update(t, s, func(tx *state.Tx) error { return tx.PutRun(state.Run{ID: id, System: "qbench", Started: now}) })
+		journal(t, s, journalOf(id, 3, now.Unix())...)
+		prune(t, s, 400*24*time.Hour, 0, now.Unix())
+	}
+	for range 5 {
+		ran()
+		now = now.Add(time.Hour)
+	}
+	now = now.AddDate(15, 0, 0)
+	ran()
+	now = now.AddDate(-15, 0, 0)
+	ran()
+	if got := runsOf(listed(t, s, "", 0, 0)); len(got) != 7 {
+		t.Fatalf("of 7 runs %v are left", got)
+	}
+	now = now.AddDate(2, 0, 0)
+	for range 100 {
+		ran()
+		now = now.Add(time.Hour)
+	}
+	got := runsOf(listed(t, s, "", 0, 0))
+	for run := uint64(1); run <= 7; run++ {
+		if got[run] > 0 {
+			t.Errorf("run %d is left after two years", run)
+		}
+	}
+}

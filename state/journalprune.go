@@ -35,6 +35,9 @@ type JournalLimits struct {
 // and have none. It works in short transactions and may be cut off behind any
 // of them; the next call goes on.
 func (s *Store) PruneJournal(ctx context.Context, limits JournalLimits, now time.Time) error {
+	if err := s.View(func(tx *Tx) (err error) { limits.Keep, err = tx.keepFor(limits.Keep); return err }); err != nil {
+		return fmt.Errorf("prune the journal: %w", err)
+	}
 	p := &journalPruner{limits: limits, cut: now.Add(-limits.Keep)}
 	for _, step := range []pruneStage{{p.sweepDue, p.sweep}, {p.pruneDue, p.prune}, {p.tidyDue, p.tidy}, {p.runsDue, p.dropRuns}} {
 		if err := s.pruneStage(ctx, step); err != nil {
@@ -42,6 +45,25 @@ func (s *Store) PruneJournal(ctx context.Context, limits JournalLimits, now time
 		}
 	}
 	return nil
+}
+
+// A clock that jumps for a minute would make the whole history old. So nothing goes
+// by its age while one of the latest runs is this far from the one before it; after a
+// real pause that ends by itself.
+const (
+	steadyRuns = 100
+	steadyGap  = 10 * 24 * time.Hour
+)
+
+// keepFor is how long entries stay, 0 for ever while the clock does not seem steady.
+func (tx *Tx) keepFor(keep time.Duration) (time.Duration, error) {
+	runs, err := tx.Runs(steadyRuns)
+	for i := 1; i < len(runs); i++ {
+		if runs[i-1].Started.Sub(runs[i].Started).Abs() > steadyGap {
+			return 0, err
+		}
+	}
+	return keep, err
 }
 
 // pruneStage is one kind of work: whether there is any, and the next part of it.
@@ -187,7 +209,7 @@ func (p *journalPruner) goes(tx *Tx, s span) bool {
 	if s.run != 0 && string(tx.Meta(pruningFact)) == strconv.FormatUint(s.run, 10) {
 		return true
 	}
-	if p.limits.Keep > 0 && tx.spanEnd(s) < p.cut.Unix() {
+	if p.limits.Keep > 0 && p.endOf(tx, s) < p.cut.Unix() {
 		return true
 	}
 	if p.limits.Max <= 0 || int64(tx.journalBytes().n) <= p.limits.Max {
@@ -196,6 +218,22 @@ func (p *journalPruner) goes(tx *Tx, s span) bool {
 	t := tx.spans()
 	last, _ := t.b.Cursor().Last()
 	return s.run == 0 || binary.BigEndian.Uint64(last) != s.run
+}
+
+// endOf is spanEnd, and where that has not come yet, for a clock was wrong then, the
+// end of the next run: what came before it is no younger.
+func (p *journalPruner) endOf(tx *Tx, s span) int64 {
+	end := tx.spanEnd(s)
+	if s.run == 0 || end <= p.cut.Add(p.limits.Keep).Unix() {
+		return end
+	}
+	_ = tx.spans().walk(numberKey(s.run+1), nil, func(key, payload []byte, damage error) error {
+		if next, bad := readSpan(key, payload); damage == nil && bad == nil {
+			end = tx.spanEnd(next)
+		}
+		return ErrStop
+	})
+	return end
 }
 
 // spanEnd is the time of the last entry of a span's run; of a person's deeds,

@@ -311,11 +311,16 @@ func TestDamagedFilesDoNotOpen(t *testing.T) {
 func TestLeftoversAreRemoved(t *testing.T) {
 	s := open(t, newPath(t))
 	shut(t, s)
-	left := s.Path() + ".123.tmp"
-	if err := os.WriteFile(left, []byte("half"), 0o600); err != nil {
-		t.Fatal(err)
+	left, theirs := state.Aside(s.Path()), s.Path()+".2026-12-01.tmp"
+	for _, name := range []string{left, theirs} {
+		if err := os.WriteFile(name, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	open(t, s.Path())
+	if _, err := os.Stat(theirs); err != nil {
+		t.Errorf("a file of a person's beside the state: %v", err)
+	}
 	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("what a killed process wrote aside is still there")
 	}

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,12 +9,17 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
 	fileMode   = 0o600
 	folderMode = 0o700
 	othersMode = 0o077
+
+	folderStep = 10 * time.Millisecond
 )
 
 // safeFolder makes the state's folder where it is missing, and refuses one
@@ -139,7 +145,7 @@ func safeFile(path string) (fs.FileInfo, error) {
 // there already is left alone and the error is fs.ErrExist.
 func writeAside(path string, replace bool, fill func(tmp *os.File) error) error {
 	dir := filepath.Dir(path)
-	tmp, err := os.CreateTemp(dir, filepath.Base(path)+".*.tmp") // mode 0600
+	tmp, err := os.OpenFile(Aside(path), os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return err
 	}
@@ -160,12 +166,57 @@ func writeAside(path string, replace bool, fill func(tmp *os.File) error) error 
 	if replace {
 		err = os.Rename(tmp.Name(), path)
 	} else {
-		err = os.Link(tmp.Name(), path)
+		err = renameNew(tmp.Name(), path)
 	}
 	if err != nil {
 		return err
 	}
 	return syncFolder(dir)
+}
+
+// renameNew gives a file a name that must be free. A file system that knows no such
+// renaming has links (NFS), and one without links knows it (FAT).
+// rename(2), RENAME_NOREPLACE, last checked 2026-12-01.
+func renameNew(from, to string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.ENOTSUP) {
+		return os.Link(from, to)
+	}
+	if err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return nil
+}
+
+// asideEnd ends the names of files that are being written. No person names one so.
+const asideEnd = ".crmsyncd-tmp"
+
+// Aside is a new name beside path for a file that is not done yet. What a killed
+// process leaves under one is removed when the state is opened.
+func Aside(path string) string { return path + "." + rand.Text()[:8] + asideEnd }
+
+// holdFolder keeps all others from making the state's file, or putting another in
+// its place, until release is called: the lock of a file is none on its name. After
+// the time to wait it is an ErrLocked.
+func holdFolder(dir string, wait time.Duration) (release func(), err error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, fmt.Errorf("state folder: %w", Forbidden(dir, err))
+	}
+	for end := time.Now().Add(wait); ; time.Sleep(folderStep) {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { _ = f.Close() }, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(end) {
+			break
+		}
+	}
+	_ = f.Close()
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, fmt.Errorf("%w: another process is just opening or restoring the state in %s; try again", ErrLocked, dir)
+	}
+	return nil, fmt.Errorf("lock the state folder %s: %w", dir, err)
 }
 
 func syncFolder(dir string) error {
@@ -181,14 +232,14 @@ func syncFolder(dir string) error {
 }
 
 // removeLeftovers removes what a killed process was writing aside. It is
-// called with the lock held.
+// called with the locks held.
 func removeLeftovers(path string) {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
 		return
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), filepath.Base(path)+".") && strings.HasSuffix(e.Name(), ".tmp") {
+		if strings.HasPrefix(e.Name(), filepath.Base(path)+".") && strings.HasSuffix(e.Name(), asideEnd) {
 			_ = os.Remove(filepath.Join(filepath.Dir(path), e.Name()))
 		}
 	}

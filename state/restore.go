@@ -39,6 +39,11 @@ func Restore(path, from string, check func(copied string) error) (kept string, e
 			return "", fmt.Errorf("put %s back: that is the state itself", from)
 		}
 	}
+	release, err := holdFolder(filepath.Dir(path), time.Second)
+	if err != nil {
+		return "", err
+	}
+	defer release()
 	unlock, err := lockState(path)
 	if err != nil {
 		return "", err

@@ -75,6 +75,13 @@ func Open(path string, opt Options) (*Store, error) {
 	if err := safeFolder(filepath.Dir(s.path), !opt.ReadOnly); err != nil {
 		return nil, err
 	}
+	if !opt.ReadOnly {
+		release, err := holdFolder(filepath.Dir(s.path), opt.Timeout)
+		if err != nil {
+			return nil, err
+		}
+		defer release()
+	}
 	fresh, err := s.ensureFile()
 	if err != nil {
 		return nil, err
@@ -284,6 +291,29 @@ func (s *Store) checkSize() error {
 		}
 		return nil
 	})
+}
+
+// Displaced is an error where the file that this store works with is no longer the
+// one at its path: somebody moved or removed it, or put another there. The work goes
+// on, and is lost with the file's last name when the store is closed.
+func (s *Store) Displaced() error {
+	if s.file == nil {
+		return nil
+	}
+	mine, err := s.file.Stat()
+	if err != nil {
+		return fmt.Errorf("state file %s: %w", s.path, err)
+	}
+	there, err := os.Stat(s.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("the state file %s was moved or removed while it is worked with", s.path)
+	case err != nil:
+		return fmt.Errorf("state file: %w", err)
+	case !os.SameFile(mine, there):
+		return fmt.Errorf("another file was put in the place of the state %s while that is worked with", s.path)
+	}
+	return nil
 }
 
 // Close ends the work with the file. The generation moves on, so that a copy

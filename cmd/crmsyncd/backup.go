@@ -32,6 +32,8 @@ func (a *app) backup(ctx context.Context, path string) error {
 		return err
 	}
 	defer s.close()
+	ctx, stop := stoppable(ctx) // a part of a copy is removed
+	defer stop()
 	var n int64
 	err = state.Copy(path, func(out io.Writer) error {
 		v, err := daemon.Ask[daemon.CopyView](ctx, s.Client, "copy", nil, daemon.Sink{Item: func(raw json.RawMessage) error {

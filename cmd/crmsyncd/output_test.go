@@ -146,7 +146,7 @@ func TestC13_1_DeathOfTheCheck(t *testing.T) {
 func TestC13_5_VerifyWithoutRoom(t *testing.T) {
 	t.Parallel()
 	// The name leaves no room for that of a copy; a full disk cannot be had here.
-	st, err := state.Open(filepath.Join(t.TempDir(), "private", strings.Repeat("x", 230)), state.Options{})
+	st, err := state.Open(filepath.Join(t.TempDir(), "private", strings.Repeat("x", 225)), state.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -186,7 +185,7 @@ func deathText(said string, err error) string {
 // store checks a state that this process works with: an image of it, beside it.
 // Where there is no room for one, the rows alone are checked, here.
 func (c checker) store(ctx context.Context, st *state.Store, progress func(daemon.Progress)) (daemon.VerifyView, error) {
-	image := fmt.Sprintf("%s.verify-%s.tmp", st.Path(), rand.Text()) // opening removes what a kill left of it
+	image := state.Aside(st.Path())
 	defer func() { _ = os.Remove(image) }()
 	if err := st.Image(image); err != nil {
 		damage, rerr := st.VerifyRows(ctx, func(done, total int) { progress(daemon.Progress{What: "rows", Done: done, Total: total}) })

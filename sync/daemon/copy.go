@@ -2,11 +2,12 @@ package daemon
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+
+	"crmsyncd/state"
 )
 
 // Piece is a part of a copy of the state, in their order.
@@ -23,7 +24,7 @@ type CopyView struct {
 // beside the state first, so that a slow reader keeps no page of the state from being
 // used again.
 func opCopy(_ context.Context, a *API, _ json.RawMessage, s *sender) (any, error) {
-	name := fmt.Sprintf("%s.copy-%s.tmp", a.Store.Path(), rand.Text()) // opening removes what a kill left of it
+	name := state.Aside(a.Store.Path())
 	defer func() { _ = os.Remove(name) }()
 	if err := a.Store.Snapshot(name); err != nil {
 		return nil, err
