@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,6 +48,9 @@ func (b *builder) build(m *mainFile) {
 		b.add("admin.listen", "others than this machine can reach it, and no token is asked for",
 			"write 127.0.0.1:9464, or give admin.token, such as {credential: admin-token}")
 	}
+	if n := len(c.Admin.Socket); n > maxSocket {
+		b.add("admin.socket", fmt.Sprintf("is a path of %d bytes, and that of a socket has %d at most: %s", n, maxSocket, c.Admin.Socket), "name a shorter one")
+	}
 	c.Guards = Guards{
 		MaxRemovals:   b.limit("guards.max_removals", m.Guards.MaxRemovals, Limit{Percent: 10, Floor: 25}),
 		MaxOverwrites: b.limit("guards.max_overwrites", m.Guards.MaxOverwrites, Limit{Percent: 50, Floor: 25}),
@@ -56,6 +60,9 @@ func (b *builder) build(m *mainFile) {
 	b.schedules(m)
 	b.idle(m)
 }
+
+// maxSocket is how long the path of a socket may be. unix(7), last checked 2026-12-01.
+const maxSocket = 107
 
 // goodPort reports whether a port is a number; 0 takes any that is free.
 func goodPort(port string) bool {
@@ -222,7 +229,11 @@ func (b *builder) text(path string, s setting) string {
 	case s.Default != "":
 		return s.Default
 	default:
-		b.add(path, "the environment has no "+s.Env, "set it, or write the value here")
+		set := "set it"
+		if b.opt.Dir != "" {
+			set = "set it in " + filepath.Join(b.opt.Dir, environmentFile)
+		}
+		b.add(path, "the environment has no "+s.Env, set+", or write the value here")
 		return ""
 	}
 	return v

@@ -31,6 +31,9 @@ type Config struct {
 	Text        []byte
 	Fingerprint uint64
 
+	// Unread is an environment file that Options.Blind took for whole.
+	Unread string
+
 	dir     string // on disk, "" where there is none
 	files   []string
 	hubFile string

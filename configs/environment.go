@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	"crmsyncd/fieldmap"
 )
@@ -51,6 +52,30 @@ func surrounded(dir string, lookup func(string) (string, bool)) (func(string) (s
 	}, problems
 }
 
+// unreadValue stands for what an environment file sets that may not be read. It fits
+// an address as well as a name, and leads nowhere.
+const unreadValue = "https://unread.invalid"
+
+// blind answers every name, and says so where lookup does not know one.
+func blind(lookup func(string) (string, bool), unknown func()) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		if v, ok := lookup(name); ok || name == credentialsDir {
+			return v, ok
+		}
+		unknown()
+		return unreadValue, true
+	}
+}
+
+// mayRead is false for a file that is there and may not be read.
+func mayRead(path string) bool {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err == nil {
+		_ = f.Close()
+	}
+	return !errors.Is(err, fs.ErrPermission)
+}
+
 // readEnvironment returns nothing where there is no file, or where the user may not
 // read it.
 func readEnvironment(path string) (string, error) {
@@ -59,7 +84,7 @@ func readEnvironment(path string) (string, error) {
 		return "", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("open: %w", err)
+		return "", fmt.Errorf("it cannot be opened: %w", withoutPath(err))
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
@@ -79,22 +104,29 @@ func readEnvironment(path string) (string, error) {
 func parseEnvironment(text string) (map[string]string, []fieldmap.Problem) {
 	vars := map[string]string{}
 	var problems []fieldmap.Problem
+	if !utf8.ValidString(text) {
+		problems = append(problems, fieldmap.Problem{File: environmentFile, Message: "it is not UTF-8, and systemd leaves out all of it", Hint: "save it as UTF-8"})
+	}
 	n := 0
 	for line := range strings.Lines(text) {
 		n++
 		line = strings.TrimSpace(line)
+		if line != "" && (line[0] == '#' || line[0] == ';') && strings.HasSuffix(line, `\`) {
+			problems = append(problems, fieldmap.Problem{File: environmentFile, Line: n, Message: "a comment that ends with a backslash swallows the next line", Hint: "take the backslash away"})
+		}
 		if line == "" || line[0] == '#' || line[0] == ';' {
 			continue
 		}
 		name, value, ok := strings.Cut(line, "=")
-		value, whole := unquoted(strings.TrimSpace(value))
+		name = strings.TrimRight(name, " \t")
+		value, fault := unquoted(strings.TrimSpace(value))
 		switch {
 		case strings.HasPrefix(name, "export "):
 			problems = append(problems, fieldmap.Problem{File: environmentFile, Line: n, Message: "systemd leaves out a line with export", Hint: "write NAME=VALUE alone"})
 		case !ok || !environmentName.MatchString(name):
 			problems = append(problems, fieldmap.Problem{File: environmentFile, Line: n, Message: "this is no NAME=VALUE", Hint: "as in CRMSYNCD_QBENCH_URL=https://YOURLAB.qbench.net"})
-		case !whole:
-			problems = append(problems, fieldmap.Problem{File: environmentFile, Line: n, Message: "the value of " + name + " does not end on its line", Hint: "write it on one line, and close its quotes"})
+		case fault != "":
+			problems = append(problems, fieldmap.Problem{File: environmentFile, Line: n, Message: "the value of " + name + " " + fault, Hint: "write it on one line, in one pair of single quotes where it needs any"})
 		default:
 			vars[name] = value
 		}
@@ -102,19 +134,37 @@ func parseEnvironment(text string) (map[string]string, []fieldmap.Problem) {
 	return vars, problems
 }
 
-// unquoted takes the quotes off a value. whole is false where they do not close, or
-// where a backslash at the end would join the next line.
-func unquoted(v string) (_ string, whole bool) {
+// unquoted takes the quotes off a value. fault says what systemd would read another
+// way than people do: a backslash outside of quotes is taken away or joins the next
+// line, and what stands behind quotes is joined to what is in them.
+func unquoted(v string) (_, fault string) {
 	if v == "" || v[0] != '"' && v[0] != '\'' {
-		return v, !strings.HasSuffix(v, `\`)
+		if strings.Contains(v, `\`) {
+			return v, "has a backslash outside of quotes, which systemd takes away"
+		}
+		return v, ""
 	}
-	quote := v[:1]
-	if len(v) < 2 || !strings.HasSuffix(v, quote) {
-		return v, false
+	end := quoteEnd(v)
+	switch {
+	case end < 0:
+		return v, "does not end on its line"
+	case end < len(v)-1:
+		return v, "goes on behind its quotes"
+	case v[0] == '\'':
+		return v[1:end], ""
 	}
-	v = v[1 : len(v)-1]
-	if quote == `"` {
-		v = strings.NewReplacer(`\"`, `"`, `\\`, `\`, `\$`, `$`, "\\`", "`").Replace(v)
+	return strings.NewReplacer(`\"`, `"`, `\\`, `\`, `\$`, `$`, "\\`", "`").Replace(v[1:end]), ""
+}
+
+// quoteEnd is where the quote that v begins with is closed, -1 where it is not.
+func quoteEnd(v string) int {
+	for i := 1; i < len(v); i++ {
+		switch {
+		case v[i] == v[0]:
+			return i
+		case v[i] == '\\' && v[0] == '"':
+			i++
+		}
 	}
-	return v, true
+	return -1
 }

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -41,6 +42,9 @@ type Options struct {
 	// Dir is the folder on disk, where there is one. The files that systemd hands
 	// over at the start lie in it.
 	Dir string
+	// Blind takes for set what an environment file says that may not be read. Such a
+	// configuration names routes and opens no system.
+	Blind bool
 	// CheckSchedule says what is wrong with a cron line.
 	CheckSchedule func(line string) error
 }
@@ -63,6 +67,9 @@ func LoadFS(fsys fs.FS, opt Options) (*Config, []fieldmap.Problem) {
 	l := &loader{fsys: fsys, lines: lineIndex{}, cfg: &Config{dir: opt.Dir}}
 	if opt.Dir != "" {
 		opt.LookupEnv, l.problems = surrounded(opt.Dir, opt.LookupEnv)
+		if path := filepath.Join(opt.Dir, environmentFile); opt.Blind && !mayRead(path) {
+			opt.LookupEnv = blind(opt.LookupEnv, func() { l.cfg.Unread = path })
+		}
 	}
 	var main mainFile
 	whole := l.read(MainFile, &main, "")
@@ -76,6 +83,9 @@ func LoadFS(fsys fs.FS, opt Options) (*Config, []fieldmap.Problem) {
 		b := &builder{opt: opt, cfg: l.cfg, lines: l.lines, partial: len(l.problems) > 0}
 		b.build(&main)
 		l.problems = append(l.problems, b.problems...)
+	}
+	if l.cfg.Unread != "" {
+		l.problems = append(l.problems, fieldmap.Problem{File: environmentFile, Message: "you may not read it, so what it sets is not looked at", Hint: "run this as root", Warning: true})
 	}
 	l.seal()
 	sortProblems(l.problems)
@@ -247,7 +257,7 @@ func (l *loader) slurp(name string) ([]byte, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, errors.New("there is no such file")
 	case err != nil:
-		return nil, fmt.Errorf("open: %w", err)
+		return nil, fmt.Errorf("it cannot be opened: %w", withoutPath(err))
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
@@ -258,6 +268,15 @@ func (l *loader) slurp(name string) ([]byte, error) {
 		return nil, fmt.Errorf("the file is larger than %d KiB", maxFileSize>>10)
 	}
 	return text, nil
+}
+
+// withoutPath is an error of a file whose name is told already.
+func withoutPath(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }
 
 // seal closes the Config's text with its fingerprint.

@@ -96,7 +96,8 @@ func (s Secret) read() (string, error) {
 			return "", fmt.Errorf("credential %s: there is no $%s: add LoadCredential=%s:/path to the unit, or set it to a folder that holds a file %s",
 				s.name, credentialsDir, s.name, s.name)
 		}
-		text, err := readSecret(filepath.Join(dir, s.name), true)
+		// A stand-in for systemd's folder is guarded by nobody.
+		text, err := readSecret(filepath.Join(dir, s.name), s.home == "" || filepath.Dir(s.home) != dir)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errEmptySecret) {
 			return "", s.notSet(dir)
 		}
