@@ -139,11 +139,11 @@ func TestPurgeKeepsWhatPeopleBrought(t *testing.T) {
 		said        string
 	}{
 		{nil, nil, ""},
-		{[]string{"var/lib/crmsyncd/state.db"}, []string{"var/lib/crmsyncd/state.db"}, "rm -r /var/lib/crmsyncd\n"},
+		{[]string{"var/lib/crmsyncd/state.db"}, []string{"var/lib/crmsyncd/state.db"}, "rm -r '/var/lib/crmsyncd'\n"},
 		{
 			[]string{"etc/crmsyncd/secrets/qbench", "var/lib/crmsyncd-acme/state.db"},
 			[]string{"etc/crmsyncd/secrets/qbench", "var/lib/crmsyncd-acme/state.db"},
-			"rm -r /etc/crmsyncd\n",
+			"rm -r '/etc/crmsyncd'\n",
 		},
 	} {
 		root := t.TempDir()
