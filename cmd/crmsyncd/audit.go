@@ -57,8 +57,8 @@ func (a *app) audit(ctx context.Context, in daemon.AuditArgs) error {
 		return err
 	}
 	defer s.close()
-	if s.older {
-		a.note("%s", olderText)
+	for _, caveat := range s.caveats() {
+		a.note("%s", caveat)
 	}
 	b := a.bar()
 	findings, sum, err := gather[engine.AuditFinding, engine.AuditResult](ctx, s, "audit", in, b)

@@ -71,8 +71,8 @@ func (a *app) checkCommand() *cobra.Command {
 }
 
 func (a *app) check(ctx context.Context, live, fix bool, system string) error {
-	l, problems := a.load()
-	if l != nil {
+	l, problems := a.loadBlind()
+	if l != nil && !l.blind() {
 		problems = append(problems, l.cfg.CheckSecrets()...)
 		problems = append(problems, unreadable(a.config, l)...)
 		if _, bad := l.systems(); len(bad) > 0 {
@@ -90,14 +90,16 @@ func (a *app) check(ctx context.Context, live, fix bool, system string) error {
 	res.Warnings = len(problems) - res.Errors
 	var err error
 	if live && res.Errors == 0 {
-		res.Systems, res.OlderConfig, err = a.checkLive(ctx, system, fix)
+		var caveats []string
+		res.Systems, caveats, err = a.checkLive(ctx, system, fix)
+		res.OlderConfig = slices.Contains(caveats, olderText)
 		for _, s := range res.Systems {
 			res.count(s)
 		}
-		if res.OlderConfig {
+		for _, caveat := range caveats {
 			res.Warnings++
-			res.Problems = append(res.Problems, problemView{Message: olderText, Warning: true})
-			problems = append(problems, fieldmap.Problem{Message: olderText, Warning: true})
+			res.Problems = append(res.Problems, problemView{Message: caveat, Warning: true})
+			problems = append(problems, fieldmap.Problem{Message: caveat, Warning: true})
 		}
 	}
 	if err != nil {
@@ -109,7 +111,7 @@ func (a *app) check(ctx context.Context, live, fix bool, system string) error {
 // knowsSystem refuses a system that the files do not name, as far as they can be
 // read.
 func (a *app) knowsSystem(name string) error {
-	l, _ := a.load()
+	l, _ := a.loadBlind()
 	if l == nil {
 		return nil
 	}
@@ -142,10 +144,10 @@ func isNote(f daemon.FindingView) bool { return f.Warning && f.Mend == "" }
 
 // checkLive asks the systems, through the daemon where one is running, and says
 // whether that has another configuration.
-func (a *app) checkLive(ctx context.Context, system string, fix bool) (views []daemon.CheckView, older bool, err error) {
+func (a *app) checkLive(ctx context.Context, system string, fix bool) (views []daemon.CheckView, caveats []string, err error) {
 	s, err := a.openFor(ctx, purpose{scratch: true, lost: true})
 	if err != nil {
-		return nil, false, err
+		return nil, nil, err
 	}
 	defer s.close()
 	b := a.bar()
@@ -154,7 +156,7 @@ func (a *app) checkLive(ctx context.Context, system string, fix bool) (views []d
 	if fix && err == nil && a.announceFixes(views) > 0 {
 		views, err = collect[daemon.CheckView](ctx, s, "check", daemon.CheckArgs{System: system, Fix: true}, b)
 	}
-	return views, s.older, err
+	return views, s.caveats(), err
 }
 
 // announceFixes says what is about to be made, before it is.

@@ -47,9 +47,12 @@ func TestC17_7_RotatedCredential(t *testing.T) {
 				if err := change(b, path); err != nil {
 					t.Fatal(err)
 				}
-				const after = "changed, and is in force after a restart only"
-				if out := b.want(0, "status"); !strings.HasPrefix(out, "yellow") || !strings.Contains(out, path+") "+after) {
+				const after = "n force after a restart only"
+				if out := b.want(0, "status"); !strings.HasPrefix(out, "yellow") || !strings.Contains(out, path+") was written since the start, and that is i"+after) {
 					t.Errorf("status after a change of %s:\n%s", path, out)
+				}
+				if out := b.want(0, "check", "--live"); !strings.Contains(out, path+") was written since the running daemon started") {
+					t.Errorf("check --live after a change of %s:\n%s", path, out)
 				}
 				if out := b.want(0, "reload"); !strings.Contains(out, path) || !strings.Contains(out, after) {
 					t.Errorf("reload after a change of %s:\n%s", path, out)

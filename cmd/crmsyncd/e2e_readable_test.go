@@ -56,6 +56,21 @@ func TestC17_11_RootChecksForTheDaemon(t *testing.T) {
 			}
 		})
 	}
+	// A link is no way around: what it leads to must be open as well.
+	shut := filepath.Join(t.TempDir(), "shut")
+	for _, err := range []error{os.Mkdir(shut, 0o700), os.Rename(route, filepath.Join(shut, "r.yaml")), os.Symlink(filepath.Join(shut, "r.yaml"), route)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out := b.want(78, "check"); !strings.Contains(out, "routes/salesforce.yaml: the daemon's user nobody cannot enter ") {
+		t.Errorf("a route behind a link:\n%s", out)
+	}
+	for _, err := range []error{os.Remove(route), os.Rename(filepath.Join(shut, "r.yaml"), route)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := os.Chown(key, 0, 0); err != nil {
 		t.Fatal(err)
 	}

@@ -592,7 +592,7 @@ func TestE2EDaemon(t *testing.T) {
 	}
 	token := "\n  token: {file: " + pages + "}"
 	b.edit("crmsyncd.yaml", "listen: 127.0.0.1:0", "listen: 127.0.0.1:0"+token)
-	if out := b.want(0, "reload"); !strings.Contains(out, "admin.token of crmsyncd.yaml changed, and is in force after a restart only") {
+	if out := b.want(0, "reload"); !strings.Contains(out, "In force after a restart only: admin.token of crmsyncd.yaml changed") {
 		t.Errorf("reload says:\n%s", out)
 	}
 	if out := b.want(0, "status"); !strings.Contains(out, "yellow") || !strings.Contains(out, "admin.token of crmsyncd.yaml changed") {

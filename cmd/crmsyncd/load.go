@@ -22,11 +22,20 @@ type loaded struct {
 
 // load reads and compiles the configuration. It returns every problem, and a
 // configuration unless one of them is an error. Secrets are not read.
-func (a *app) load() (*loaded, []fieldmap.Problem) {
-	cfg, problems := configs.Load(a.config, configs.Options{CheckSchedule: func(line string) error {
+func (a *app) load() (*loaded, []fieldmap.Problem) { return a.loadWith(configs.Options{}) }
+
+// loadBlind is load for what asks the daemon: a member of its group may not read the
+// environment file, and need not.
+func (a *app) loadBlind() (*loaded, []fieldmap.Problem) {
+	return a.loadWith(configs.Options{Blind: true})
+}
+
+func (a *app) loadWith(opt configs.Options) (*loaded, []fieldmap.Problem) {
+	opt.CheckSchedule = func(line string) error {
 		_, err := daemon.ParseSchedule(line, time.UTC)
 		return err
-	}})
+	}
+	cfg, problems := configs.Load(a.config, opt)
 	if cfg == nil {
 		return nil, problems
 	}
@@ -55,6 +64,9 @@ func countErrors(problems []fieldmap.Problem) int {
 	}
 	return n
 }
+
+// blind reports whether the configuration is one that opens no system.
+func (l *loaded) blind() bool { return l.cfg.Unread != "" }
 
 // mustLoad is load for commands that cannot go on without a configuration.
 func (a *app) mustLoad() (*loaded, error) {

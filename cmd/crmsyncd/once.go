@@ -31,23 +31,23 @@ type onceResult struct {
 
 // runOnce pulls from the sources and pushes to the targets one time.
 func (a *app) runOnce(ctx context.Context, f runFlags) error {
-	l, err := a.mustLoad()
-	if err != nil {
+	l, problems, c, err := a.dial(ctx)
+	switch {
+	case err != nil:
 		return err
+	case l == nil:
+		return a.badConfig(problems)
 	}
 	steps, err := l.steps(f)
-	if err != nil {
+	switch {
+	case err != nil:
 		return usageError(err)
-	}
-	c, err := daemon.Dial(ctx, l.cfg.Admin.Socket)
-	if err == nil {
-		if f.noWait {
-			return a.handOver(ctx, c, f, steps)
-		}
+	case c != nil && f.noWait:
+		return a.handOver(ctx, c, f, steps)
+	case c != nil:
 		return a.waitFor(ctx, c, f, steps)
-	}
-	if !errors.Is(err, daemon.ErrNoDaemon) {
-		return err
+	case l.blind():
+		return noDaemon(l)
 	}
 	st, err := a.openStore(l, l.cfg.State, false)
 	if err != nil {

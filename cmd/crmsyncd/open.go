@@ -30,6 +30,20 @@ type session struct {
 // taken for an answer about the files.
 const olderText = "the running daemon has another configuration than these files and answers by its own: crmsyncd reload first"
 
+// caveats are what a look at the systems says where a running daemon carries it out
+// by something else than lies in the files.
+func (s *session) caveats() (out []string) {
+	if s.older {
+		out = append(out, olderText)
+	}
+	if s.Daemon != nil {
+		for _, what := range s.Daemon.AtRestart {
+			out = append(out, what+" since the running daemon started, which answers by what it was then: restart it first")
+		}
+	}
+	return out
+}
+
 // purpose is what a command wants of the state where no daemon runs.
 type purpose struct {
 	// reading leaves the state as it is, and lets others read beside.
@@ -58,17 +72,23 @@ func (a *app) openFor(ctx context.Context, p purpose) (*session, error) {
 	case c != nil:
 		return &session{Client: c, close: func() {}, older: l != nil && c.Daemon.Config != l.cfg.Fingerprint}, nil
 	case l == nil:
-		a.note("no daemon answers, so this command reads the configuration itself, with the addresses in %s, which root alone may read", filepath.Join(a.config, "environment"))
 		return nil, a.badConfig(problems)
+	case l.blind():
+		return nil, noDaemon(l)
 	}
 	return a.openState(l, p)
+}
+
+// noDaemon is said to a member of the daemon's group whom nobody answers.
+func noDaemon(l *loaded) error {
+	return fmt.Errorf("%w on %s, and without one this needs %s, which you may not read: run it as root", daemon.ErrNoDaemon, l.cfg.Admin.Socket, l.cfg.Unread)
 }
 
 // dial returns the configuration, as far as it is good, and the running daemon,
 // as far as there is one.
 func (a *app) dial(ctx context.Context) (*loaded, []fieldmap.Problem, *daemon.Client, error) {
 	socket := a.socket
-	l, problems := a.load()
+	l, problems := a.loadBlind()
 	switch {
 	case l != nil:
 		socket = l.cfg.Admin.Socket

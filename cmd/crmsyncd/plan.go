@@ -51,8 +51,8 @@ func (a *app) plan(ctx context.Context, args daemon.PlanArgs) error {
 	}
 	defer s.close()
 	res := planResult{Changes: []daemon.ChangeView{}, OlderConfig: s.older}
-	if s.older {
-		a.note("%s", olderText)
+	for _, caveat := range s.caveats() {
+		a.note("%s", caveat)
 	}
 	res.PlanView, err = daemon.Ask[daemon.PlanView](ctx, s.Client, "plan", args, daemon.Sink{Item: items(func(c daemon.ChangeView) error {
 		if a.json() {

@@ -79,12 +79,22 @@ func unreadable(dir string, l *loaded) []fieldmap.Problem {
 }
 
 // cannotRead says why the user cannot read a file, and how to mend it; "" where it
-// can. Access lists are not looked at.
+// can. A link is looked at as well as what it leads to; access lists are not.
 func (u fileUser) cannotRead(path string) string {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return ""
 	}
+	if why := u.cannotReach(path); why != "" {
+		return why
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil && target != path {
+		return u.cannotReach(target)
+	}
+	return ""
+}
+
+func (u fileUser) cannotReach(path string) string {
 	var above []string
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
 		above = append(above, dir)

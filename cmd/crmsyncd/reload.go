@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"crmsyncd/state"
 	"crmsyncd/sync/daemon"
 )
 
@@ -16,12 +17,12 @@ func (a *app) reloadCommand() *cobra.Command {
 		Long:    "reload does what SIGHUP does, and tells what is wrong: a bad file keeps the old configuration running.",
 		Example: "  crmsyncd reload",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, _, c, err := a.dial(cmd.Context())
+			l, _, c, err := a.dial(cmd.Context())
 			if err != nil {
 				return err
 			}
 			if c == nil {
-				return daemon.ErrNoDaemon
+				return notThere(l)
 			}
 			done, err := daemon.Ask[daemon.ReloadView](cmd.Context(), c, "reload", nil, daemon.Sink{})
 			if err != nil {
@@ -39,9 +40,25 @@ func (a *app) reloadCommand() *cobra.Command {
 			}
 			a.say("The daemon (process %d) has the new configuration.", c.Daemon.PID)
 			if len(done.AtRestart) > 0 {
-				a.say("%s changed, and is in force after a restart only.", strings.Join(done.AtRestart, ", "))
+				a.say("In force after a restart only: %s.", strings.Join(done.AtRestart, ", "))
 			}
 			return nil
 		},
 	}
+}
+
+// notThere says that no daemon answers, and tells one apart that listens elsewhere: it
+// began with another admin.socket.
+func notThere(l *loaded) error {
+	if l == nil {
+		return daemon.ErrNoDaemon
+	}
+	st, err := state.Open(l.cfg.State, state.Options{ReadOnly: true})
+	if err == nil {
+		_ = st.Close()
+	}
+	if errors.Is(err, state.ErrLocked) {
+		return fmt.Errorf("a process works with the state %s, but none answers on %s: another admin.socket is in force after a restart only", l.cfg.State, l.cfg.Admin.Socket)
+	}
+	return daemon.ErrNoDaemon
 }

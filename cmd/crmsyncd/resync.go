@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -32,20 +31,18 @@ func (a *app) resyncCommand() *cobra.Command {
 }
 
 func (a *app) resync(ctx context.Context, what string) error {
-	l, err := a.mustLoad()
-	if err != nil {
+	l, problems, c, err := a.dial(ctx)
+	switch {
+	case err != nil:
 		return err
+	case l == nil:
+		return a.badConfig(problems)
+	case c == nil:
+		return fmt.Errorf("%w on %s; without one: crmsyncd run --once --full", daemon.ErrNoDaemon, l.cfg.Admin.Socket)
 	}
 	args, err := l.resyncArgs(what)
 	if err != nil {
 		return usageError(err)
-	}
-	c, err := daemon.Dial(ctx, l.cfg.Admin.Socket)
-	if errors.Is(err, daemon.ErrNoDaemon) {
-		return fmt.Errorf("%w on %s; without one: crmsyncd run --once --full", err, l.cfg.Admin.Socket)
-	}
-	if err != nil {
-		return err
 	}
 	if _, err := daemon.Ask[daemon.ResyncArgs](ctx, c, "resync", args, daemon.Sink{}); err != nil {
 		return err

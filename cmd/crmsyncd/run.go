@@ -41,6 +41,9 @@ func (a *app) runCommand() *cobra.Command {
 		Example: "  crmsyncd run\n  crmsyncd run --once\n  crmsyncd run --once --full --system salesforce\n  crmsyncd run --once --object account -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// Where nobody reads the log any more, a line of it is lost. Without this
+			// the process would be, and systemd takes that signal for an ordinary end.
+			signal.Ignore(syscall.SIGPIPE)
 			if f.once {
 				return a.runOnce(cmd.Context(), f)
 			}
@@ -135,9 +138,8 @@ func (a *app) serve(ctx context.Context, l *loaded, st *state.Store, log *slog.L
 		return err
 	}
 	api := &daemon.API{Version: buildVersion().Version, Store: st, Daemon: d, Setup: d.Setup, Logger: log, Verify: newChecker().store}
-	stop := daemon.Serve(listener, api.Handler(), log)
-	defer stop()
-	defer servePages(api, l.cfg.Admin, log)()
+	defer servePages(api, l.cfg.Admin, log)() // before the socket: it may add a warning
+	defer daemon.Serve(listener, api.Handler(), log)()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer p.signals(ctx, d, cancel)()
@@ -221,7 +223,7 @@ func (p *process) newlyUnread(bad []fieldmap.Problem) []fieldmap.Problem {
 	})
 }
 
-// atRestart names what a new configuration changes that only a restart changes.
+// atRestart says what a new configuration changes that only a restart changes.
 func (p *process) atRestart(l *loaded) (names []string) {
 	now, was := &l.cfg.Admin, &p.began.cfg.Admin
 	for name, same := range map[string]bool{
@@ -229,7 +231,7 @@ func (p *process) atRestart(l *loaded) (names []string) {
 		"admin.token": now.Token.Source() == was.Token.Source(), "state": l.cfg.State == p.began.cfg.State,
 	} {
 		if !same {
-			names = append(names, name+" of "+configs.MainFile)
+			names = append(names, name+" of "+configs.MainFile+" changed")
 		}
 	}
 	slices.Sort(names)

@@ -25,7 +25,7 @@ func startFiles(l *loaded) (out []startFile) {
 	return out
 }
 
-// changedFiles names those that are not what they were.
+// changedFiles says which were written since, with the same words or others.
 func (p *process) changedFiles() (names []string) {
 	for _, f := range p.files {
 		is, err := os.Stat(f.Path)
@@ -33,7 +33,7 @@ func (p *process) changedFiles() (names []string) {
 			continue // nobody can tell
 		}
 		if f.changed(is) {
-			names = append(names, f.What+" ("+f.Path+")")
+			names = append(names, f.What+" ("+f.Path+") was written")
 		}
 	}
 	return names

@@ -27,6 +27,9 @@ func (a *app) statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if own := buildVersion().Version; st.Daemon && st.Version != own {
+				st.Warn("the daemon is another build than this command (" + own + "): systemctl restart crmsyncd")
+			}
 			if a.json() {
 				err = a.printJSON(st)
 			} else {

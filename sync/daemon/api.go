@@ -30,6 +30,8 @@ type API struct {
 	Daemon  *Daemon      // nil in a command's own process
 	Setup   func() Setup // what is in place now
 	Logger  *slog.Logger
+	// Warnings are shown as long as the process lives.
+	Warnings []string
 	// Verify checks the state. A damaged file can end the process that checks it,
 	// so that must be another one.
 	Verify func(context.Context, *state.Store, func(Progress)) (VerifyView, error)
@@ -125,10 +127,13 @@ type Pong struct {
 	Version string `json:"version"`
 	State   string `json:"state"`
 	Config  uint64 `json:"config,string"` // fingerprint of the configuration in place
+	// AtRestart says what changed and is in force after a restart only.
+	AtRestart []string `json:"at_restart,omitempty"`
 }
 
 func opPing(_ context.Context, a *API, _ json.RawMessage, _ *sender) (any, error) {
-	return Pong{PID: os.Getpid(), Version: a.Version, State: a.Store.Path(), Config: a.Setup().Config}, nil
+	setup := a.Setup()
+	return Pong{PID: os.Getpid(), Version: a.Version, State: a.Store.Path(), Config: setup.Config, AtRestart: told(setup.AtRestart)}, nil
 }
 
 func opRequest(_ context.Context, a *API, args json.RawMessage, _ *sender) (any, error) {

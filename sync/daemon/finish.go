@@ -271,7 +271,7 @@ func (d *Daemon) Reload(ctx context.Context) error {
 	d.log.Info("reloaded", "systems", len(setup.Systems))
 	d.tryAgain()
 	for _, what := range told(setup.AtRestart) {
-		d.log.Warn("changed, and in force after a restart only", "what", what)
+		d.log.Warn("in force after a restart only", "what", what)
 	}
 	d.wake()
 	return nil

@@ -44,7 +44,7 @@ type Setup struct {
 	// means in it.
 	Config uint64
 	Zone   string
-	// AtRestart names what changed since the start and is in force only after a
+	// AtRestart says what changed since the start and is in force only after a
 	// restart, and Lacks what cannot be worked without, such as a secret that is not
 	// there, whether or not a run has met it yet. Both are asked whenever somebody
 	// looks; either may be nil.

@@ -413,9 +413,13 @@ func opStatus(_ context.Context, a *API, _ json.RawMessage, _ *sender) (any, err
 	}
 	a.live(&st)
 	for _, what := range told(setup.AtRestart) {
-		st.Warnings = append(st.Warnings, what+" changed, and is in force after a restart only")
+		st.Warnings = append(st.Warnings, what+" since the start, and that is in force after a restart only")
 	}
+	st.Warnings = append(st.Warnings, a.Warnings...)
 	st.Problems = append(st.Problems, told(setup.Lacks)...)
+	if err := a.Store.Displaced(); err != nil && a.Daemon != nil {
+		st.Problems = append(st.Problems, err.Error()+": what is done now is lost at the next stop; save it first (crmsyncd state backup FILE), then stop the daemon and put that back (crmsyncd state restore FILE)")
+	}
 	for _, d := range a.Store.SetAside() {
 		st.Warnings = append(st.Warnings, "damaged history of the state is set aside: "+strings.TrimSpace(d.Bucket+" "+d.Key))
 	}
@@ -552,6 +556,13 @@ func (a *API) nextWithoutDaemon(st *Status) {
 				At: slot.Schedule.Next(last).UTC(),
 			})
 		}
+	}
+}
+
+// Warn adds what makes a green status yellow.
+func (st *Status) Warn(text string) {
+	if st.Warnings = append(st.Warnings, text); st.Health == HealthGreen {
+		st.Health = HealthYellow
 	}
 }
 

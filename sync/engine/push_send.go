@@ -131,9 +131,6 @@ type unstored struct {
 	keep func(*state.Tx) error
 }
 
-// written is the counter of what was written.
-var written = map[plan.Op]string{plan.OpCreate: "created", plan.OpUpdate: "updated"}
-
 // keepLater has the answers of a batch stored by keep. In a large stage those of one
 // that was written as a whole wait for the transaction that stores what the next
 // batch is about to send: until then it is as much in doubt as in flight.
@@ -167,7 +164,7 @@ func (p *pusher) store(fn func(*state.Tx) error) error {
 		return fn(tx)
 	})
 	if err == nil && l != nil {
-		p.count(written[l.op], l.n)
+		p.count(map[plan.Op]string{plan.OpCreate: "created", plan.OpUpdate: "updated"}[l.op], l.n)
 	}
 	return err
 }
