@@ -18,7 +18,8 @@ const module = "crmsyncd"
 // is missing fails the test, so that a new folder is a decision.
 //
 //	cmd ─► configs ─► fieldmap ─► fieldmap/record
-//	 └───► sync/daemon ─► sync/engine ─► sync/plan ─► fieldmap
+//	 └───► sync/daemon ─► sync/engine ─► sync/ledger ─► state, sync/plan
+//	                           ├───────► sync/plan ─► fieldmap
 //	                           ├───────► sync/audit ─► fieldmap, providers
 //	                           ├───────► providers ─► fieldmap/record
 //	                           └───────► state ─────► fieldmap/record
@@ -58,7 +59,8 @@ func arrows() map[string][]string {
 		"state":                              {record},
 		"sync/plan":                          {"fieldmap", record},
 		"sync/audit":                         {"fieldmap", record, "providers"},
-		"sync/engine":                        {"sync/audit", "sync/plan", "fieldmap", record, "providers", "state"},
+		"sync/ledger":                        {"sync/plan", "fieldmap", record, "state"},
+		"sync/engine":                        {"sync/audit", "sync/ledger", "sync/plan", "fieldmap", record, "providers", "state"},
 		"sync/daemon":                        {"sync/engine", "sync/plan", "fieldmap", record, "providers", "state"},
 		"sync/worldtest": {
 			"configs", "fieldmap", record, "providers/closeio", "providers/closeio/closeiosim", "providers/hubspot", "providers/hubspot/hubspotsim",

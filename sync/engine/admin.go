@@ -10,6 +10,7 @@ import (
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 )
 
 // What follows is for people: looking at the hub, and the few things that only
@@ -160,11 +161,11 @@ func (e *Engine) lookupExact(o *fieldmap.HubObject, key string) ([]state.HubID, 
 		if strings.HasPrefix(key, "hub:") {
 			return nil
 		}
-		for _, r := range e.opt.Mapping.Routes {
+		for _, r := range e.book.Routes {
 			if r.Hub != o {
 				continue
 			}
-			if id, ok := tx.Links(r.System, r.Object).ByRemote(key); ok {
+			if id, ok := r.Links(tx).ByRemote(key); ok {
 				add(id)
 			}
 		}
@@ -189,7 +190,7 @@ func (e *Engine) lookupID(hub *state.Hub, o *fieldmap.HubObject, key string, add
 	if o.ID == nil {
 		return nil
 	}
-	ik, ok := e.indexKey(indexName{o.ID, fieldmap.Exact}, record.Of(key))
+	ik, ok := e.book.IndexKey(ledger.Index{Field: o.ID, Form: fieldmap.Exact}, record.Of(key))
 	if !ok {
 		return nil
 	}
@@ -203,7 +204,7 @@ func (e *Engine) lookupID(hub *state.Hub, o *fieldmap.HubObject, key string, add
 		if err != nil {
 			return err
 		}
-		if ok && rec.Get(e.names.fields[o][o.ID.Index]).Text() == key {
+		if ok && rec.Get(e.book.Nums(o)[o.ID.Index]).Text() == key {
 			add(id)
 		}
 	}
@@ -235,7 +236,7 @@ func (e *Engine) goesBy(o *fieldmap.HubObject, rec *state.HubRecord) []record.Va
 		if f == nil {
 			return record.Value{}
 		}
-		return rec.Get(e.names.fields[o][f.Index])
+		return rec.Get(e.book.Nums(o)[f.Index])
 	}
 	first, last := get("first_name"), get("last_name")
 	full := strings.TrimSpace(first.Text() + " " + last.Text())
@@ -278,7 +279,7 @@ func (e *Engine) view(tx *state.Tx, o *fieldmap.HubObject, rec *state.HubRecord)
 		Label: e.label(o, rec), IDs: e.idsOf(tx, o, rec), Fields: e.fieldViews(tx, o, rec),
 	}
 	seen := map[string]bool{}
-	for _, r := range e.opt.Mapping.Routes {
+	for _, r := range e.book.Routes {
 		if r.Hub != o || seen[r.Key()] {
 			continue
 		}
@@ -290,7 +291,7 @@ func (e *Engine) view(tx *state.Tx, o *fieldmap.HubObject, rec *state.HubRecord)
 		if ok {
 			v.Links = append(v.Links, lv)
 		}
-		for _, h := range holdsOf(tx, r, rec.ID, lv.Remote) {
+		for _, h := range r.Holds(tx, rec.ID, lv.Remote) {
 			v.Holds = append(v.Holds, e.holdView(tx, h))
 		}
 	}
@@ -299,7 +300,7 @@ func (e *Engine) view(tx *state.Tx, o *fieldmap.HubObject, rec *state.HubRecord)
 
 func (e *Engine) fieldViews(tx *state.Tx, o *fieldmap.HubObject, rec *state.HubRecord) []FieldView {
 	var out []FieldView
-	nums := e.names.fields[o]
+	nums := e.book.Nums(o)
 	for i, f := range o.Fields {
 		for j := range rec.Values {
 			hv := &rec.Values[j]
@@ -349,7 +350,7 @@ func (e *Engine) refLabel(tx *state.Tx, f *fieldmap.HubField, v record.Value) st
 func (e *Engine) label(o *fieldmap.HubObject, rec *state.HubRecord) string {
 	id := ""
 	if o.ID != nil {
-		id = rec.Get(e.names.fields[o][o.ID.Index]).Text()
+		id = rec.Get(e.book.Nums(o)[o.ID.Index]).Text()
 	}
 	for _, v := range e.goesBy(o, rec) {
 		switch {
@@ -399,7 +400,7 @@ func (e *Engine) idsOf(tx *state.Tx, o *fieldmap.HubObject, rec *state.HubRecord
 				continue
 			}
 			var err error
-			if id, err = state.ParseHubID(rec.Get(e.names.fields[o][f.Index]).Text()); err != nil {
+			if id, err = state.ParseHubID(rec.Get(e.book.Nums(o)[f.Index]).Text()); err != nil {
 				continue
 			}
 		}
@@ -416,11 +417,11 @@ func (e *Engine) remoteIn(tx *state.Tx, system, hubObject string, id state.HubID
 		return ""
 	}
 	var l state.Link
-	for _, r := range e.opt.Mapping.RoutesOf(system) {
+	for _, r := range e.book.RoutesOf(system) {
 		if r.Hub.Name != hubObject {
 			continue
 		}
-		ok, err := tx.Links(r.System, r.Object).Get(id, &l)
+		ok, err := r.Links(tx).Get(id, &l)
 		if (ok || errors.Is(err, state.ErrDamaged)) && l.State != state.LinkClosed {
 			return l.Remote
 		}

@@ -8,6 +8,7 @@ import (
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -15,11 +16,11 @@ import (
 // all. Hub is a number, or a hub object and a number.
 type DifferFilter struct{ System, Object, Reason, Hub, Remote string }
 
-func (f DifferFilter) covers(r *fieldmap.Route) bool {
+func (f DifferFilter) covers(r *ledger.Route) bool {
 	return (f.System == "" || f.System == r.System) && (f.Object == "" || f.Object == r.Object)
 }
 
-func (f DifferFilter) takes(r *fieldmap.Route, l *state.Link) bool {
+func (f DifferFilter) takes(r *ledger.Route, l *state.Link) bool {
 	return (f.Remote == "" || f.Remote == l.Remote) && (f.Hub == "" || namesHub(f.Hub, r.Hub.Name, l.Hub))
 }
 
@@ -56,7 +57,7 @@ type differing struct {
 // Differences calls fn for each difference that may stay. Links keep few of their
 // values, so these are read by id where the system can.
 func (e *Engine) Differences(ctx context.Context, f DifferFilter, fn func(DifferView) error) error {
-	for _, r := range e.opt.Mapping.Routes {
+	for _, r := range e.book.Routes {
 		if !f.covers(r) {
 			continue
 		}
@@ -77,10 +78,10 @@ func (e *Engine) Differences(ctx context.Context, f DifferFilter, fn func(Differ
 
 // differingOf collects a batch of links with differences that the filter takes, from a
 // hub id on. The id where the next batch begins is 0 at the end.
-func (e *Engine) differingOf(r *fieldmap.Route, f DifferFilter, from state.HubID) (batch []differing, next state.HubID, err error) {
+func (e *Engine) differingOf(r *ledger.Route, f DifferFilter, from state.HubID) (batch []differing, next state.HubID, err error) {
 	err = e.opt.Store.View(func(tx *state.Tx) error {
 		seen := 0
-		return tx.Links(r.System, r.Object).Each(from, func(l *state.Link) error {
+		return r.Links(tx).Each(from, func(l *state.Link) error {
 			if seen++; seen > lookupChunk || len(batch) >= differBatch {
 				next = l.Hub
 				return state.ErrStop
@@ -98,7 +99,7 @@ func (e *Engine) differingOf(r *fieldmap.Route, f DifferFilter, from state.HubID
 			}
 			d.label = e.label(r.Hub, &rec)
 			for _, i := range d.rules {
-				d.ours = append(d.ours, rec.Get(e.names.fields[r.Hub][r.Fields[i].Hub.Index]))
+				d.ours = append(d.ours, rec.Get(r.Nums[r.Fields[i].Hub.Index]))
 			}
 			batch = append(batch, d)
 			return nil
@@ -109,10 +110,10 @@ func (e *Engine) differingOf(r *fieldmap.Route, f DifferFilter, from state.HubID
 
 // differs are the differences of a link that may stay for a reason, or for any. A
 // field that is no longer create-only goes out with the next run.
-func (e *Engine) differs(r *fieldmap.Route, l *state.Link, reason string) differing {
+func (e *Engine) differs(r *ledger.Route, l *state.Link, reason string) differing {
 	d := differing{remote: l.Remote, hub: l.Hub}
 	for i, rule := range r.Fields {
-		lf := l.Field(e.names.rules[r][i])
+		lf := r.Field(l, i)
 		if lf == nil || lf.Note == 0 || lf.Told == 0 {
 			continue
 		}
@@ -126,7 +127,7 @@ func (e *Engine) differs(r *fieldmap.Route, l *state.Link, reason string) differ
 }
 
 // showDiffering reads the batch's values in their system and shows what differs.
-func (e *Engine) showDiffering(ctx context.Context, r *fieldmap.Route, batch []differing, fn func(DifferView) error) error {
+func (e *Engine) showDiffering(ctx context.Context, r *ledger.Route, batch []differing, fn func(DifferView) error) error {
 	if len(batch) == 0 {
 		return nil
 	}
@@ -160,7 +161,7 @@ func oursText(rule *fieldmap.Rule, v record.Value) string {
 }
 
 // readDiffering reads the fields of a batch that differ by id.
-func (e *Engine) readDiffering(ctx context.Context, r *fieldmap.Route, batch []differing) (map[string]map[int]record.Value, string) {
+func (e *Engine) readDiffering(ctx context.Context, r *ledger.Route, batch []differing) (map[string]map[int]record.Value, string) {
 	sys := e.opt.Systems[r.System]
 	if sys == nil || sys.Getter == nil {
 		return nil, "their value cannot be read by id"

@@ -8,6 +8,7 @@ import (
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 )
 
 // Activity is what people call the closed tasks. It is a view and no object:
@@ -29,7 +30,7 @@ func (e *Engine) asked(object string) (*fieldmap.HubObject, func(*state.HubRecor
 	if status == nil {
 		return o, func(*state.HubRecord) bool { return false }, nil
 	}
-	num := e.names.fields[o][status.Index]
+	num := e.book.Nums(o)[status.Index]
 	return o, func(rec *state.HubRecord) bool { return rec.Get(num).Text() == "closed" }, nil
 }
 
@@ -55,7 +56,7 @@ func (e *Engine) ExportWithout(object, system string, fn func(RecordView) error)
 	if err != nil {
 		return err
 	}
-	if system != "" && !slices.ContainsFunc(e.opt.Mapping.RoutesOf(system), func(r *fieldmap.Route) bool { return r.Hub == o }) {
+	if system != "" && !slices.ContainsFunc(e.book.RoutesOf(system), func(r *ledger.Route) bool { return r.Hub == o }) {
 		return fmt.Errorf("%w: nothing of %s is a %s", ErrNoRoute, system, o.Name)
 	}
 	return e.eachRecord(o.Name, func(tx *state.Tx, rec *state.HubRecord) error {
@@ -104,7 +105,7 @@ func (e *Engine) Ties(object string) (refs, routes []string) {
 			refs = append(refs, f.Name)
 		}
 	}
-	for _, r := range e.opt.Mapping.Routes {
+	for _, r := range e.book.Routes {
 		if r.Hub == o && !slices.Contains(routes, r.Key()) {
 			routes = append(routes, r.Key())
 		}

@@ -7,6 +7,7 @@ import (
 
 	"crmsyncd/fieldmap"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 )
 
 // ErrVisible is returned where a person says of a record that it is gone, and
@@ -37,7 +38,7 @@ func (e *Engine) UnlinkGone(ctx context.Context, system, object string, hub stat
 		if now.Remote != l.Remote {
 			return fmt.Errorf("%w: its link moved to %s meanwhile", ErrVisible, now.Remote)
 		}
-		run := &run{Engine: e, req: Request{System: system}, flow: flowOf(r).String()}
+		run := &run{Engine: e, req: Request{System: system}, flow: r.Flow.String()}
 		if r.Direction == fieldmap.Pull {
 			return (&puller{run: run, r: r}).closeLink(tx, hub, state.ClosedByPerson, "gone_by_person")
 		}
@@ -46,16 +47,16 @@ func (e *Engine) UnlinkGone(ctx context.Context, system, object string, hub stat
 }
 
 // goneLink returns the open link of a record that is not visible.
-func (e *Engine) goneLink(tx *state.Tx, r *fieldmap.Route, hub state.HubID) (state.Link, error) {
+func (e *Engine) goneLink(tx *state.Tx, r *ledger.Route, hub state.HubID) (state.Link, error) {
 	var l state.Link
-	ok, err := tx.Links(r.System, r.Object).Get(hub, &l)
+	ok, err := r.Links(tx).Get(hub, &l)
 	if err != nil && !errors.Is(err, state.ErrDamaged) {
 		return l, err
 	}
 	if !ok && err == nil || l.State == state.LinkClosed {
 		return l, fmt.Errorf("%w: hub %s/%s has no open link with %s", ErrNoRecord, r.Hub.Name, hub, r.Key())
 	}
-	if _, hidden := notVisible(holdsOf(tx, r, hub, l.Remote)); !hidden {
+	if _, hidden := notVisible(r.Holds(tx, hub, l.Remote)); !hidden {
 		return l, fmt.Errorf("%w: %s %s is not held %s; `crmsyncd unlink` without --gone says that the two are not the same",
 			ErrVisible, r.Key(), l.Remote, HoldNotVisible)
 	}
@@ -63,7 +64,7 @@ func (e *Engine) goneLink(tx *state.Tx, r *fieldmap.Route, hub state.HubID) (sta
 }
 
 // stillHidden asks the system whether it shows the record now.
-func (e *Engine) stillHidden(ctx context.Context, r *fieldmap.Route, l state.Link) error {
+func (e *Engine) stillHidden(ctx context.Context, r *ledger.Route, l state.Link) error {
 	sys := e.opt.Systems[r.System]
 	if sys == nil || sys.Getter == nil {
 		return nil
@@ -82,7 +83,7 @@ func (e *Engine) stillHidden(ctx context.Context, r *fieldmap.Route, l state.Lin
 // closeByPerson closes a link of which a person says that its record is gone.
 func (p *pusher) closeByPerson(tx *state.Tx, l state.Link) error {
 	l.State, l.Close, l.ClosedAt = state.LinkClosed, state.ClosedByPerson, p.now().Unix()
-	if err := tx.Links(p.req.System, p.r.Object).Put(&l); err != nil {
+	if err := p.r.Links(tx).Put(&l); err != nil {
 		return fmt.Errorf("unlink: %w", err)
 	}
 	h := p.holdOf(&item{id: l.Hub}, "", HoldDeleted, fmt.Sprintf("%s %s is gone from %s, a person says", p.r.Object, l.Remote, p.req.System), "")

@@ -8,6 +8,7 @@ import (
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -105,7 +106,7 @@ func (e *Engine) holdView(tx *state.Tx, h state.Hold) HoldView {
 
 // mendOn says what ends a hold of a route: what its words tell more of than its
 // reason alone does.
-func mendOn(h state.Hold, r *fieldmap.Route) string {
+func mendOn(h state.Hold, r *ledger.Route) string {
 	switch {
 	case h.Reason == HoldParentWaits && (strings.Contains(h.Detail, wasDeleted) || strings.Contains(h.Detail, wasUnlinked)):
 		return "ends when that record has one there again: its own hold says how"
@@ -117,7 +118,7 @@ func mendOn(h state.Hold, r *fieldmap.Route) string {
 
 // holdsOurID reports whether a write was refused because another record of theirs
 // carries our id, such as one that a person linked elsewhere.
-func holdsOurID(h state.Hold, r *fieldmap.Route) bool {
+func holdsOurID(h state.Hold, r *ledger.Route) bool {
 	detail := strings.ToLower(h.Detail)
 	return h.Reason == HoldRejected && r.ExternalID != "" && strings.Contains(detail, strings.ToLower(r.ExternalID)) &&
 		(strings.Contains(detail, "duplicate") || strings.Contains(detail, "already"))
@@ -215,11 +216,11 @@ func (e *Engine) askHidden(tx *state.Tx, h state.Hold) error {
 
 // freshLook makes the next run decide the record again: a push by a new number,
 // a pull by forgetting what its raw bytes were.
-func (e *Engine) freshLook(tx *state.Tx, r *fieldmap.Route, h state.Hold) error {
+func (e *Engine) freshLook(tx *state.Tx, r *ledger.Route, h state.Hold) error {
 	if err := e.wakeHeld(tx, r, h.Remote); err != nil {
 		return err
 	}
-	links := tx.Links(r.System, r.Object)
+	links := r.Links(tx)
 	hub := h.Hub
 	if hub == 0 && h.Remote != "" {
 		hub, _ = links.ByRemote(h.Remote)
@@ -245,7 +246,7 @@ func (e *Engine) freshLook(tx *state.Tx, r *fieldmap.Route, h state.Hold) error 
 // fieldAnew makes the next push decide a field anew that was held alone: what
 // their system did not keep of ours is due again, and what could not be read of
 // theirs is read by id.
-func (e *Engine) fieldAnew(tx *state.Tx, r *fieldmap.Route, h state.Hold, l *state.Link) error {
+func (e *Engine) fieldAnew(tx *state.Tx, r *ledger.Route, h state.Hold, l *state.Link) error {
 	if !readAnew(h) || l.State != state.LinkOpen {
 		return nil
 	}
@@ -253,9 +254,9 @@ func (e *Engine) fieldAnew(tx *state.Tx, r *fieldmap.Route, h state.Hold, l *sta
 		return tx.Wake(r.System, r.Object, state.WakeWritten, l.Remote)
 	}
 	for i, rule := range r.Fields {
-		if lf := l.Field(e.names.rules[r][i]); rule.Hub.Name == h.Field && lf != nil {
+		if lf := r.Field(l, i); rule.Hub.Name == h.Field && lf != nil {
 			lf.Told, lf.Note, lf.Text = 0, uint8(plan.SourceChanged), record.Value{}
-			return tx.Links(r.System, r.Object).Put(l)
+			return r.Links(tx).Put(l)
 		}
 	}
 	return nil
@@ -263,7 +264,7 @@ func (e *Engine) fieldAnew(tx *state.Tx, r *fieldmap.Route, h state.Hold, l *sta
 
 // wakeRelinked has a record of a pull route read again that is another one in the
 // hub now, and its children, whose reference means another record with it.
-func (e *Engine) wakeRelinked(tx *state.Tx, r *fieldmap.Route, remote string) error {
+func (e *Engine) wakeRelinked(tx *state.Tx, r *ledger.Route, remote string) error {
 	if r.Direction != fieldmap.Pull {
 		return nil
 	}
@@ -277,7 +278,7 @@ func (e *Engine) wakeRelinked(tx *state.Tx, r *fieldmap.Route, remote string) er
 
 // wakeHeld has a record of a pull route read again, for a listing of what
 // changed would leave it out.
-func (e *Engine) wakeHeld(tx *state.Tx, r *fieldmap.Route, remote string) error {
+func (e *Engine) wakeHeld(tx *state.Tx, r *ledger.Route, remote string) error {
 	if r.Direction != fieldmap.Pull || remote == "" {
 		return nil
 	}
@@ -285,8 +286,8 @@ func (e *Engine) wakeHeld(tx *state.Tx, r *fieldmap.Route, remote string) error 
 }
 
 // forgetClosed removes a closed link, so that its record counts as new there.
-func (e *Engine) forgetClosed(tx *state.Tx, r *fieldmap.Route, hub state.HubID) error {
-	links := tx.Links(r.System, r.Object)
+func (e *Engine) forgetClosed(tx *state.Tx, r *ledger.Route, hub state.HubID) error {
+	links := r.Links(tx)
 	var l state.Link
 	ok, err := links.Get(hub, &l)
 	if err != nil && !errors.Is(err, state.ErrDamaged) {

@@ -11,13 +11,14 @@ import (
 	"crmsyncd/fieldmap"
 	"crmsyncd/providers"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
 // linkView shows the record's link on one route.
-func (e *Engine) linkView(tx *state.Tx, r *fieldmap.Route, hub state.HubID) (LinkView, bool, error) {
+func (e *Engine) linkView(tx *state.Tx, r *ledger.Route, hub state.HubID) (LinkView, bool, error) {
 	var l state.Link
-	ok, err := tx.Links(r.System, r.Object).Get(hub, &l)
+	ok, err := r.Links(tx).Get(hub, &l)
 	damaged := errors.Is(err, state.ErrDamaged)
 	if err != nil && !damaged {
 		return LinkView{}, false, err
@@ -42,7 +43,7 @@ func (e *Engine) linkView(tx *state.Tx, r *fieldmap.Route, hub state.HubID) (Lin
 		v.Wrote = time.UnixMilli(l.Wrote).UTC()
 	}
 	for i, rule := range r.Fields {
-		if lf := l.Field(e.names.rules[r][i]); lf != nil && lf.Note != 0 && lf.Told != 0 {
+		if lf := r.Field(&l, i); lf != nil && lf.Note != 0 && lf.Told != 0 {
 			v.Differs = append(v.Differs, DifferenceView{
 				Field: rule.Hub.Name, Remote: rule.Remote.Name, Reason: plan.Reason(lf.Note).String(),
 			})
@@ -60,9 +61,9 @@ func closeName(c state.CloseReason) string {
 }
 
 // routeNamed returns the route of an object of a system.
-func (e *Engine) routeNamed(system, object string) (*fieldmap.Route, error) {
+func (e *Engine) routeNamed(system, object string) (*ledger.Route, error) {
 	var known []string
-	for _, r := range e.opt.Mapping.Routes {
+	for _, r := range e.book.Routes {
 		if r.System == system && r.Object == object {
 			return r, nil
 		}
@@ -129,7 +130,7 @@ func (e *Engine) Link(ctx context.Context, system, object string, hub state.HubI
 
 // unlinkedSource keeps a source's record apart from the hub record that it is
 // not, and lets it be matched with another, and another with that.
-func (e *Engine) unlinkedSource(tx *state.Tx, r *fieldmap.Route, hub state.HubID, remote string) error {
+func (e *Engine) unlinkedSource(tx *state.Tx, r *ledger.Route, hub state.HubID, remote string) error {
 	if r.Direction != fieldmap.Pull {
 		return nil
 	}
@@ -148,14 +149,14 @@ func (e *Engine) unlinkedSource(tx *state.Tx, r *fieldmap.Route, hub state.HubID
 
 // linkable returns the link to write, or why these two cannot be joined. It
 // writes nothing.
-func (e *Engine) linkable(tx *state.Tx, r *fieldmap.Route, hub state.HubID, remote string) (state.Link, error) {
+func (e *Engine) linkable(tx *state.Tx, r *ledger.Route, hub state.HubID, remote string) (state.Link, error) {
 	var rec state.HubRecord
 	if ok, err := tx.Hub(r.Hub.Name).Get(hub, &rec); err != nil {
 		return state.Link{}, err
 	} else if !ok || rec.State == state.HubAlias || rec.State == state.HubForgotten {
 		return state.Link{}, fmt.Errorf("%w: hub %s/%s", ErrNoRecord, r.Hub.Name, hub)
 	}
-	return e.freeToLink(r, tx.Links(r.System, r.Object), hub, remote)
+	return e.freeToLink(r, r.Links(tx), hub, remote)
 }
 
 // askLimit is how long a person who makes a link waits for the system.
@@ -163,7 +164,7 @@ const askLimit = 90 * time.Second
 
 // isThere asks the system for a record that a person names, and returns its id
 // as the system writes it. A system that cannot be asked for an id is not.
-func (e *Engine) isThere(ctx context.Context, r *fieldmap.Route, remote string) (string, error) {
+func (e *Engine) isThere(ctx context.Context, r *ledger.Route, remote string) (string, error) {
 	sys := e.opt.Systems[r.System]
 	if sys == nil || sys.Getter == nil {
 		return remote, nil
@@ -191,7 +192,7 @@ func (e *Engine) isThere(ctx context.Context, r *fieldmap.Route, remote string) 
 }
 
 // freeToLink returns the link to write, or why neither side is free.
-func (e *Engine) freeToLink(r *fieldmap.Route, links *state.Links, hub state.HubID, remote string) (state.Link, error) {
+func (e *Engine) freeToLink(r *ledger.Route, links *state.Links, hub state.HubID, remote string) (state.Link, error) {
 	fresh := state.Link{Hub: hub, Remote: remote, Origin: state.OriginPerson}
 	var own state.Link
 	ok, err := links.Get(hub, &own)
@@ -220,8 +221,8 @@ func (e *Engine) freeToLink(r *fieldmap.Route, links *state.Links, hub state.Hub
 
 // endHolds ends the holds of these reasons on both sides, all of them when no
 // reason is named.
-func (e *Engine) endHolds(tx *state.Tx, r *fieldmap.Route, hub state.HubID, remote string, reasons []string) error {
-	for _, h := range holdsOf(tx, r, hub, remote) {
+func (e *Engine) endHolds(tx *state.Tx, r *ledger.Route, hub state.HubID, remote string, reasons []string) error {
+	for _, h := range r.Holds(tx, hub, remote) {
 		if len(reasons) > 0 && !slices.Contains(reasons, h.Reason) {
 			continue
 		}
@@ -235,7 +236,7 @@ func (e *Engine) endHolds(tx *state.Tx, r *fieldmap.Route, hub state.HubID, remo
 // tellChildren lets the records go on that waited for this one to be linked on
 // a push route, and sends their reference to it again, for it may have another
 // id there now.
-func (e *Engine) tellChildren(tx *state.Tx, r *fieldmap.Route, parent state.HubID) error {
+func (e *Engine) tellChildren(tx *state.Tx, r *ledger.Route, parent state.HubID) error {
 	if r.Direction != fieldmap.Push {
 		return nil
 	}
@@ -248,12 +249,12 @@ func (e *Engine) tellChildren(tx *state.Tx, r *fieldmap.Route, parent state.HubI
 
 // holdUnlinked holds a hub record that has no record in a target because a person
 // said so: nothing is written there, and nothing made.
-func (e *Engine) holdUnlinked(tx *state.Tx, r *fieldmap.Route, hub state.HubID, remote string) error {
+func (e *Engine) holdUnlinked(tx *state.Tx, r *ledger.Route, hub state.HubID, remote string) error {
 	if r.Direction != fieldmap.Push {
 		return nil
 	}
 	return tx.PutHold(state.Hold{
-		System: r.System, Object: r.Object, Flow: flowOf(r), Hub: hub, Reason: HoldUnlinked,
+		System: r.System, Object: r.Object, Flow: r.Flow, Hub: hub, Reason: HoldUnlinked,
 		Detail: "a person unlinked it from " + remote, Since: e.now(), Last: e.now(),
 	})
 }

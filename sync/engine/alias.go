@@ -9,6 +9,7 @@ import (
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 )
 
 // A record whose link moves leaves an empty hub record behind that stands for
@@ -87,13 +88,13 @@ func (r *run) turnReferences(ctx context.Context, child, to *fieldmap.HubObject)
 		if len(turned) == 0 {
 			return nil
 		}
-		if err := tx.Hub(child.Name).Put(rec, r.indexKeys(child, rec)); err != nil {
+		if err := tx.Hub(child.Name).Put(rec, r.book.IndexKeys(child, rec)); err != nil {
 			return err
 		}
 		if err := r.keepFamily(tx, child, rec); err != nil {
 			return err
 		}
-		p := &puller{run: r, r: &fieldmap.Route{Hub: child}}
+		p := &puller{run: r, r: &ledger.Route{Route: &fieldmap.Route{Hub: child}}}
 		if err := p.keepChild(tx, rec, before); err != nil {
 			return err
 		}
@@ -106,7 +107,7 @@ func (r *run) turnReferences(ctx context.Context, child, to *fieldmap.HubObject)
 
 // turn sets one reference, and what the links that read it were told.
 func (r *run) turn(tx *state.Tx, child, to *fieldmap.HubObject, rec *state.HubRecord, f *fieldmap.HubField) (e state.JournalEntry, ok bool, err error) {
-	num := r.names.fields[child][f.Index]
+	num := r.book.Nums(child)[f.Index]
 	old := rec.Get(num)
 	id, perr := state.ParseHubID(old.Text())
 	if perr != nil || !old.IsSet() {
@@ -118,7 +119,7 @@ func (r *run) turn(tx *state.Tx, child, to *fieldmap.HubObject, rec *state.HubRe
 	}
 	v := record.Of(goal.String())
 	rec.Replace(num, v)
-	for _, route := range r.opt.Mapping.Routes {
+	for _, route := range r.book.Routes {
 		if route.Direction != fieldmap.Pull || route.Hub != child {
 			continue
 		}
@@ -133,14 +134,14 @@ func (r *run) turn(tx *state.Tx, child, to *fieldmap.HubObject, rec *state.HubRe
 
 // retell moves what a link was told of a field from one digest to another that
 // means the same.
-func (e *Engine) retell(tx *state.Tx, route *fieldmap.Route, hub state.HubID, f *fieldmap.HubField, from, to record.Digest) error {
-	links := tx.Links(route.System, route.Object)
+func (e *Engine) retell(tx *state.Tx, route *ledger.Route, hub state.HubID, f *fieldmap.HubField, from, to record.Digest) error {
+	links := route.Links(tx)
 	var l state.Link
 	if ok, err := links.Get(hub, &l); !ok || err != nil {
 		return nil //nolint:nilerr // a damaged link is settled when its record is read
 	}
 	for i, rule := range route.Fields {
-		if lf := l.Field(e.names.rules[route][i]); rule.Hub == f && lf != nil && lf.Told == from {
+		if lf := route.Field(&l, i); rule.Hub == f && lf != nil && lf.Told == from {
 			lf.Told = to
 			return links.Put(&l)
 		}

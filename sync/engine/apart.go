@@ -4,17 +4,17 @@ import (
 	"slices"
 	"strings"
 
-	"crmsyncd/fieldmap"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 )
 
 // A person who unlinks a record of a source says that it is not the hub record:
 // its keys must not bring the two together again.
 
-func apartKey(r *fieldmap.Route, remote string) string { return "apart:" + r.Key() + "/" + remote }
+func apartKey(r *ledger.Route, remote string) string { return "apart:" + r.Key() + "/" + remote }
 
 // keepApart remembers that a record is not a hub record.
-func keepApart(tx *state.Tx, r *fieldmap.Route, remote string, hub state.HubID) error {
+func keepApart(tx *state.Tx, r *ledger.Route, remote string, hub state.HubID) error {
 	ids := apartFrom(tx, r, remote)
 	if slices.Contains(ids, hub) {
 		return nil
@@ -23,7 +23,7 @@ func keepApart(tx *state.Tx, r *fieldmap.Route, remote string, hub state.HubID) 
 }
 
 // bringTogether forgets it: a person says that it is, after all.
-func bringTogether(tx *state.Tx, r *fieldmap.Route, remote string, hub state.HubID) error {
+func bringTogether(tx *state.Tx, r *ledger.Route, remote string, hub state.HubID) error {
 	ids := apartFrom(tx, r, remote)
 	if !slices.Contains(ids, hub) {
 		return nil
@@ -31,7 +31,7 @@ func bringTogether(tx *state.Tx, r *fieldmap.Route, remote string, hub state.Hub
 	return setApart(tx, r, remote, withoutID(ids, hub))
 }
 
-func setApart(tx *state.Tx, r *fieldmap.Route, remote string, ids []state.HubID) error {
+func setApart(tx *state.Tx, r *ledger.Route, remote string, ids []state.HubID) error {
 	var texts []string
 	for _, id := range ids {
 		texts = append(texts, id.String())
@@ -40,7 +40,7 @@ func setApart(tx *state.Tx, r *fieldmap.Route, remote string, ids []state.HubID)
 }
 
 // apartFrom returns the hub records that a record is not.
-func apartFrom(tx *state.Tx, r *fieldmap.Route, remote string) []state.HubID {
+func apartFrom(tx *state.Tx, r *ledger.Route, remote string) []state.HubID {
 	var out []state.HubID
 	for text := range strings.FieldsSeq(string(tx.Meta(apartKey(r, remote)))) {
 		if id, err := state.ParseHubID(text); err == nil {
@@ -52,6 +52,6 @@ func apartFrom(tx *state.Tx, r *fieldmap.Route, remote string) []state.HubID {
 
 // freeEvent is what a second claimant of a hub record waits for: that the first
 // lets go.
-func freeEvent(r *fieldmap.Route, hub state.HubID) string {
+func freeEvent(r *ledger.Route, hub state.HubID) string {
 	return "free " + r.Key() + "/" + hub.String()
 }

@@ -6,6 +6,7 @@ import (
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 )
 
 // lookChunk is how many records one transaction looks at again.
@@ -23,14 +24,14 @@ func (p *puller) lookAgain(context.Context) error {
 		if upTo = tx.Counter(); upTo <= p.pos.Looked {
 			return nil
 		}
-		links := tx.Links(p.req.System, p.r.Object)
+		links := p.r.Links(tx)
 		var l state.Link
 		err := tx.Hub(p.r.Hub.Name).Changes(p.pos.Looked, upTo, func(_ uint64, id state.HubID) error {
 			ok, err := links.Get(id, &l)
 			if !ok || err != nil || l.State == state.LinkClosed {
 				return nil //nolint:nilerr // a damaged link is settled when it is read
 			}
-			if lf := l.Field(p.names.held); lf == nil || lf.Seen != heldDigest(p.holders(tx, id)) {
+			if lf := l.Field(p.book.Askers); lf == nil || lf.Seen != heldDigest(p.holders(tx, id)) {
 				wake = append(wake, l.Remote)
 			}
 			return nil
@@ -87,7 +88,7 @@ func (p *puller) holders(tx *state.Tx, id state.HubID) (mask byte) {
 }
 
 // heldDigest is how a link keeps which systems held its record.
-func heldDigest(mask byte) record.Digest { return record.Digest(mask) + lostDigest + 1 }
+func heldDigest(mask byte) record.Digest { return record.Digest(mask) + ledger.Lost + 1 }
 
 // noteHolders keeps with the link which systems held the record when the filter
 // was asked, and reports whether that is something else than before.
@@ -95,7 +96,7 @@ func (s *settling) noteHolders() bool {
 	if len(s.p.r.Filter.Systems()) == 0 {
 		return false
 	}
-	now := state.LinkField{Field: s.p.names.held, Seen: heldDigest(s.p.holders(s.tx, s.link.Hub))}
+	now := state.LinkField{Field: s.p.book.Askers, Seen: heldDigest(s.p.holders(s.tx, s.link.Hub))}
 	if lf := s.link.Field(now.Field); lf != nil && lf.Seen == now.Seen {
 		return false
 	}
@@ -109,7 +110,7 @@ func (p *puller) holdersOf(tx *state.Tx, row state.Excluded) (mask byte) {
 		if i >= len(row.Keys) || row.Keys[i] == 0 {
 			continue
 		}
-		ids, err := tx.Hub(p.r.Hub.Name).Find(state.IndexKey{Field: p.names.keys[indexName{key.Hub, key.Compare}], Digest: row.Keys[i]})
+		ids, err := tx.Hub(p.r.Hub.Name).Find(state.IndexKey{Field: p.book.IndexNum(ledger.Index{Field: key.Hub, Form: key.Compare}), Digest: row.Keys[i]})
 		if err != nil {
 			continue
 		}

@@ -14,6 +14,7 @@ import (
 	"crmsyncd/providers"
 	"crmsyncd/state"
 	"crmsyncd/sync/audit"
+	"crmsyncd/sync/ledger"
 )
 
 // AuditRequest asks how the hub and the systems agree.
@@ -136,9 +137,9 @@ func (e *Engine) Audit(ctx context.Context, req AuditRequest, fn func(AuditFindi
 	return res, nil
 }
 
-func (e *Engine) auditRoutes(req AuditRequest) ([]*fieldmap.Route, error) {
-	var routes []*fieldmap.Route
-	for _, r := range e.opt.Mapping.Routes {
+func (e *Engine) auditRoutes(req AuditRequest) ([]*ledger.Route, error) {
+	var routes []*ledger.Route
+	for _, r := range e.book.Routes {
 		if (req.System == "" || req.System == r.System) && (req.Object == "" || req.Object == r.Object) {
 			routes = append(routes, r)
 		}
@@ -164,7 +165,7 @@ func auditResult(tally audit.Tally, records int) AuditResult {
 // auditing is the audit of one object.
 type auditing struct {
 	*Engine
-	r        *fieldmap.Route
+	r        *ledger.Route
 	sys      *System
 	p        *pusher // what a push would make of a hub record; it is never run
 	src      *audit.Source
@@ -188,12 +189,12 @@ type auditStanding struct {
 	reason   string
 }
 
-func (e *Engine) newAuditing(sys *System, r *fieldmap.Route, tally audit.Tally) *auditing {
+func (e *Engine) newAuditing(sys *System, r *ledger.Route, tally audit.Tally) *auditing {
 	a := &auditing{
 		Engine: e, r: r, sys: sys, tally: tally, say: func(AuditFinding) error { return nil }, progress: func(Progress) {},
 		p: (&run{Engine: e, sys: sys, req: Request{System: r.System}, flow: "push"}).pusher(r),
 	}
-	a.src = &audit.Source{Route: r, Key: e.key, Provider: sys.Provider, Reader: sys.Reader, Getter: sys.Getter, Completer: sys.Completer, Now: e.now}
+	a.src = &audit.Source{Route: r.Route, Key: e.key, Provider: sys.Provider, Reader: sys.Reader, Getter: sys.Getter, Completer: sys.Completer, Now: e.now}
 	return a
 }
 
@@ -232,7 +233,7 @@ func (a *auditing) sample(n int) ([]state.Link, error) {
 	var out []state.Link
 	met := 0
 	err := a.opt.Store.View(func(tx *state.Tx) error {
-		return tx.Links(a.r.System, a.r.Object).Each(0, func(l *state.Link) error {
+		return a.r.Links(tx).Each(0, func(l *state.Link) error {
 			if l.State != state.LinkOpen {
 				return nil
 			}
@@ -255,7 +256,7 @@ func (a *auditing) eachLink(ctx context.Context, want func(state.HubID) bool) er
 	for from := state.HubID(0); ; {
 		var chunk []state.Link
 		err := a.opt.Store.View(func(tx *state.Tx) error {
-			return tx.Links(a.r.System, a.r.Object).Each(from, func(l *state.Link) error {
+			return a.r.Links(tx).Each(from, func(l *state.Link) error {
 				if l.State == state.LinkOpen && want(l.Hub) {
 					chunk = append(chunk, state.Link{Hub: l.Hub, Remote: l.Remote})
 				}
@@ -344,7 +345,7 @@ func (a *auditing) chunk(ctx context.Context, chunk []state.Link, final bool) (m
 				moving = append(moving, state.Link{Hub: a.rec.ID, Remote: found[i].ID})
 				continue
 			case stale:
-				a.tally.Add(a.r, audit.Unread, audit.ReasonMoving, 1)
+				a.tally.Add(a.r.Route, audit.Unread, audit.ReasonMoving, 1)
 				if err := a.say(a.finding(found[i].ID, audit.Unread, audit.ReasonMoving)); err != nil {
 					return err
 				}
@@ -395,9 +396,9 @@ func (a *auditing) compare(tx *state.Tx, remote *audit.Remote, final bool) (agai
 		return true, nil
 	}
 	a.compared++
-	a.tally.Add(a.r, audit.Agree, "", len(a.r.Fields)-len(a.stands))
+	a.tally.Add(a.r.Route, audit.Agree, "", len(a.r.Fields)-len(a.stands))
 	for i, s := range a.stands {
-		a.tally.Add(a.r, s.standing, s.reason, 1)
+		a.tally.Add(a.r.Route, s.standing, s.reason, 1)
 		if s.standing != audit.Unexplained && s.standing != audit.Unread {
 			continue
 		}
@@ -411,9 +412,9 @@ func (a *auditing) compare(tx *state.Tx, remote *audit.Remote, final bool) (agai
 // look compares the record under way and judges what differs.
 func (a *auditing) look(tx *state.Tx, remote *audit.Remote, external record.Value) {
 	a.remember(tx)
-	fields := a.names.fields[a.r.Hub]
+	fields := a.r.Nums
 	hub := audit.Hub{External: external, Value: func(f *fieldmap.HubField) record.Value { return orNull(a.rec.Get(fields[f.Index])) }}
-	a.differs = audit.Compare(a.differs[:0], a.r, hub, remote, auditRefs{a.Engine, tx, a.r})
+	a.differs = audit.Compare(a.differs[:0], a.r.Route, hub, remote, auditRefs{a.Engine, tx, a.r})
 	a.stands = a.stands[:0]
 	for i := range a.differs {
 		s, reason := audit.Judge(a.key, remote, &a.differs[i], &a.memory)
@@ -440,7 +441,7 @@ func orNull(v record.Value) record.Value {
 // load loads hub record and link of a remote record. It reports false for one
 // that is not linked.
 func (a *auditing) load(tx *state.Tx, remote string) (bool, error) {
-	links := tx.Links(a.r.System, a.r.Object)
+	links := a.r.Links(tx)
 	hub, _, st, ok := links.Peek(remote)
 	if !ok || st == state.LinkClosed {
 		return false, nil
@@ -487,7 +488,7 @@ func auditSide(t record.Type, v, other record.Value) AuditSide {
 
 // tell counts a finding about a record, and says it unless it is explained.
 func (a *auditing) tell(remote string, s audit.Standing, reason string) error {
-	a.tally.Add(a.r, s, reason, 1)
+	a.tally.Add(a.r.Route, s, reason, 1)
 	if s != audit.Unexplained {
 		return nil
 	}
@@ -496,7 +497,7 @@ func (a *auditing) tell(remote string, s audit.Standing, reason string) error {
 
 // absent says how an open link stands whose record the system did not give.
 func (a *auditing) absent(tx *state.Tx, l state.Link, refused *providers.Error) error {
-	links := tx.Links(a.r.System, a.r.Object)
+	links := a.r.Links(tx)
 	ok, err := links.Get(l.Hub, &a.link)
 	if err != nil || !ok || a.link.Remote != l.Remote || a.link.State != state.LinkOpen {
 		return err // it moved or closed meanwhile
@@ -525,10 +526,10 @@ func (a *auditing) loose(tx *state.Tx, remote *audit.Remote) error {
 	if a.r.Direction != fieldmap.Push || at < 0 || !remote.Values[at].IsSet() {
 		return nil
 	}
-	links := tx.Links(a.r.System, a.r.Object)
+	links := a.r.Links(tx)
 	if hub, _, _, ok := links.Peek(remote.ID); ok {
 		if _, err := links.Get(hub, &a.link); err == nil && a.link.Remote == remote.ID {
-			a.tally.Add(a.r, audit.Leaving, closeName(a.link.Close), 1)
+			a.tally.Add(a.r.Route, audit.Leaving, closeName(a.link.Close), 1)
 			return nil
 		}
 	}
@@ -537,7 +538,7 @@ func (a *auditing) loose(tx *state.Tx, remote *audit.Remote) error {
 		return err
 	}
 	if !ok {
-		a.tally.Add(a.r, audit.Leaving, "not_in_hub", 1)
+		a.tally.Add(a.r.Route, audit.Leaving, "not_in_hub", 1)
 		return nil
 	}
 	a.link = state.Link{}
@@ -564,7 +565,7 @@ func (a *auditing) byExternal(tx *state.Tx, ext record.Value) (state.HubID, bool
 	hub := tx.Hub(a.r.Hub.Name)
 	var ids []state.HubID
 	if id := a.r.Hub.ID; id != nil {
-		if ik, ok := a.indexKey(indexName{id, fieldmap.Exact}, ext); ok {
+		if ik, ok := a.book.IndexKey(ledger.Index{Field: id, Form: fieldmap.Exact}, ext); ok {
 			var err error
 			if ids, err = hub.Find(ik); err != nil {
 				return 0, false, err
@@ -572,7 +573,7 @@ func (a *auditing) byExternal(tx *state.Tx, ext record.Value) (state.HubID, bool
 		}
 	}
 	if system, remote, ok := strings.Cut(ext.Text(), ":"); ok {
-		for _, r := range a.opt.Mapping.RoutesOf(system) {
+		for _, r := range a.book.RoutesOf(system) {
 			if id, ok := tx.Links(system, r.Object).ByRemote(remote); ok && r.Hub == a.r.Hub && r.Direction == fieldmap.Pull {
 				ids = append(ids, id)
 			}
@@ -601,7 +602,7 @@ func (a *auditing) unlinkedHub() error {
 			return nil
 		}
 		a.rec, a.link = *rec, state.Link{}
-		linked, err := tx.Links(a.r.System, a.r.Object).Get(rec.ID, &a.link)
+		linked, err := a.r.Links(tx).Get(rec.ID, &a.link)
 		if err != nil && !errors.Is(err, state.ErrDamaged) {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
 	"crmsyncd/sync/audit"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -16,7 +17,7 @@ import (
 type auditRefs struct {
 	*Engine
 	tx *state.Tx
-	r  *fieldmap.Route
+	r  *ledger.Route
 }
 
 // ToHub returns the hub id that a reference of theirs names.
@@ -39,7 +40,7 @@ func (f auditRefs) ToHub(rule *fieldmap.Rule, theirs record.Value) (record.Value
 // byKey finds the one hub record that a key names.
 func (f auditRefs) byKey(rule *fieldmap.Rule, key record.Value) (record.Value, bool) {
 	o := f.opt.Mapping.Object(rule.Hub.RefTo)
-	ik, ok := f.indexKey(indexName{rule.RefKey, fieldmap.Exact}, key)
+	ik, ok := f.book.IndexKey(ledger.Index{Field: rule.RefKey, Form: fieldmap.Exact}, key)
 	if !ok {
 		return record.Value{}, false
 	}
@@ -49,7 +50,7 @@ func (f auditRefs) byKey(rule *fieldmap.Rule, key record.Value) (record.Value, b
 	for _, id := range ids {
 		got, gerr := f.tx.Hub(o.Name).Get(id, &rec)
 		err = errors.Join(err, gerr)
-		if got && rec.State != state.HubAlias && rec.Get(f.names.fields[o][rule.RefKey.Index]) == key {
+		if got && rec.State != state.HubAlias && rec.Get(f.book.Nums(o)[rule.RefKey.Index]) == key {
 			found = append(found, id)
 		}
 	}
@@ -70,7 +71,7 @@ func (f auditRefs) ToRemote(rule *fieldmap.Rule, ours record.Value) (record.Valu
 		var rec state.HubRecord
 		o := f.opt.Mapping.Object(rule.Hub.RefTo)
 		ok, err := f.tx.Hub(o.Name).Get(id, &rec)
-		v := rec.Get(f.names.fields[o][rule.RefKey.Index])
+		v := rec.Get(f.book.Nums(o)[rule.RefKey.Index])
 		return v, ok && err == nil && v.IsSet()
 	}
 	links := f.links(rule)
@@ -84,9 +85,9 @@ func (f auditRefs) ToRemote(rule *fieldmap.Rule, ours record.Value) (record.Valu
 
 // links are those by which the route's references are told, nil if none.
 func (f auditRefs) links(rule *fieldmap.Rule) *state.Links {
-	for _, r := range f.opt.Mapping.RoutesOf(f.r.System) {
+	for _, r := range f.book.RoutesOf(f.r.System) {
 		if r.Hub.Name == rule.Hub.RefTo && r.Direction == f.r.Direction {
-			return f.tx.Links(r.System, r.Object)
+			return r.Links(f.tx)
 		}
 	}
 	return nil
@@ -129,7 +130,7 @@ func (m *auditMemory) route() *auditMemory {
 	}
 	a := m.a
 	m.loaded, m.waits = true, "next_push"
-	pos, ok, err := positionOf(m.tx, a.r)
+	pos, ok, err := a.r.Position(m.tx)
 	if ok && err == nil {
 		m.number = pos.Number
 	}
@@ -193,7 +194,7 @@ func (m *auditMemory) placeholder() bool {
 // heldWhole is how the record under way is held as a whole, and the reason; both
 // are empty if it is not.
 func (m *auditMemory) heldWhole() (standing audit.Standing, reason string) {
-	for _, h := range holdsOf(m.tx, m.a.r, m.a.rec.ID, m.a.link.Remote) {
+	for _, h := range m.a.r.Holds(m.tx, m.a.rec.ID, m.a.link.Remote) {
 		if h.Field == "" {
 			return heldAs(h)
 		}
@@ -221,7 +222,7 @@ func (m *auditMemory) guarded(hub state.HubID) bool {
 // Held tells of a hold on the field or on its record. One that a pull made is
 // of the record as it looked then.
 func (m *auditMemory) Held(remote *audit.Remote, d *audit.Difference) audit.Statement {
-	for _, h := range holdsOf(m.tx, m.a.r, m.a.rec.ID, remote.ID) {
+	for _, h := range m.a.r.Holds(m.tx, m.a.rec.ID, remote.ID) {
 		stale := h.Remote != "" && h.Digest != 0 && remote.Raw != 0 && h.Digest != remote.Raw
 		stale = stale && (h.Field != d.Field || !m.asRead(d))
 		if stale || h.Field != "" && h.Field != d.Field {
@@ -245,7 +246,7 @@ func (m *auditMemory) asRead(d *audit.Difference) bool {
 	if d.Rule == nil {
 		return false
 	}
-	stands := m.a.link.Stands(m.a.names.remotes[m.a.r][d.Rule.Index])
+	stands := m.a.r.Stands(&m.a.link, d.Rule.Index)
 	now := m.a.key.Bytes([]byte(d.Fault))
 	if d.Theirs.Known() {
 		now = m.a.key.Value(d.Rule.Remote.Type, d.Theirs)
@@ -259,18 +260,18 @@ func (m *auditMemory) fromElsewhere(rule *fieldmap.Rule) bool {
 	if rule == nil {
 		return false
 	}
-	source := m.a.sourceOf(&m.a.rec, m.a.names.fields[m.a.r.Hub][rule.Hub.Index])
+	source := m.a.sourceOf(&m.a.rec, m.a.r.Nums[rule.Hub.Index])
 	return source != "" && source != m.a.r.System
 }
 
 // Tolerated tells what the link says of the field: what stands there, and of
 // which two values it is settled that they may differ.
 func (m *auditMemory) Tolerated(_ *audit.Remote, d *audit.Difference) audit.Statement {
-	num := m.a.names.external
+	num := m.a.book.External
 	var stands record.There
 	if d.Rule != nil {
-		num = m.a.names.rules[m.a.r][d.Rule.Index]
-		stands = m.a.link.Stands(m.a.names.remotes[m.a.r][d.Rule.Index])
+		num = m.a.r.Rules[d.Rule.Index]
+		stands = m.a.r.Stands(&m.a.link, d.Rule.Index)
 	}
 	s := m.skipped(d)
 	switch {

@@ -7,10 +7,10 @@ import (
 	"maps"
 	"time"
 
-	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
 	"crmsyncd/sync/audit"
+	"crmsyncd/sync/ledger"
 )
 
 // A full run audits its own reading: nothing is read for that but, once more by
@@ -24,7 +24,7 @@ const auditKept = 24
 
 // audits returns the audit of the object under way, nil in a run that has none.
 // What the last full run found is looked at again, whatever this one reads.
-func (r *run) audits(tx *state.Tx, route *fieldmap.Route) *auditing {
+func (r *run) audits(tx *state.Tx, route *ledger.Route) *auditing {
 	if !r.req.Full || r.opt.dry || r.req.Backfill {
 		return nil
 	}
@@ -108,7 +108,7 @@ func (a *auditing) judge(tx *state.Tx, remote *audit.Remote, external record.Val
 
 // auditEnd reads again by id what seemed unexplained, and says what still is in
 // the run's counts. An error of the run comes first.
-func (r *run) auditEnd(ctx context.Context, route *fieldmap.Route, err error) error {
+func (r *run) auditEnd(ctx context.Context, route *ledger.Route, err error) error {
 	if err != nil {
 		return err
 	}

@@ -30,8 +30,8 @@ func (p *puller) parentsOf(rec *state.HubRecord) []state.HubID {
 
 func (e *Engine) parentsIn(object *fieldmap.HubObject, rec *state.HubRecord) []state.HubID {
 	var out []state.HubID
-	for _, f := range e.names.from[object.Name] {
-		v := rec.Get(e.names.fields[object][f.Computed.Via.Index])
+	for _, f := range e.book.ComputedFrom(object.Name) {
+		v := rec.Get(e.book.Nums(object)[f.Computed.Via.Index])
 		if id, err := state.ParseHubID(v.Text()); err == nil && v.IsSet() && !slices.Contains(out, id) {
 			out = append(out, id)
 		}
@@ -41,7 +41,7 @@ func (e *Engine) parentsIn(object *fieldmap.HubObject, rec *state.HubRecord) []s
 
 // parentObject is the hub object whose fields are worked out from an object.
 func (e *Engine) parentObject(from *fieldmap.HubObject) string {
-	for _, f := range e.names.from[from.Name] {
+	for _, f := range e.book.ComputedFrom(from.Name) {
 		return f.Object
 	}
 	return ""
@@ -113,7 +113,7 @@ func (e *Engine) Turn(ctx context.Context) (bool, error) {
 func (e *Engine) evaluate(ctx context.Context, run uint64) (changed int, err error) {
 	today := e.today()
 	for name, object := range e.opt.Mapping.Hub {
-		if len(e.names.worked[name]) == 0 {
+		if len(e.book.ComputedOf(name)) == 0 {
 			continue
 		}
 		for more := true; more; {
@@ -185,7 +185,7 @@ func (e *Engine) evaluateRecord(tx *state.Tx, object *fieldmap.HubObject, run ui
 		return false, err
 	}
 	var entries []state.JournalEntry
-	for _, f := range e.names.worked[object.Name] {
+	for _, f := range e.book.ComputedOf(object.Name) {
 		children, err := e.childrenOf(tx, f.Computed, id)
 		if err != nil {
 			return false, err
@@ -203,7 +203,7 @@ func (e *Engine) evaluateRecord(tx *state.Tx, object *fieldmap.HubObject, run ui
 	if len(entries) == 0 {
 		return false, nil
 	}
-	if err := hub.Put(&rec, e.indexKeys(object, &rec)); err != nil {
+	if err := hub.Put(&rec, e.book.IndexKeys(object, &rec)); err != nil {
 		return false, err
 	}
 	return true, tx.Journal(entries)
@@ -217,13 +217,13 @@ func (e *Engine) workOut(rec *state.HubRecord, f *fieldmap.HubField, children []
 		e.log.Error("a computed field keeps its value", "object", f.Object, "field", f.Name, "hub_id", rec.ID.String(), "err", err)
 		return state.JournalEntry{}, false
 	}
-	num := e.names.fields[e.opt.Mapping.Object(f.Object)][f.Index]
+	num := e.book.Nums(e.opt.Mapping.Object(f.Object))[f.Index]
 	old := rec.Get(num)
-	if keep || !rec.Set(num, v, e.names.computed, e.now().Unix(), 0) {
+	if keep || !rec.Set(num, v, e.book.Computed, e.now().Unix(), 0) {
 		return state.JournalEntry{}, false
 	}
 	return state.JournalEntry{
-		At: e.now().Unix(), Object: f.Object, Hub: rec.ID, System: e.names.computed,
+		At: e.now().Unix(), Object: f.Object, Hub: rec.ID, System: e.book.Computed,
 		Field: num, Old: old, New: v, OldKnown: state.OldRead, Reason: computedReason, Config: e.opt.Config,
 	}, true
 }
@@ -239,7 +239,7 @@ func (e *Engine) childrenOf(tx *state.Tx, c *fieldmap.Computed, parent state.Hub
 		if err != nil || !ok {
 			return err
 		}
-		via := rec.Get(e.names.fields[c.From][c.Via.Index])
+		via := rec.Get(e.book.Nums(c.From)[c.Via.Index])
 		if via != record.Of(parent.String()) || !e.heldBy(tx, "", c.From, id) {
 			return nil
 		}
@@ -248,7 +248,7 @@ func (e *Engine) childrenOf(tx *state.Tx, c *fieldmap.Computed, parent state.Hub
 			if f == nil {
 				return record.Value{}
 			}
-			return rec.Get(e.names.fields[c.From][f.Index])
+			return rec.Get(e.book.Nums(c.From)[f.Index])
 		})
 		return nil
 	})
@@ -282,7 +282,7 @@ func (e *Engine) sameComputed(ctx context.Context) error {
 // computedFingerprint stands for the rules of an object's computed fields; it
 // is empty where there are none.
 func (e *Engine) computedFingerprint(object string) string {
-	fields := e.names.worked[object]
+	fields := e.book.ComputedOf(object)
 	if len(fields) == 0 {
 		return ""
 	}
@@ -297,7 +297,7 @@ func (e *Engine) computedFingerprint(object string) string {
 // notes every record of it.
 func (e *Engine) recompute(ctx context.Context, object *fieldmap.HubObject) error {
 	var from []*fieldmap.HubObject
-	for _, f := range e.names.worked[object.Name] {
+	for _, f := range e.book.ComputedOf(object.Name) {
 		if !slices.Contains(from, f.Computed.From) {
 			from = append(from, f.Computed.From)
 		}

@@ -127,7 +127,7 @@ func (e *Engine) planRuns(ctx context.Context, req PlanRequest, res *PlanResult)
 // SystemNames lists the systems that have routes, in the order of the mapping.
 func (e *Engine) SystemNames() []string {
 	var out []string
-	for _, r := range e.opt.Mapping.Routes {
+	for _, r := range e.book.Routes {
 		if !slices.Contains(out, r.System) {
 			out = append(out, r.System)
 		}

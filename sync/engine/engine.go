@@ -27,6 +27,7 @@ import (
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -144,11 +145,14 @@ type Request struct {
 
 // Engine runs pulls and pushes. Two runs of one system must not overlap.
 type Engine struct {
-	opt   Options
-	key   record.Key
-	log   *slog.Logger
-	now   func() time.Time
-	names names
+	opt  Options
+	key  record.Key
+	log  *slog.Logger
+	now  func() time.Time
+	book *ledger.Book
+	// joins are the routes whose records may turn out to be the same as those of a
+	// route, and are noted when they do: routes that list only what changed.
+	joins map[*ledger.Route][]*ledger.Route
 	calls callCount
 }
 
@@ -176,12 +180,28 @@ func New(opt Options) (*Engine, error) {
 	if opt.OnProgress == nil {
 		opt.OnProgress = func(Progress) {}
 	}
-	e := &Engine{opt: opt, key: opt.Store.Key(), log: opt.Logger, now: opt.Now}
-	if err := e.names.load(opt.Store, opt.Mapping); err != nil {
-		return nil, fmt.Errorf("number the fields: %w", err)
+	book, err := ledger.Bind(opt.Store, opt.Mapping)
+	if err != nil {
+		return nil, err
 	}
-	e.names.loadJoins(opt.Mapping, opt.Systems)
+	e := &Engine{opt: opt, key: opt.Store.Key(), log: opt.Logger, now: opt.Now, book: book, joins: map[*ledger.Route][]*ledger.Route{}}
+	for _, r := range book.Routes {
+		e.joins[r] = e.joined(r)
+	}
 	return e, nil
+}
+
+// joined finds, for a pull route, the others whose records may be the same.
+func (e *Engine) joined(r *ledger.Route) (out []*ledger.Route) {
+	for _, other := range e.book.Routes {
+		if r.Direction != fieldmap.Pull || other.Direction != fieldmap.Pull || r.Hub != other.Hub || r.System == other.System || len(other.Match) == 0 {
+			continue
+		}
+		if sys := e.opt.Systems[other.System]; sys != nil && sys.Reader != nil && sys.Reader.Incremental(other.Object) {
+			out = append(out, other)
+		}
+	}
+	return out
 }
 
 // meta reads one note of the state.
@@ -215,7 +235,7 @@ func (e *Engine) Now() time.Time { return e.now() }
 
 // Flows says which flows a system has: it is pulled from, pushed to, or both.
 func (e *Engine) Flows(system string) (pull, push bool) {
-	for _, r := range e.opt.Mapping.RoutesOf(system) {
+	for _, r := range e.book.RoutesOf(system) {
 		if r.Direction == fieldmap.Pull {
 			pull = true
 		} else {
@@ -230,7 +250,7 @@ func (e *Engine) Flows(system string) (pull, push bool) {
 func (e *Engine) Due(system string) (bool, error) {
 	due := false
 	err := e.opt.Store.View(func(tx *state.Tx) error {
-		for _, r := range e.opt.Mapping.RoutesOf(system) {
+		for _, r := range e.book.RoutesOf(system) {
 			if r.Direction != fieldmap.Push || due {
 				continue
 			}

@@ -8,6 +8,7 @@ import (
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 )
 
 // eventsObject stands for the events in a run, beside its objects.
@@ -54,7 +55,7 @@ func (r *run) events(ctx context.Context) error {
 func (r *run) takeEvents(tx *state.Tx, key string, page *providers.EventPage) error {
 	for i := range page.Events {
 		ev := &page.Events[i]
-		route := r.opt.Mapping.Route(r.req.System, ev.Object)
+		route := r.book.Route(r.req.System, ev.Object)
 		if route == nil || route.Direction != fieldmap.Pull || ev.Kind == providers.EventUpdated {
 			continue
 		}
@@ -72,7 +73,7 @@ func (r *run) takeEvents(tx *state.Tx, key string, page *providers.EventPage) er
 
 // event settles that a record was deleted or merged.
 func (p *puller) event(tx *state.Tx, ev *providers.Event) error {
-	links := tx.Links(p.req.System, p.r.Object)
+	links := p.r.Links(tx)
 	id, ok := links.ByRemote(ev.ID)
 	if !ok {
 		return p.neverIn(tx, ev)
@@ -112,7 +113,7 @@ func (p *puller) neverIn(tx *state.Tx, ev *providers.Event) error {
 // there; if that is linked already, the loser's is closed and its hub record
 // held, for hub records are never merged (F11).
 func (p *puller) merged(tx *state.Tx, l state.Link, into string) error {
-	links := tx.Links(p.req.System, p.r.Object)
+	links := p.r.Links(tx)
 	if err := p.wakeChildren(tx, into); err != nil {
 		return err
 	}
@@ -135,7 +136,7 @@ func (p *puller) merged(tx *state.Tx, l state.Link, into string) error {
 	from := l.Remote
 	l.Remote, l.Version, l.Raw, l.State, l.There = into, 0, 0, state.LinkOpen, nil
 	for i := range l.Fields {
-		l.Fields[i].Seen, l.Fields[i].Told, l.Fields[i].Note = lostDigest, lostDigest, 0
+		l.Fields[i].Seen, l.Fields[i].Told, l.Fields[i].Note = ledger.Lost, ledger.Lost, 0
 	}
 	if err := links.Put(&l); err != nil {
 		return err
@@ -150,7 +151,7 @@ func (p *puller) merged(tx *state.Tx, l state.Link, into string) error {
 // mergedAway closes the link of a record whose successor is linked elsewhere.
 func (p *puller) mergedAway(tx *state.Tx, l state.Link, winner state.HubID, into string) error {
 	l.State, l.Close, l.ClosedAt, l.Raw, l.Successor = state.LinkClosed, state.ClosedMerged, p.now().Unix(), 0, into
-	if err := tx.Links(p.req.System, p.r.Object).Put(&l); err != nil {
+	if err := p.r.Links(tx).Put(&l); err != nil {
 		return err
 	}
 	p.count("merged", 1)
@@ -161,7 +162,7 @@ func (p *puller) mergedAway(tx *state.Tx, l state.Link, winner state.HubID, into
 		return err
 	}
 	err := tx.PutHold(state.Hold{
-		System: p.req.System, Object: p.r.Object, Flow: flowOf(p.r), Hub: l.Hub, Reason: HoldMerged,
+		System: p.req.System, Object: p.r.Object, Flow: p.r.Flow, Hub: l.Hub, Reason: HoldMerged,
 		Detail:     fmt.Sprintf("%s was merged into %s, which is %s/%s", l.Remote, into, p.r.Hub.Name, winner),
 		Candidates: hubNames(p.r.Hub.Name, []state.HubID{l.Hub, winner}), Run: p.rec.ID, Since: p.now(), Last: p.now(),
 	})

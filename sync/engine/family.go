@@ -29,7 +29,7 @@ func (e *Engine) keepFamily(tx *state.Tx, object *fieldmap.HubObject, rec *state
 		if f.Type != record.Reference {
 			continue
 		}
-		id, err := state.ParseHubID(rec.Get(e.names.fields[object][i]).Text())
+		id, err := state.ParseHubID(rec.Get(e.book.Nums(object)[i]).Text())
 		if err != nil {
 			continue // it refers to nothing
 		}
@@ -42,7 +42,7 @@ func (e *Engine) keepFamily(tx *state.Tx, object *fieldmap.HubObject, rec *state
 
 // family returns the records of an object of which a field refers to a record.
 func (e *Engine) family(tx *state.Tx, child *fieldmap.HubObject, f *fieldmap.HubField, parent state.HubID) (ids []state.HubID, err error) {
-	num, want := e.names.fields[child][f.Index], record.Of(parent.String())
+	num, want := e.book.Nums(child)[f.Index], record.Of(parent.String())
 	if tx.Meta(familiesKey) == nil {
 		err = tx.Hub(child.Name).Each(0, func(rec *state.HubRecord) error {
 			if rec.Get(num) == want {
@@ -80,7 +80,7 @@ func (e *Engine) family(tx *state.Tx, child *fieldmap.HubObject, f *fieldmap.Hub
 // refersTo reports whether any field of a record refers to a record of an object.
 func (e *Engine) refersTo(child *fieldmap.HubObject, rec *state.HubRecord, to string, want record.Value) bool {
 	return slices.ContainsFunc(child.Fields, func(f *fieldmap.HubField) bool {
-		return f.Type == record.Reference && f.RefTo == to && rec.Get(e.names.fields[child][f.Index]) == want
+		return f.Type == record.Reference && f.RefTo == to && rec.Get(e.book.Nums(child)[f.Index]) == want
 	})
 }
 
@@ -127,7 +127,7 @@ func splitRenamed(tx *state.Tx, object string) error {
 // followRenames has those read again that named a record by a key which it has
 // no longer (R83), some hundreds of records in one transaction.
 func (r *run) followRenames(ctx context.Context) error {
-	for object := range r.names.named {
+	for object := range r.book.NamedObjects() {
 		for more := true; more; {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -187,7 +187,7 @@ func (r *run) followSome(tx *state.Tx, object *fieldmap.HubObject) (more bool, e
 // wakeNaming notes the records that name a record by a key.
 func (r *run) wakeNaming(tx *state.Tx, object *fieldmap.HubObject, id state.HubID) error {
 	var l state.Link
-	for _, route := range r.opt.Mapping.Routes {
+	for _, route := range r.book.Routes {
 		for _, rule := range route.Fields {
 			if rule.RefKey == nil || rule.Hub.RefTo != object.Name {
 				continue
@@ -197,7 +197,7 @@ func (r *run) wakeNaming(tx *state.Tx, object *fieldmap.HubObject, id state.HubI
 				return err
 			}
 			for _, child := range children {
-				if ok, err := tx.Links(route.System, route.Object).Get(child, &l); !ok || err != nil || l.State == state.LinkClosed {
+				if ok, err := route.Links(tx).Get(child, &l); !ok || err != nil || l.State == state.LinkClosed {
 					continue // a damaged link is settled when its record is read
 				}
 				if err := tx.Wake(route.System, route.Object, state.WakeRecord, l.Remote); err != nil {

@@ -7,6 +7,7 @@ import (
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
+	"crmsyncd/sync/ledger"
 )
 
 // fillSample is how many records a fill rate is taken over, and fillWarn the
@@ -17,7 +18,7 @@ const (
 )
 
 // fillRates says how well the mapped fields of a pulled object are filled.
-func (e *Engine) fillRates(ctx context.Context, sys *System, r *fieldmap.Route) ([]Finding, error) {
+func (e *Engine) fillRates(ctx context.Context, sys *System, r *ledger.Route) ([]Finding, error) {
 	if r.Direction != fieldmap.Pull || sys.Reader == nil {
 		return nil, nil
 	}
@@ -47,7 +48,7 @@ func countFilled(sys *System, object string, fields []record.Field, rec *record.
 	}
 }
 
-func fillFindings(r *fieldmap.Route, filled []int, total int) []Finding {
+func fillFindings(r *ledger.Route, filled []int, total int) []Finding {
 	if total == 0 {
 		return nil
 	}

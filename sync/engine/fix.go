@@ -32,7 +32,7 @@ func (e *Engine) Fixes(ctx context.Context, system string) ([]Fix, error) {
 	}
 	sys, _ = e.gated(sys, proving{learns: true})
 	var out []Fix
-	for _, r := range e.opt.Mapping.RoutesOf(system) {
+	for _, r := range e.book.RoutesOf(system) {
 		if r.Direction != fieldmap.Push || r.ExternalID == "" {
 			continue
 		}

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"time"
 
-	"crmsyncd/fieldmap"
 	"crmsyncd/providers"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 )
 
 // Gone needs proof. A record that a read by id does not bring may have been
@@ -42,9 +42,9 @@ const absentAfter = 2
 
 // noteAbsent remembers that a read by id did not bring a linked record. What
 // depends on it waits from then on.
-func (r *run) noteAbsent(route *fieldmap.Route, hub state.HubID, a absence) {
+func (r *run) noteAbsent(route *ledger.Route, hub state.HubID, a absence) {
 	if r.absent == nil {
-		r.absent = map[*fieldmap.Route]map[state.HubID]absence{}
+		r.absent = map[*ledger.Route]map[state.HubID]absence{}
 	}
 	if r.absent[route] == nil {
 		r.absent[route] = map[state.HubID]absence{}
@@ -53,26 +53,26 @@ func (r *run) noteAbsent(route *fieldmap.Route, hub state.HubID, a absence) {
 }
 
 // noteMet counts records of an object that were seen in this run.
-func (r *run) noteMet(route *fieldmap.Route, n int) {
+func (r *run) noteMet(route *ledger.Route, n int) {
 	if r.met == nil {
-		r.met = map[*fieldmap.Route]int{}
+		r.met = map[*ledger.Route]int{}
 	}
 	r.met[route] += n
 }
 
 // proven reports whether an absence is proof enough that the record is gone.
-func (r *run) proven(route *fieldmap.Route, how providers.Gone) bool {
+func (r *run) proven(route *ledger.Route, how providers.Gone) bool {
 	return how == providers.Told || how == providers.Answered && r.met[route] > 0
 }
 
 // hidden reports whether a linked record is not visible, or was found absent in
 // this run: nothing is written to it, and nothing that names it.
-func (r *run) hidden(tx *state.Tx, route *fieldmap.Route, hub state.HubID) bool {
-	return r.hiddenBy(route, hub, holdsOf(tx, route, hub, ""))
+func (r *run) hidden(tx *state.Tx, route *ledger.Route, hub state.HubID) bool {
+	return r.hiddenBy(route, hub, route.Holds(tx, hub, ""))
 }
 
 // hiddenBy is hidden for who has the record's holds.
-func (r *run) hiddenBy(route *fieldmap.Route, hub state.HubID, holds []state.Hold) bool {
+func (r *run) hiddenBy(route *ledger.Route, hub state.HubID, holds []state.Hold) bool {
 	_, absent := r.absent[route][hub]
 	_, held := notVisible(holds)
 	return absent || held

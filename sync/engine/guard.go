@@ -5,25 +5,25 @@ import (
 	"fmt"
 	"slices"
 
-	"crmsyncd/fieldmap"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 )
 
 // plansOf returns the plans of a route, accepted or not. One that tells no flow
 // may be of any.
-func plansOf(tx *state.Tx, route *fieldmap.Route) []state.Plan {
+func plansOf(tx *state.Tx, route *ledger.Route) []state.Plan {
 	return slices.DeleteFunc(tx.Plans(), func(pl state.Plan) bool {
-		return pl.System != route.System || pl.Object != route.Object || pl.Flow != state.FlowNone && pl.Flow != flowOf(route)
+		return pl.System != route.System || pl.Object != route.Object || pl.Flow != state.FlowNone && pl.Flow != route.Flow
 	})
 }
 
 // acceptedPlans returns the plans of a route that a person let through.
-func acceptedPlans(tx *state.Tx, route *fieldmap.Route) []state.Plan {
+func acceptedPlans(tx *state.Tx, route *ledger.Route) []state.Plan {
 	return slices.DeleteFunc(plansOf(tx, route), func(pl state.Plan) bool { return !pl.Accepted })
 }
 
 // planWaits reports whether a plan of the route waits for a person.
-func planWaits(tx *state.Tx, route *fieldmap.Route) bool {
+func planWaits(tx *state.Tx, route *ledger.Route) bool {
 	return slices.ContainsFunc(plansOf(tx, route), func(pl state.Plan) bool { return !pl.Accepted })
 }
 
@@ -64,9 +64,9 @@ func (r *run) notAccepted(plans []state.Plan, rows []state.PlanRow) (n int, err 
 }
 
 // countOpen counts the open links of a route.
-func (r *run) countOpen(route *fieldmap.Route) (n int, err error) {
+func (r *run) countOpen(route *ledger.Route) (n int, err error) {
 	err = r.opt.Store.View(func(tx *state.Tx) error {
-		n = tx.Links(route.System, route.Object).Open()
+		n = route.Links(tx).Open()
 		return nil
 	})
 	if err != nil {
@@ -76,7 +76,7 @@ func (r *run) countOpen(route *fieldmap.Route) (n int, err error) {
 }
 
 // stopsThere is the error of a plan whose run a guard would stop.
-func (r *run) stopsThere(route *fieldmap.Route, note string) error {
+func (r *run) stopsThere(route *ledger.Route, note string) error {
 	var waits string
 	err := r.opt.Store.View(func(tx *state.Tx) error {
 		for _, p := range plansOf(tx, route) {
@@ -98,7 +98,7 @@ func (r *run) stopsThere(route *fieldmap.Route, note string) error {
 // keepPlan stores what a guard stopped, so that it can be read and accepted,
 // and returns the error that stops the object. What only plans goes on, for it is
 // to be seen what stops, and has the error at its end.
-func (r *run) keepPlan(route *fieldmap.Route, rows []state.PlanRow, note string) error {
+func (r *run) keepPlan(route *ledger.Route, rows []state.PlanRow, note string) error {
 	if r.opt.dry {
 		r.wouldStop = cmp.Or(r.wouldStop, r.stopsThere(route, note))
 		return nil
@@ -109,7 +109,7 @@ func (r *run) keepPlan(route *fieldmap.Route, rows []state.PlanRow, note string)
 			return err
 		}
 		if err := tx.PutPlan(state.Plan{
-			ID: id, System: route.System, Object: route.Object, Flow: flowOf(route), Run: r.rec.ID, At: r.now(), Rows: len(rows), Note: note,
+			ID: id, System: route.System, Object: route.Object, Flow: route.Flow, Run: r.rec.ID, At: r.now(), Rows: len(rows), Note: note,
 		}); err != nil {
 			return err
 		}

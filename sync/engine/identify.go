@@ -8,6 +8,7 @@ import (
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -45,7 +46,7 @@ func (s *settling) newLink() {
 // another key.
 func (s *settling) ambiguous(key fieldmap.MatchKey, hits []state.HubID) {
 	s.hold("", HoldAmbiguous, "several hub records have this "+key.Hub.Name, hubNames(s.p.r.Hub.Name, hits)...)
-	if ik, ok := s.p.indexKey(indexName{key.Hub, key.Compare}, s.keyValue(key)); ok {
+	if ik, ok := s.p.book.IndexKey(ledger.Index{Field: key.Hub, Form: key.Compare}, s.keyValue(key)); ok {
 		s.holds[len(s.holds)-1].Event = lessEvent(s.p.r.Hub, ik)
 	}
 }
@@ -65,7 +66,7 @@ func (s *settling) circle(hub state.HubID) bool {
 	}
 	for range longestChain {
 		next := ""
-		for _, h := range holdsOf(s.tx, s.p.r, 0, l.Remote) {
+		for _, h := range s.p.r.Holds(s.tx, 0, l.Remote) {
 			if h.Reason == HoldDuplicate && h.Field == "" && len(h.Candidates) == 2 {
 				next = h.Candidates[0]
 			}
@@ -133,7 +134,7 @@ func (s *settling) hubHits(key fieldmap.MatchKey, want record.Value) ([]state.Hu
 }
 
 func (s *settling) hubHitsOf(hub *state.Hub, object *fieldmap.HubObject, key fieldmap.MatchKey, want record.Value) ([]state.HubID, error) {
-	ik, ok := s.p.indexKey(indexName{key.Hub, key.Compare}, want)
+	ik, ok := s.p.book.IndexKey(ledger.Index{Field: key.Hub, Form: key.Compare}, want)
 	if !ok {
 		return nil, nil
 	}
@@ -147,7 +148,7 @@ func (s *settling) hubHitsOf(hub *state.Hub, object *fieldmap.HubObject, key fie
 		if ok, err := hub.Get(id, &rec); err != nil || !ok || rec.State == state.HubAlias {
 			continue
 		}
-		if key.Compare.Equal(rec.Get(s.p.names.fields[object][key.Hub.Index]), want) {
+		if key.Compare.Equal(rec.Get(s.p.book.Nums(object)[key.Hub.Index]), want) {
 			hits = append(hits, id)
 		}
 	}
@@ -169,7 +170,7 @@ func (s *settling) verdicts() ([]plan.Verdict, bool) {
 	out := make([]plan.Verdict, len(p.r.Fields))
 	s.holds = nil
 	for i, rule := range p.r.Fields {
-		lf := s.fieldState(p.names.rules[p.r][i])
+		lf := s.fieldState(p.r.Rules[i])
 		out[i] = plan.Verdict{Kind: plan.Hold, Seen: lf.Seen, Told: lf.Told}
 		o := s.o.values[i]
 		if o.fault != "" {
@@ -229,7 +230,7 @@ func (s *settling) fieldState(n state.Num) state.LinkField {
 // field is the input of the decision.
 func (s *settling) field(i int, rule *fieldmap.Rule, lf state.LinkField, hub record.Value) plan.Field {
 	p := s.p
-	n := p.names.fields[p.r.Hub][rule.Hub.Index]
+	n := p.r.Nums[rule.Hub.Index]
 	ours := s.rec.Get(n)
 	// The record that a reference names may be another one in the hub since, and
 	// nothing of theirs changed: then the new meaning is the rule's.
@@ -238,9 +239,9 @@ func (s *settling) field(i int, rule *fieldmap.Rule, lf state.LinkField, hub rec
 	return plan.Field{
 		Rule: rule, Direction: fieldmap.Pull, OnLink: p.r.OnLink,
 		Theirs: s.o.values[i].value, TheirsHub: hub, Ours: ours, OursRemote: ours,
-		Seen: lf.Seen, Told: lf.Told, Tolerated: lf.Note != 0, Lost: s.lost || lf.Seen == lostDigest,
-		There:       s.link.Stands(p.names.remotes[p.r][i]),
-		RuleChanged: changed, OtherSeen: changed && p.otherSeen(&s.link, p.r, i, s.o.values[i].value),
+		Seen: lf.Seen, Told: lf.Told, Tolerated: lf.Note != 0, Lost: s.lost || lf.Seen == ledger.Lost,
+		There:       p.r.Stands(&s.link, i),
+		RuleChanged: changed, OtherSeen: changed && p.r.OtherSeen(&s.link, i, s.o.values[i].value),
 		OursOwned:  rule.Hub.Owner != "" && p.sourceOf(&s.rec, n) == rule.Hub.Owner,
 		OursTheirs: !rule.Owned && p.sourceOf(&s.rec, n) == p.req.System,
 		OursByGone: p.changed[i] && p.byGone(&s.rec, p.r, n),
@@ -249,13 +250,13 @@ func (s *settling) field(i int, rule *fieldmap.Rule, lf state.LinkField, hub rec
 
 // byGone reports whether the hub's value of a field came from the system of a
 // pull route by a line that none of its routes to this hub object has.
-func (e *Engine) byGone(rec *state.HubRecord, route *fieldmap.Route, field state.Num) bool {
+func (e *Engine) byGone(rec *state.HubRecord, route *ledger.Route, field state.Num) bool {
 	at := slices.IndexFunc(rec.Values, func(v state.HubValue) bool { return v.Field == field })
 	if at < 0 || rec.Values[at].Rule == 0 || rec.Values[at].Override || e.sourceOf(rec, field) != route.System {
 		return false
 	}
-	return !slices.ContainsFunc(e.opt.Mapping.RoutesOf(route.System), func(r *fieldmap.Route) bool {
-		return r.Hub == route.Hub && r.Direction == fieldmap.Pull && slices.Contains(e.names.rules[r], rec.Values[at].Rule)
+	return !slices.ContainsFunc(e.book.RoutesOf(route.System), func(r *ledger.Route) bool {
+		return r.Hub == route.Hub && r.Direction == fieldmap.Pull && slices.Contains(r.Rules, rec.Values[at].Rule)
 	})
 }
 
@@ -348,7 +349,7 @@ func (s *settling) changedKey(verdicts []plan.Verdict) (fieldmap.MatchKey, bool)
 		if rule.Hub != s.p.r.Hub.ID || !s.spoke(i, verdicts[i]) {
 			continue
 		}
-		if s.rec.Get(s.p.names.fields[s.p.r.Hub][rule.Hub.Index]).IsSet() {
+		if s.p.r.Value(&s.rec, rule.Hub).IsSet() {
 			return fieldmap.MatchKey{Remote: rule.Remote.Name, Hub: rule.Hub, Compare: fieldmap.Exact}, true
 		}
 	}
@@ -368,20 +369,20 @@ func (s *settling) spoke(i int, v plan.Verdict) bool {
 	if v.Kind == plan.Take {
 		return true
 	}
-	lf := s.fieldState(s.p.names.rules[s.p.r][i])
+	lf := s.fieldState(s.p.r.Rules[i])
 	return v.Kind == plan.Tolerate && v.Reason == plan.Drift && lf.Seen != 0 && lf.Seen != v.Seen
 }
 
 // linksBeside names the hub record's open links with other objects than that
 // of a route.
-func (e *Engine) linksBeside(tx *state.Tx, route *fieldmap.Route, id state.HubID) []string {
+func (e *Engine) linksBeside(tx *state.Tx, route *ledger.Route, id state.HubID) []string {
 	var out []string
 	var l state.Link
-	for _, r := range e.opt.Mapping.Routes {
+	for _, r := range e.book.Routes {
 		if r.Hub != route.Hub || r.Key() == route.Key() {
 			continue
 		}
-		if ok, err := tx.Links(r.System, r.Object).Get(id, &l); ok && (err != nil || l.State != state.LinkClosed) {
+		if ok, err := r.Links(tx).Get(id, &l); ok && (err != nil || l.State != state.LinkClosed) {
 			out = append(out, r.Key()+" "+l.Remote)
 		}
 	}
@@ -399,7 +400,7 @@ func (s *settling) move(to state.HubID) (moved, ok bool, err error) {
 	if err := s.links.Delete(from.ID); err != nil {
 		return false, false, err
 	}
-	for _, ik := range s.p.indexKeys(s.p.r.Hub, &from) {
+	for _, ik := range s.p.book.IndexKeys(s.p.r.Hub, &from) {
 		if err := s.p.tell(s.tx, lessEvent(s.p.r.Hub, ik)); err != nil {
 			return false, false, err
 		}

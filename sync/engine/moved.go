@@ -85,7 +85,7 @@ func (m *Move) refused(host bool, from, to string) error {
 // move writes the new host down, and who was there before into the journal.
 func (e *Engine) move(sys *System, known bond, id providers.Identity) error {
 	entry := state.JournalEntry{
-		At: e.now().Unix(), Object: movedObject, System: e.names.systems[sys.Name], Remote: id.Org,
+		At: e.now().Unix(), Object: movedObject, System: e.book.System(sys.Name), Remote: id.Org,
 		Old: record.Of(known.org), OldKnown: state.OldRead, New: record.Of(id.Org), Reason: movedReason, Config: e.opt.Config,
 	}
 	now := bond{org: id.Org, place: place{Name: id.Name, Opens: id.Org, Access: e.access(sys)}}

@@ -9,6 +9,7 @@ import (
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -37,7 +38,7 @@ func unofferedOf(findings []Finding) map[string][]string {
 
 // unoffered returns the options that the system did not offer when it was last
 // checked, by the place of the rule whose value map names them.
-func unoffered(tx *state.Tx, r *fieldmap.Route) map[int][]string {
+func unoffered(tx *state.Tx, r *ledger.Route) map[int][]string {
 	var c checked
 	if err := json.Unmarshal(tx.Meta(checkedKey(r.System)), &c); err != nil || len(c.Unoffered) == 0 || r.Direction != fieldmap.Push {
 		return nil
@@ -64,7 +65,7 @@ func (p *pusher) offered(it *item, i int, v plan.Verdict) plan.Verdict {
 		rule := p.r.Fields[i]
 		p.hold(it, rule.Hub.Name, HoldUnmapped, fmt.Sprintf("the value map makes %q of it, which %s.%s %s", option, p.r.Object, rule.Remote.Name, notOffered), "")
 		held := plan.Verdict{Kind: plan.Hold}
-		switch lf := it.link.Field(p.names.rules[p.r][i]); {
+		switch lf := p.r.Field(&it.link, i); {
 		case !it.linked: // theirs will be blank
 			held.Seen, held.Sent = p.key.Value(rule.Remote.Type, record.NullValue()), true
 		case lf != nil:
@@ -77,7 +78,7 @@ func (p *pusher) offered(it *item, i int, v plan.Verdict) plan.Verdict {
 
 // needsOption reports whether something of the system is held for want of an
 // option that its check missed.
-func needsOption(tx *state.Tx, r *fieldmap.Route) bool {
+func needsOption(tx *state.Tx, r *ledger.Route) bool {
 	if len(unoffered(tx, r)) == 0 {
 		return false
 	}

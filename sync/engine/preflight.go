@@ -12,6 +12,7 @@ import (
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 )
 
 // checksLast is how long the checks at the start of a run are remembered, so
@@ -65,7 +66,7 @@ func (f Finding) String() string {
 // preflight compares the routes with the system's schema before a run touches
 // anything, once a day.
 func (r *run) preflight(ctx context.Context) error {
-	routes := r.opt.Mapping.RoutesOf(r.req.System)
+	routes := r.book.RoutesOf(r.req.System)
 	config := routesFingerprint(routes)
 	if lately, err := r.checkedLately(config); err != nil || lately {
 		return err
@@ -89,7 +90,7 @@ func (r *run) forgetChecks() error {
 
 // mayBeMissed reports whether records can go out without a field: it is no key,
 // and nothing waits for it.
-func mayBeMissed(r *fieldmap.Route, rule *fieldmap.Rule) bool {
+func mayBeMissed(r *ledger.Route, rule *fieldmap.Rule) bool {
 	if rule.Hub.Required || isContactEmail(rule.Hub) || isParent(rule) || slices.Contains(r.CreateNeeds, rule.Hub) {
 		return false
 	}
@@ -108,7 +109,7 @@ func (r *run) checkedLately(config uint64) (bool, error) {
 	return c.Config == config && c.Access == r.access(r.sys) && age >= 0 && age < checksLast, nil
 }
 
-func routesFingerprint(routes []*fieldmap.Route) uint64 {
+func routesFingerprint(routes []*ledger.Route) uint64 {
 	var fp uint64 = 1
 	for _, r := range routes {
 		fp = fp*1099511628211 ^ r.Fingerprint
@@ -126,7 +127,7 @@ func (e *Engine) Check(ctx context.Context, system string) (providers.Identity, 
 	if err != nil {
 		return id, nil, err
 	}
-	routes := e.opt.Mapping.RoutesOf(system)
+	routes := e.book.RoutesOf(system)
 	findings, err := e.schemaFindings(ctx, sys, routes)
 	if err != nil {
 		return id, nil, err
@@ -145,7 +146,7 @@ func (e *Engine) Check(ctx context.Context, system string) (providers.Identity, 
 }
 
 // schemaFindings compares every route with the system's schema as it is now.
-func (e *Engine) schemaFindings(ctx context.Context, sys *System, routes []*fieldmap.Route) ([]Finding, error) {
+func (e *Engine) schemaFindings(ctx context.Context, sys *System, routes []*ledger.Route) ([]Finding, error) {
 	if sys.Describer == nil {
 		return nil, nil
 	}
@@ -176,7 +177,7 @@ func (e *Engine) schemaFindings(ctx context.Context, sys *System, routes []*fiel
 // explainRenames says of a field that is gone what it is called now, where the
 // system gives fields ids of their own, and remembers the ids of those that are
 // there.
-func (e *Engine) explainRenames(r *fieldmap.Route, schema providers.Schema, found []Finding) error {
+func (e *Engine) explainRenames(r *ledger.Route, schema providers.Schema, found []Finding) error {
 	key := "fields:" + r.Key()
 	note, err := e.noted(key)
 	if err != nil {
@@ -214,7 +215,7 @@ func (e *Engine) explainRenames(r *fieldmap.Route, schema providers.Schema, foun
 
 // picklistsChanged lets the records held on a route be tried again when the
 // system's schema is not the one it was.
-func (e *Engine) picklistsChanged(system string, r *fieldmap.Route, schema providers.Schema) error {
+func (e *Engine) picklistsChanged(system string, r *ledger.Route, schema providers.Schema) error {
 	if r.Direction != fieldmap.Push {
 		return nil
 	}
@@ -234,7 +235,7 @@ func (e *Engine) picklistsChanged(system string, r *fieldmap.Route, schema provi
 	})
 }
 
-func schemaDigest(k record.Key, r *fieldmap.Route, schema providers.Schema) string {
+func schemaDigest(k record.Key, r *ledger.Route, schema providers.Schema) string {
 	var b strings.Builder
 	for _, rule := range r.Fields {
 		f := schema.Fields[rule.Remote.Name]
@@ -244,7 +245,7 @@ func schemaDigest(k record.Key, r *fieldmap.Route, schema providers.Schema) stri
 }
 
 // routeFindings says what of a route does not fit the system's schema.
-func routeFindings(r *fieldmap.Route, schema providers.Schema) []Finding {
+func routeFindings(r *ledger.Route, schema providers.Schema) []Finding {
 	var out []Finding
 	say := func(field string, line int, warning bool, message, mend string) {
 		out = append(out, Finding{
@@ -288,7 +289,7 @@ func lookup(s providers.Schema, name string) (providers.SchemaField, bool) {
 	return providers.SchemaField{}, false
 }
 
-func missingMend(r *fieldmap.Route, rule *fieldmap.Rule, schema providers.Schema) string {
+func missingMend(r *ledger.Route, rule *fieldmap.Rule, schema providers.Schema) string {
 	if schema.Partial {
 		return "no record of the sample carries it: add the field in " + r.System + ", or take the line out"
 	}
@@ -304,7 +305,7 @@ type problem struct {
 }
 
 // ruleProblems says what is wrong between one rule and one field of a schema.
-func ruleProblems(r *fieldmap.Route, rule *fieldmap.Rule, f providers.SchemaField) []problem {
+func ruleProblems(r *ledger.Route, rule *fieldmap.Rule, f providers.SchemaField) []problem {
 	var out []problem
 	name := r.Object + "." + f.Name
 	if r.Direction != fieldmap.Push {
@@ -372,7 +373,7 @@ func needLength(rule *fieldmap.Rule) int {
 
 // keyProblems says which match keys of a push route the system cannot be asked
 // by. Of one whose schema tells that of no field, nothing is known.
-func keyProblems(r *fieldmap.Route, schema providers.Schema) (out []Finding) {
+func keyProblems(r *ledger.Route, schema providers.Schema) (out []Finding) {
 	tells := false
 	for _, f := range schema.Fields {
 		tells = tells || f.FindBy
@@ -402,7 +403,7 @@ func keyProblems(r *fieldmap.Route, schema providers.Schema) (out []Finding) {
 }
 
 // externalProblems says what is wrong with the field that carries our id.
-func externalProblems(r *fieldmap.Route, schema providers.Schema, say func(string, int, bool, string, string)) {
+func externalProblems(r *ledger.Route, schema providers.Schema, say func(string, int, bool, string, string)) {
 	if r.ExternalID == "" {
 		return
 	}

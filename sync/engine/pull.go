@@ -7,16 +7,16 @@ import (
 	"iter"
 	"time"
 
-	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 )
 
 // puller reads one object of one system and settles it in the hub.
 type puller struct {
 	*run
-	r         *fieldmap.Route
+	r         *ledger.Route
 	fields    []record.Field
 	costly    []int     // elements of fields that need a call per record
 	standing            // where the route stands
@@ -36,10 +36,10 @@ type puller struct {
 	rawBuf    []byte
 	today     string
 	suspended map[int]bool // rules whose remote field is gone (F19)
-	children  []*fieldmap.Route
+	children  []*ledger.Route
 }
 
-func newPuller(r *run, route *fieldmap.Route) *puller {
+func newPuller(r *run, route *ledger.Route) *puller {
 	st := r.opt.Store
 	p := &puller{
 		run: r, r: route, fields: route.ReadFields(), began: r.now(),
@@ -54,7 +54,7 @@ func newPuller(r *run, route *fieldmap.Route) *puller {
 }
 
 // pullObject is one pull of one object.
-func pullObject(ctx context.Context, r *run, route *fieldmap.Route) error {
+func pullObject(ctx context.Context, r *run, route *ledger.Route) error {
 	p := newPuller(r, route)
 	p.mark = r.opt.Store.WakeMark()
 	if r.sys.Reader == nil {
@@ -206,7 +206,7 @@ func (p *puller) unsettled(recs []record.Record) ([]freshRecord, error) {
 	askAll := relook || p.req.Full && len(p.costly) > 0
 	var fresh []freshRecord
 	err := p.opt.Store.View(func(tx *state.Tx) error {
-		links := tx.Links(p.req.System, p.r.Object)
+		links := p.r.Links(tx)
 		for i := range recs {
 			var raw record.Digest
 			raw, p.rawBuf = p.key.Raw(p.r.Fingerprint, &recs[i], p.rawBuf)
@@ -331,12 +331,12 @@ func (p *puller) mergeSpool(ctx context.Context) error {
 		if err := p.spool.Drop(tx); err != nil {
 			return err
 		}
-		pos, _, _ := positionOf(tx, p.r) // damaged: nothing is known
+		pos, _, _ := p.r.Position(tx) // damaged: nothing is known
 		var back state.Position
 		if fp, known := pos.Fields[filterName]; known {
 			back.Fields = map[string]uint64{filterName: fp}
 		}
-		return setPosition(tx, p.r, back)
+		return p.r.SetPosition(tx, back)
 	})
 }
 

@@ -13,7 +13,7 @@ import (
 // unseen notes a record that a read by id did not bring and that nothing proves
 // to be gone, if it is linked.
 func (p *puller) unseen(tx *state.Tx, remote string) (linked bool) {
-	hub, _, st, ok := tx.Links(p.req.System, p.r.Object).Peek(remote)
+	hub, _, st, ok := p.r.Links(tx).Peek(remote)
 	if linked = ok && st == state.LinkOpen; linked {
 		p.noteAbsent(p.r, hub, absence{remote, providers.NotVisible})
 	}
@@ -68,10 +68,10 @@ func (p *puller) newlyHidden(rows []state.PlanRow) (fresh []state.PlanRow, err e
 	err = p.opt.Store.View(func(tx *state.Tx) error {
 		var l state.Link
 		for _, row := range rows {
-			if ok, err := tx.Links(p.req.System, p.r.Object).Get(row.Hub, &l); err != nil || !ok {
+			if ok, err := p.r.Links(tx).Get(row.Hub, &l); err != nil || !ok {
 				continue
 			}
-			if _, known := notVisible(holdsOf(tx, p.r, 0, l.Remote)); !known {
+			if _, known := notVisible(p.r.Holds(tx, 0, l.Remote)); !known {
 				fresh = append(fresh, row)
 			}
 		}
@@ -83,7 +83,7 @@ func (p *puller) newlyHidden(rows []state.PlanRow) (fresh []state.PlanRow, err e
 // hide holds a linked record that is not visible. It counts as unsettled, so
 // that the next read that brings it ends the hold.
 func (p *puller) hide(tx *state.Tx, hub state.HubID) error {
-	links := tx.Links(p.req.System, p.r.Object)
+	links := p.r.Links(tx)
 	var l state.Link
 	ok, err := links.Get(hub, &l)
 	if err != nil && !errors.Is(err, state.ErrDamaged) || !ok || l.State == state.LinkClosed {
@@ -96,6 +96,6 @@ func (p *puller) hide(tx *state.Tx, hub state.HubID) error {
 		}
 	}
 	return p.holdHidden(tx, state.Hold{
-		System: p.req.System, Object: p.r.Object, Flow: flowOf(p.r), Remote: l.Remote, Run: p.rec.ID, Since: p.now(), Last: p.now(),
+		System: p.req.System, Object: p.r.Object, Flow: p.r.Flow, Remote: l.Remote, Run: p.rec.ID, Since: p.now(), Last: p.now(),
 	}, l.Remote)
 }

@@ -11,6 +11,7 @@ import (
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 )
 
 // standing is where a pull route stands: how far it was read, and for which
@@ -54,16 +55,16 @@ func (p *puller) ruleFingerprints() map[string]uint64 {
 	out := fingerprints(p.r)
 	out[filterRead] = p.readFingerprint()
 	for i := range p.suspended {
-		delete(out, ruleName(p.r.Fields[i]))
+		delete(out, ledger.RuleName(p.r.Fields[i]))
 	}
 	return out
 }
 
 // fingerprints are those of a route's rules and of its filter, by name.
-func fingerprints(r *fieldmap.Route) map[string]uint64 {
+func fingerprints(r *ledger.Route) map[string]uint64 {
 	out := map[string]uint64{filterName: filterFingerprint(r)}
 	for _, rule := range r.Fields {
-		out[ruleName(rule)] = rule.Fingerprint
+		out[ledger.RuleName(rule)] = rule.Fingerprint
 	}
 	return out
 }
@@ -78,7 +79,7 @@ func (p *puller) everything() bool { return p.req.Full || p.req.Backfill || !p.i
 func (p *puller) loadStanding() error {
 	err := p.opt.Store.View(func(tx *state.Tx) (err error) {
 		p.suspended = suspended(tx, p.r)
-		p.pos, _, err = positionOf(tx, p.r)
+		p.pos, _, err = p.r.Position(tx)
 		if err != nil {
 			p.log.Error("the position is damaged; everything is read again", "system", p.req.System, "object", p.r.Object, "err", err)
 			p.pos = state.Position{}
@@ -103,7 +104,7 @@ func (p *puller) loadStanding() error {
 		}
 	}
 	for i, rule := range p.r.Fields {
-		_, p.changed[i] = p.behind[ruleName(rule)]
+		_, p.changed[i] = p.behind[ledger.RuleName(rule)]
 	}
 	p.startedAt, p.dropped = p.pos.Cursor, false
 	p.cursor = p.begin()
@@ -168,12 +169,12 @@ func (p *puller) moveTo(tx *state.Tx, next record.Cursor, total int) error {
 // reposition changes the position as it is now: a routine run that went first
 // may have moved it since this run began.
 func (p *puller) reposition(tx *state.Tx, change func(*state.Position)) error {
-	pos, ok, err := positionOf(tx, p.r)
+	pos, ok, err := p.r.Position(tx)
 	if err != nil || !ok || neverRead(&pos) {
 		pos = p.pos
 	}
 	change(&pos)
-	if err := setPosition(tx, p.r, pos); err != nil {
+	if err := p.r.SetPosition(tx, pos); err != nil {
 		return err
 	}
 	p.pos = pos
@@ -249,7 +250,7 @@ func (e *Engine) BehindPasses(system string) ([]BehindPass, error) {
 		return nil, nil
 	}
 	var out []BehindPass
-	for _, route := range e.opt.Mapping.RoutesOf(system) {
+	for _, route := range e.book.RoutesOf(system) {
 		if route.Direction != fieldmap.Pull || !sys.Reader.Incremental(route.Object) {
 			continue
 		}
@@ -267,7 +268,7 @@ func (e *Engine) BehindPasses(system string) ([]BehindPass, error) {
 func (p *puller) behindPass() BehindPass {
 	b := BehindPass{Object: p.r.Object}
 	for _, rule := range p.r.Fields {
-		if _, ok := p.behind[ruleName(rule)]; ok {
+		if _, ok := p.behind[ledger.RuleName(rule)]; ok {
 			b.Fields = append(b.Fields, rule.Hub.Name)
 		}
 	}

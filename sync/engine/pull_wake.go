@@ -9,6 +9,7 @@ import (
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 )
 
 // A listing of what changed leaves out records whose verdict changes though
@@ -24,13 +25,13 @@ const manyParents = 500
 // childrenRoutes returns the routes of the same system whose records belong to
 // those of a route and were listed before. The first load of the others brings
 // everything anyway.
-func (e *Engine) childrenRoutes(tx *state.Tx, parent *fieldmap.Route) []*fieldmap.Route {
-	var out []*fieldmap.Route
-	for _, route := range e.opt.Mapping.RoutesOf(parent.System) {
+func (e *Engine) childrenRoutes(tx *state.Tx, parent *ledger.Route) []*ledger.Route {
+	var out []*ledger.Route
+	for _, route := range e.book.RoutesOf(parent.System) {
 		if rule := parentRule(route); route.Direction != fieldmap.Pull || rule == nil || rule.Hub.RefTo != parent.Hub.Name {
 			continue
 		}
-		if pos, ok, err := positionOf(tx, route); ok && err == nil && (pos.Complete || pos.Cursor != "") {
+		if pos, ok, err := route.Position(tx); ok && err == nil && (pos.Complete || pos.Cursor != "") {
 			out = append(out, route)
 		}
 	}
@@ -39,7 +40,7 @@ func (e *Engine) childrenRoutes(tx *state.Tx, parent *fieldmap.Route) []*fieldma
 
 // parentRule returns the rule whose field names the record's parent, nil if the
 // route has none.
-func parentRule(r *fieldmap.Route) *fieldmap.Rule {
+func parentRule(r *ledger.Route) *fieldmap.Rule {
 	for _, rule := range r.Fields {
 		if isParent(rule) {
 			return rule

@@ -14,6 +14,7 @@ import (
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -28,7 +29,7 @@ const maxPasses = 5
 // pusher writes one hub object to one object of one system.
 type pusher struct {
 	*run
-	r         *fieldmap.Route
+	r         *ledger.Route
 	pos       state.Position
 	behind    map[int]bool         // rules that the position was not reached under
 	back      map[state.HubID]bool // linked records that were not to be seen and are again
@@ -94,12 +95,12 @@ type item struct {
 }
 
 // pusher is what decides on the records of a route.
-func (r *run) pusher(route *fieldmap.Route) *pusher {
-	return &pusher{run: r, r: route, behind: map[int]bool{}, external: r.names.external, today: r.today()}
+func (r *run) pusher(route *ledger.Route) *pusher {
+	return &pusher{run: r, r: route, behind: map[int]bool{}, external: r.book.External, today: r.today()}
 }
 
 // pushObject is one push of one object.
-func pushObject(ctx context.Context, r *run, route *fieldmap.Route) error {
+func pushObject(ctx context.Context, r *run, route *ledger.Route) error {
 	p := r.pusher(route)
 	p.spool = r.opt.Store.Spool("push/" + route.Key())
 	if r.sys.Writer == nil || r.sys.Finder == nil {
@@ -169,8 +170,8 @@ func (p *pusher) compareAll(ctx context.Context) error {
 
 // pushDue reports whether a push of the route has anything to do. A damaged
 // position begins anew, so it has.
-func (e *Engine) pushDue(tx *state.Tx, r *fieldmap.Route) (bool, error) {
-	pos, ok, err := positionOf(tx, r)
+func (e *Engine) pushDue(tx *state.Tx, r *ledger.Route) (bool, error) {
+	pos, ok, err := r.Position(tx)
 	if err != nil || !ok {
 		return true, nil //nolint:nilerr // the run itself says what is damaged
 	}
@@ -194,10 +195,10 @@ func (e *Engine) pushDue(tx *state.Tx, r *fieldmap.Route) (bool, error) {
 
 // behindRules are the rules that a position was not reached under: new ones and
 // changed ones.
-func behindRules(r *fieldmap.Route, pos state.Position, resting map[int]bool) map[int]bool {
+func behindRules(r *ledger.Route, pos state.Position, resting map[int]bool) map[int]bool {
 	out := map[int]bool{}
 	for i, rule := range r.Fields {
-		if fp, ok := pos.Fields[ruleName(rule)]; !resting[i] && (!ok || fp != rule.Fingerprint || modeChanged(rule, pos)) {
+		if fp, ok := pos.Fields[ledger.RuleName(rule)]; !resting[i] && (!ok || fp != rule.Fingerprint || modeChanged(rule, pos)) {
 			out[i] = true
 		}
 	}
@@ -210,7 +211,7 @@ const choiceName = "choice"
 // choiceFingerprint stands for what decides which records go to a target at
 // all: filter, match keys, and what may and can be created. A position reached
 // under another one says nothing of those that were left out.
-func choiceFingerprint(r *fieldmap.Route) uint64 {
+func choiceFingerprint(r *ledger.Route) uint64 {
 	h := fnv.New64a()
 	add := func(words ...string) {
 		for _, w := range words {
@@ -240,7 +241,7 @@ func (p *pusher) loadPosition(context.Context) error {
 	return p.opt.Store.View(func(tx *state.Tx) error {
 		p.rest(suspended(tx, p.r))
 		p.unoffered = unoffered(tx, p.r)
-		pos, ok, err := positionOf(tx, p.r)
+		pos, ok, err := p.r.Position(tx)
 		if err != nil {
 			return err
 		}
@@ -278,8 +279,8 @@ func (p *pusher) savePosition(context.Context) error {
 	p.keepModes(was)
 	p.pos.Fields[choiceName] = choiceFingerprint(p.r)
 	for i := range p.resting {
-		delete(p.pos.Fields, ruleName(p.r.Fields[i]))
-		p.pos.Behind = append(p.pos.Behind, ruleName(p.r.Fields[i]))
+		delete(p.pos.Fields, ledger.RuleName(p.r.Fields[i]))
+		p.pos.Behind = append(p.pos.Behind, ledger.RuleName(p.r.Fields[i]))
 	}
 	slices.Sort(p.pos.Behind)
 	p.pos.Listed = p.now()
@@ -290,7 +291,7 @@ func (p *pusher) savePosition(context.Context) error {
 			return err
 		}
 		p.plans = nil
-		return setPosition(tx, p.r, p.pos)
+		return p.r.SetPosition(tx, p.pos)
 	})
 }
 
@@ -355,7 +356,7 @@ func (p *pusher) retryHeld(context.Context) error {
 }
 
 func (p *pusher) rulesChanged(tx *state.Tx) (bool, error) {
-	pos, ok, err := positionOf(tx, p.r)
+	pos, ok, err := p.r.Position(tx)
 	return err == nil && ok && len(behindRules(p.r, pos, suspended(tx, p.r))) > 0, err
 }
 
@@ -400,7 +401,7 @@ func (e *Engine) touchHeld(tx *state.Tx, system, object string, which func(state
 
 // hubOf names the hub object that a system's object is pushed from.
 func (e *Engine) hubOf(system, object string) string {
-	for _, r := range e.opt.Mapping.RoutesOf(system) {
+	for _, r := range e.book.RoutesOf(system) {
 		if r.Object == object {
 			return r.Hub.Name
 		}
@@ -484,7 +485,7 @@ func (p *pusher) load(tx *state.Tx, id state.HubID) (*item, error) {
 	if !in && fault == "" {
 		return nil, nil
 	}
-	ok, err = tx.Links(p.req.System, p.r.Object).Get(id, &it.link)
+	ok, err = p.r.Links(tx).Get(id, &it.link)
 	it.lost = errors.Is(err, state.ErrDamaged)
 	if err != nil && !it.lost {
 		return nil, err
@@ -526,7 +527,7 @@ func (p *pusher) inScope(it *item) (in bool, fault string) {
 	}
 	get := func(name string) record.Value {
 		if f := p.r.Hub.ByName[name]; f != nil {
-			return it.rec.Get(p.names.fields[p.r.Hub][f.Index])
+			return p.r.Value(&it.rec, f)
 		}
 		return record.Value{}
 	}
@@ -544,11 +545,11 @@ func (p *pusher) externalOf(tx *state.Tx, it *item) record.Value {
 		return record.NullValue()
 	}
 	if id := p.r.Hub.ID; id != nil {
-		if v := it.rec.Get(p.names.fields[p.r.Hub][id.Index]); v.IsSet() {
+		if v := p.r.Value(&it.rec, id); v.IsSet() {
 			return v
 		}
 	}
-	for _, r := range p.opt.Mapping.Routes {
+	for _, r := range p.book.Routes {
 		if r.Direction != fieldmap.Pull || r.Hub != p.r.Hub || r.System != p.r.Hub.SystemOfRecord {
 			continue
 		}
@@ -566,7 +567,7 @@ func (p *pusher) mayCreate(tx *state.Tx, id state.HubID) bool {
 		return false
 	}
 	fromAny := slices.Contains(p.r.CreateFrom, "any")
-	for _, r := range p.opt.Mapping.Routes {
+	for _, r := range p.book.Routes {
 		if r.Direction != fieldmap.Pull || r.Hub != p.r.Hub || !fromAny && !slices.Contains(p.r.CreateFrom, r.System) {
 			continue
 		}
@@ -585,8 +586,8 @@ func (p *pusher) mayLink(tx *state.Tx, id state.HubID) bool {
 }
 
 // openLink returns the remote id that a hub record is linked with on a route.
-func (e *Engine) openLink(tx *state.Tx, r *fieldmap.Route, id state.HubID) (string, bool) {
-	remote := tx.Links(r.System, r.Object).OpenRemote(id)
+func (e *Engine) openLink(tx *state.Tx, r *ledger.Route, id state.HubID) (string, bool) {
+	remote := r.Links(tx).OpenRemote(id)
 	return remote, remote != ""
 }
 
@@ -594,7 +595,7 @@ func (e *Engine) openLink(tx *state.Tx, r *fieldmap.Route, id state.HubID) (stri
 func (e *Engine) keyOf(o *fieldmap.HubObject, rec *state.HubRecord) string {
 	for _, name := range []string{"email", "name", "subject"} {
 		if f := o.ByName[name]; f != nil {
-			if v := rec.Get(e.names.fields[o][f.Index]); v.IsSet() {
+			if v := rec.Get(e.book.Nums(o)[f.Index]); v.IsSet() {
 				return v.Text()
 			}
 		}
@@ -614,7 +615,7 @@ func (p *pusher) hold(it *item, field, reason, detail, event string, candidates 
 
 func (p *pusher) holdOf(it *item, field, reason, detail, event string, candidates ...string) state.Hold {
 	return state.Hold{
-		System: p.req.System, Object: p.r.Object, Flow: flowOf(p.r), Hub: it.id, Field: field, Reason: reason, Detail: detail,
+		System: p.req.System, Object: p.r.Object, Flow: p.r.Flow, Hub: it.id, Field: field, Reason: reason, Detail: detail,
 		Event: event, Candidates: candidates, Run: p.rec.ID, Since: p.now(), Last: p.now(),
 	}
 }

@@ -79,7 +79,7 @@ func (p *pusher) answered(tx *state.Tx, id state.HubID) (keys []string) {
 	if p.r.Filter == nil {
 		return nil
 	}
-	for _, h := range holdsOf(tx, p.r, id, "") {
+	for _, h := range p.r.Holds(tx, id, "") {
 		if h.Field == "" && h.Reason == HoldBadValue {
 			keys = append(keys, h.Key())
 		}
@@ -90,7 +90,7 @@ func (p *pusher) answered(tx *state.Tx, id state.HubID) (keys []string) {
 // sort decides one item and puts it where it belongs. quiet means that there is
 // nothing to do; dirty that holds or digests move without a call.
 func (p *pusher) sort(tx *state.Tx, it *item) (quiet, dirty bool) {
-	holds := holdsOf(tx, p.r, it.id, "")
+	holds := p.r.Holds(tx, it.id, "")
 	it.standing = holds
 	if p.outOfReach(it) || p.dropped(it, holds) || !it.linked && p.undecided(holds) {
 		return true, false
@@ -183,7 +183,7 @@ func (p *pusher) dropped(it *item, holds []state.Hold) bool {
 func (p *pusher) hubDigest(it *item) record.Digest {
 	var b []byte
 	for _, rule := range p.r.Fields {
-		b = state.AppendValue(b, it.rec.Get(p.names.fields[p.r.Hub][rule.Hub.Index]))
+		b = state.AppendValue(b, p.r.Value(&it.rec, rule.Hub))
 	}
 	return p.key.Bytes(b)
 }
@@ -204,7 +204,7 @@ func (p *pusher) refusedBefore(it *item, holds []state.Hold) bool {
 func (p *pusher) settleQuiet(tx *state.Tx, items []*item) error {
 	for _, it := range items {
 		var l state.Link
-		ls := tx.Links(p.req.System, p.r.Object)
+		ls := p.r.Links(tx)
 		ok, damaged := ls.Get(it.id, &l)
 		switch {
 		case damaged != nil && !errors.Is(damaged, state.ErrDamaged):
@@ -243,7 +243,7 @@ func (p *pusher) putHolds(tx *state.Tx, it *item) error {
 		}
 	}
 	p.count("held", len(it.holds)+len(it.kept))
-	for _, h := range holdsOf(tx, p.r, it.id, "") {
+	for _, h := range p.r.Holds(tx, it.id, "") {
 		refused := h.Field == "" && (h.Reason == HoldRejected || h.Reason == HoldUnknownOutcome || h.Dropped)
 		if standing[h.Key()] || refused || slices.Contains(it.kept, h.Field) {
 			continue
@@ -259,7 +259,7 @@ func (p *pusher) putHolds(tx *state.Tx, it *item) error {
 func (p *pusher) nameSides(tx *state.Tx, it *item, h *state.Hold) {
 	for i, rule := range p.r.Fields {
 		if rule.Hub.Name == h.Field {
-			stands := it.link.Stands(p.names.remotes[p.r][i])
+			stands := p.r.Stands(&it.link, i)
 			h.Ours, h.Theirs = p.heldOf(tx, rule, p.ours(it, rule)), stands.Last()
 			return
 		}
@@ -277,7 +277,7 @@ func (p *pusher) setFields(l *state.Link, it *item) {
 // value that went out stands there as sent, or as read where the answer showed
 // it; one that is held at creation was left blank, and its rule met nothing.
 func (p *pusher) setField(l *state.Link, lf state.LinkField) {
-	num := p.names.remoteOf[lf.Field]
+	num := p.book.RemoteOf(lf.Field)
 	if lf.Sent {
 		stands := l.Stands(num)
 		if stands.Send(lf.Seen); lf.Shown {
@@ -304,7 +304,7 @@ func (p *pusher) appendFieldStates(out []state.LinkField, it *item) []state.Link
 		if v.Kind == plan.Nothing || v.Kind == plan.Hold && it.linked {
 			continue
 		}
-		lf := state.LinkField{Field: p.names.rules[p.r][i], Seen: v.Seen, Told: v.Told, Sent: v.Sent}
+		lf := state.LinkField{Field: p.r.Rules[i], Seen: v.Seen, Told: v.Told, Sent: v.Sent}
 		if v.Kind == plan.Tolerate {
 			lf.Note = uint8(v.Reason)
 			if i < len(it.shown) && v.Reason != plan.CreateOnly {

@@ -18,7 +18,7 @@ func (p *pusher) compareAway(tx *state.Tx, l state.Link, rec *record.Record, fie
 	if c.doubt[l.Hub] == nil && len(p.behind) == 0 {
 		return nil
 	}
-	it, links := p.newItem(l.Hub), tx.Links(p.req.System, p.r.Object)
+	it, links := p.newItem(l.Hub), p.r.Links(tx)
 	known, err := tx.Hub(p.r.Hub.Name).Get(l.Hub, &it.rec)
 	if err != nil || !known {
 		return err
@@ -44,7 +44,7 @@ func (p *pusher) compareAway(tx *state.Tx, l state.Link, rec *record.Record, fie
 func (p *pusher) meetAway(tx *state.Tx, it *item, fields []record.Field, h *hit, c comparison) {
 	how := p.readingOf(&it.link, h, c)
 	for i, rule := range p.r.Fields {
-		at, lf := fieldIndex(fields, rule.Remote.Name), it.link.Field(p.names.rules[p.r][i])
+		at, lf := fieldIndex(fields, rule.Remote.Name), p.r.Field(&it.link, i)
 		if !p.behind[i] || at < 0 || lf == nil || p.resting[i] || h.unreadable(at).fault != "" {
 			continue
 		}

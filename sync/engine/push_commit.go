@@ -62,7 +62,7 @@ func (p *pusher) sentOf(a *answer, it *item) {
 		if v.Kind != plan.Push {
 			continue
 		}
-		s := sentValue{field: p.names.fields[p.r.Hub][p.r.Fields[i].Hub.Index], rule: p.names.rules[p.r][i], reason: uint8(v.Reason), value: v.Value}
+		s := sentValue{field: p.r.Nums[p.r.Fields[i].Hub.Index], rule: p.r.Rules[i], reason: uint8(v.Reason), value: v.Value}
 		if it.linked {
 			s.old, s.known = p.oldOf(it, i)
 		}
@@ -76,8 +76,8 @@ func (p *pusher) oldOf(it *item, i int) (record.Value, state.OldKnown) {
 	if i < len(it.old) && it.old[i].Known() {
 		return it.old[i], state.OldRead
 	}
-	lf := it.link.Field(p.names.rules[p.r][i])
-	stands := it.link.Stands(p.names.remotes[p.r][i])
+	lf := p.r.Field(&it.link, i)
+	stands := p.r.Stands(&it.link, i)
 	typ := p.r.Fields[i].Remote.Type
 	switch last := stands.Last(); {
 	case lf == nil || last == 0:
@@ -274,7 +274,7 @@ func (p *pusher) mergeAnswers(ctx context.Context) error {
 	}
 	err = p.spool.Merge(ctx, answersChunk, func(tx *state.Tx, en state.Entry) error {
 		if rewrite {
-			tx.Links(p.req.System, p.r.Object).Rewrite()
+			p.r.Links(tx).Rewrite()
 		}
 		if err := readAnswer(en.Key, en.Data, &a); err != nil {
 			return err
@@ -307,7 +307,7 @@ func (p *pusher) mergeAnswers(ctx context.Context) error {
 // them in far less room.
 func (p *pusher) rewritesLinks() (yes bool, err error) {
 	err = p.opt.Store.View(func(tx *state.Tx) error {
-		ls := tx.Links(p.req.System, p.r.Object)
+		ls := p.r.Links(tx)
 		n := p.spool.Len(tx)
 		yes = ls.Rewriting() || n > 0 && n >= ls.Count()/rewriteShare
 		return nil
@@ -341,17 +341,17 @@ func (p *pusher) recallValues(tx *state.Tx, a *answer) error {
 		return err
 	}
 	for i, rule := range p.r.Fields {
-		num := p.names.rules[p.r][i]
+		num := p.r.Rules[i]
 		at := slices.IndexFunc(a.fields, func(f state.LinkField) bool { return f.Field == num && f.Sent })
 		if at < 0 {
 			continue
 		}
-		ours := rec.Get(p.names.fields[p.r.Hub][rule.Hub.Index])
+		ours := p.r.Value(rec, rule.Hub)
 		if !ours.IsSet() || a.fields[at].Told != p.key.Value(rule.Hub.Type, ours) {
 			continue
 		}
 		if remote, f := p.translate(tx, rule, ours); f == nil && p.key.Value(rule.Remote.Type, remote) == a.fields[at].Seen {
-			a.sent = append(a.sent, sentValue{field: p.names.fields[p.r.Hub][rule.Hub.Index], rule: num, reason: uint8(plan.NewRecord), value: remote})
+			a.sent = append(a.sent, sentValue{field: p.r.Nums[rule.Hub.Index], rule: num, reason: uint8(plan.NewRecord), value: remote})
 		}
 	}
 	return nil
@@ -376,7 +376,7 @@ func (p *pusher) dropAnswered() error {
 // applyAnswer moves the link to what was confirmed. told becomes the digest of
 // the value that was sent, never of the hub's value now.
 func (p *pusher) applyAnswer(tx *state.Tx, a *answer) error {
-	ls := tx.Links(p.req.System, p.r.Object)
+	ls := p.r.Links(tx)
 	l := &p.link
 	ok, err := ls.Get(a.hub, l)
 	if err != nil {
@@ -412,7 +412,7 @@ func (p *pusher) applyAnswer(tx *state.Tx, a *answer) error {
 
 // endRefusal ends what held the record as a whole: it was written.
 func (p *pusher) endRefusal(tx *state.Tx, hub state.HubID) error {
-	for _, h := range holdsOf(tx, p.r, hub, "") {
+	for _, h := range p.r.Holds(tx, hub, "") {
 		if h.Field == "" {
 			if err := tx.DeleteHold(h.Key()); err != nil {
 				return err

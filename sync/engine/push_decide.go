@@ -9,6 +9,7 @@ import (
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -16,7 +17,7 @@ import (
 // or made, and notes why.
 func (p *pusher) waits(tx *state.Tx, it *item) bool {
 	for _, rule := range p.r.Fields {
-		v := it.rec.Get(p.names.fields[p.r.Hub][rule.Hub.Index])
+		v := p.r.Value(&it.rec, rule.Hub)
 		switch {
 		case isContactEmail(rule.Hub):
 			p.emailWaits(it, v, true)
@@ -74,7 +75,7 @@ func (p *pusher) decide(tx *state.Tx, it *item) (moves bool) {
 // decideRule takes the verdict on one rule that does not rest.
 func (p *pusher) decideRule(tx *state.Tx, it *item, i int, rule *fieldmap.Rule) plan.Verdict {
 	ours := p.ours(it, rule)
-	lf := it.link.Field(p.names.rules[p.r][i])
+	lf := p.r.Field(&it.link, i)
 	switch {
 	case len(it.standing) > 0 && p.keepsHold(tx, it, rule, lf, ours):
 		return p.leftOut(rule, lf, ours)
@@ -106,7 +107,7 @@ func (p *pusher) decideUnmet(tx *state.Tx, it *item, i int, rule *fieldmap.Rule)
 		p.hold(it, rule.Hub.Name, f.reason, f.detail, f.event)
 		return plan.Verdict{Kind: plan.Hold}
 	case f != nil:
-		stands := it.link.Stands(p.names.remotes[p.r][i])
+		stands := p.r.Stands(&it.link, i)
 		return plan.Verdict{Kind: plan.Tolerate, Reason: plan.Skipped, Seen: stands.Last(), Told: p.key.Value(rule.Hub.Type, p.ours(it, rule))}
 	case v.Kind == plan.Nothing:
 		it.left = append(it.left, rule.Hub.Name)
@@ -151,7 +152,7 @@ func (p *pusher) keepsHold(tx *state.Tx, it *item, rule *fieldmap.Rule, lf *stat
 // needs its e-mail and its account on an update too.
 func (p *pusher) updateWaits(it *item) {
 	for _, rule := range p.r.Fields {
-		v := it.rec.Get(p.names.fields[p.r.Hub][rule.Hub.Index])
+		v := p.r.Value(&it.rec, rule.Hub)
 		switch {
 		case isContactEmail(rule.Hub):
 			p.emailWaits(it, v, false)
@@ -182,7 +183,7 @@ func (p *pusher) decideField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule,
 	}
 	v := plan.Decide(p.key, plan.Field{
 		Rule: rule, Direction: fieldmap.Push, OnLink: p.r.OnLink, Ours: ours, OursRemote: remote,
-		Seen: lf.Seen, Told: lf.Told, There: it.link.Stands(p.names.remotes[p.r][i]), Found: it.link.Origin == state.OriginFound,
+		Seen: lf.Seen, Told: lf.Told, There: p.r.Stands(&it.link, i), Found: it.link.Origin == state.OriginFound,
 		Pending: pendingOf(lf),
 	})
 	// A first meeting whose hub value was cleared meanwhile has nothing to say: a
@@ -214,7 +215,7 @@ func (p *pusher) group(it *item) {
 			if it.verdicts[i].Kind != plan.Nothing || fixed {
 				continue
 			}
-			ours := it.rec.Get(p.names.fields[p.r.Hub][rule.Hub.Index])
+			ours := p.r.Value(&it.rec, rule.Hub)
 			if ours.IsSet() && rule.Values == nil {
 				it.verdicts[i] = plan.Verdict{
 					Kind: plan.Push, Reason: plan.Same, Value: ours, Seen: p.key.Value(rule.Remote.Type, ours),
@@ -227,7 +228,7 @@ func (p *pusher) group(it *item) {
 
 // groupsOf are the groups of which the route writes two fields or more, as the
 // places of their rules.
-func groupsOf(sys *System, r *fieldmap.Route) [][]int {
+func groupsOf(sys *System, r *ledger.Route) [][]int {
 	if sys.Grouper == nil {
 		return nil
 	}
@@ -250,12 +251,12 @@ func groupsOf(sys *System, r *fieldmap.Route) [][]int {
 func (p *pusher) decideCreate(tx *state.Tx, it *item) {
 	var missing []string
 	for _, f := range p.r.CreateNeeds {
-		if !it.rec.Get(p.names.fields[p.r.Hub][f.Index]).IsSet() {
+		if !p.r.Value(&it.rec, f).IsSet() {
 			missing = append(missing, shortName(f))
 		}
 	}
 	for i, f := range p.r.Hub.Fields {
-		if f.Required && !it.rec.Get(p.names.fields[p.r.Hub][i]).IsSet() && !slices.Contains(missing, f.Name) {
+		if f.Required && !it.rec.Get(p.r.Nums[i]).IsSet() && !slices.Contains(missing, f.Name) {
 			missing = append(missing, f.Name)
 		}
 	}
@@ -274,7 +275,7 @@ func (p *pusher) decideCreate(tx *state.Tx, it *item) {
 			it.verdicts = append(it.verdicts, plan.Verdict{Kind: plan.Nothing, Reason: plan.Suspended})
 			continue
 		}
-		ours := it.rec.Get(p.names.fields[p.r.Hub][rule.Hub.Index])
+		ours := p.r.Value(&it.rec, rule.Hub)
 		remote, f := p.translate(tx, rule, ours)
 		switch {
 		case f != nil && f.reason != "":
@@ -302,11 +303,11 @@ func (p *pusher) decideCreate(tx *state.Tx, it *item) {
 func (p *pusher) foreign(tx *state.Tx, it *item) (names []string) {
 	h := p.r.Hub
 	for i, f := range h.Fields {
-		if !f.Required || f.Owner == "" || f.Owner != h.SystemOfRecord || !it.rec.Get(p.names.fields[h][i]).IsSet() {
+		if !f.Required || f.Owner == "" || f.Owner != h.SystemOfRecord || !it.rec.Get(p.book.Nums(h)[i]).IsSet() {
 			continue
 		}
-		source := p.sourceOf(&it.rec, p.names.fields[h][i])
-		if source == f.Owner || p.names.systems[source] == 0 || !p.heldBy(tx, h.SystemOfRecord, h, it.id) {
+		source := p.sourceOf(&it.rec, p.book.Nums(h)[i])
+		if source == f.Owner || p.book.System(source) == 0 || !p.heldBy(tx, h.SystemOfRecord, h, it.id) {
 			continue
 		}
 		names = append(names, fmt.Sprintf("%s (%s has none, and it is not made by the one of %s)", f.Name, h.SystemOfRecord, source))
@@ -372,12 +373,12 @@ func (p *pusher) reference(tx *state.Tx, rule *fieldmap.Rule, v record.Value) (r
 
 // visibleReference is a reference to a linked record, which waits while that one
 // is not visible.
-func (p *pusher) visibleReference(tx *state.Tx, route *fieldmap.Route, id state.HubID, remote string) (record.Value, *pushFault) {
+func (p *pusher) visibleReference(tx *state.Tx, route *ledger.Route, id state.HubID, remote string) (record.Value, *pushFault) {
 	if !p.hidden(tx, route, id) {
 		return record.Of(remote), nil
 	}
 	f := p.waitsFor(route, id, "is linked with "+route.Object+" "+remote+", which "+p.req.System+" does not show")
-	if _, held := notVisible(holdsOf(tx, route, id, "")); !held {
+	if _, held := notVisible(route.Holds(tx, id, "")); !held {
 		f.event = nextRun(p.req.System) // a guard stopped: this run alone knows
 	}
 	return record.Of(remote), f
@@ -390,9 +391,9 @@ const wasDeleted = "was deleted in "
 const wasUnlinked = "was unlinked by a person from "
 
 // whyUnlinked says why a record that is named has no link.
-func (p *pusher) whyUnlinked(tx *state.Tx, route *fieldmap.Route, id state.HubID) string {
+func (p *pusher) whyUnlinked(tx *state.Tx, route *ledger.Route, id state.HubID) string {
 	var l state.Link
-	if ok, err := tx.Links(route.System, route.Object).Get(id, &l); ok && err == nil {
+	if ok, err := route.Links(tx).Get(id, &l); ok && err == nil {
 		switch l.Close {
 		case state.ClosedDeleted:
 			return wasDeleted + p.req.System
@@ -405,7 +406,7 @@ func (p *pusher) whyUnlinked(tx *state.Tx, route *fieldmap.Route, id state.HubID
 }
 
 // waitsFor is the fault of a reference whose record is not there, with why.
-func (p *pusher) waitsFor(route *fieldmap.Route, id state.HubID, why string) *pushFault {
+func (p *pusher) waitsFor(route *ledger.Route, id state.HubID, why string) *pushFault {
 	return &pushFault{
 		reason: HoldParentWaits, detail: route.Hub.Name + "/" + id.String() + " " + why,
 		event: linkedEvent(p.req.System, route.Hub.Name, id),

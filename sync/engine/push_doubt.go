@@ -10,6 +10,7 @@ import (
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -54,10 +55,10 @@ func (p *pusher) updatesOf(items []*item) []state.Intent {
 			if v.Kind != plan.Push {
 				continue
 			}
-			rule := p.names.rules[p.r][i]
+			rule := p.r.Rules[i]
 			p.intendedFields = append(p.intendedFields, state.LinkField{Field: rule, Seen: v.Seen, Told: v.Told, Sent: true})
 			if form := p.formOf(p.r.Fields[i], v.Value); form != 0 {
-				stands := it.link.Stands(p.names.remotes[p.r][i])
+				stands := p.r.Stands(&it.link, i)
 				p.intendedForms = append(p.intendedForms, state.IntentField{Field: rule, Seen: stands.Last(), Form: form})
 			}
 		}
@@ -109,7 +110,7 @@ func (p *pusher) settleUpdates(ctx context.Context) error {
 
 // openUpdates are the records of a route to which something was sent that nobody
 // answered for, nil where there are none. A damaged intent names none.
-func openUpdates(tx *state.Tx, r *fieldmap.Route) (out map[state.HubID]bool) {
+func openUpdates(tx *state.Tx, r *ledger.Route) (out map[state.HubID]bool) {
 	_ = tx.Intents(r.System, r.Object, func(_ uint64, _ state.IntentBatch, in []state.Intent) error {
 		for i := range in {
 			if in[i].Remote == "" {
@@ -136,7 +137,7 @@ func (p *pusher) readDoubtful(ctx context.Context, batch uint64) error {
 	if err := p.opt.Store.View(func(tx *state.Tx) error {
 		for i := range intents {
 			in := &intents[i]
-			if hub, _, st, ok := tx.Links(p.req.System, p.r.Object).Peek(in.Remote); ok && hub == in.Hub && st != state.LinkClosed {
+			if hub, _, st, ok := p.r.Links(tx).Peek(in.Remote); ok && hub == in.Hub && st != state.LinkClosed {
 				doubt[in.Hub] = in
 				chunk = append(chunk, state.Link{Hub: in.Hub, Remote: in.Remote})
 			}
@@ -184,7 +185,7 @@ func (p *pusher) landed(tx *state.Tx, it *item, c comparison, fields []record.Fi
 func (p *pusher) arrived(tx *state.Tx, it *item, in *state.Intent, fields []record.Field, h *hit) (landed bool, err error) {
 	var entries []state.JournalEntry
 	for _, sent := range in.Sent {
-		i := slices.Index(p.names.remotes[p.r], p.names.remoteOf[sent.Field])
+		i := slices.Index(p.r.Remotes, p.book.RemoteOf(sent.Field))
 		if i < 0 {
 			continue
 		}
@@ -193,7 +194,7 @@ func (p *pusher) arrived(tx *state.Tx, it *item, in *state.Intent, fields []reco
 			continue
 		}
 		landed = true
-		if stands := it.link.Stands(p.names.remotes[p.r][i]); p.isDigestOf(stands.Last(), h.values[at]) {
+		if stands := p.r.Stands(&it.link, i); p.book.IsDigestOf(stands.Last(), h.values[at]) {
 			continue // that is known: it was sent once more, and answered
 		}
 		entries = append(entries, p.arrivedEntry(it, in, &sent, i, h.values[at]))
@@ -212,7 +213,7 @@ func (p *pusher) hasArrived(in *state.Intent, sent *state.LinkField, rule *field
 	if !theirs.Known() {
 		return false
 	}
-	if p.isDigestOf(sent.Seen, theirs) {
+	if p.book.IsDigestOf(sent.Seen, theirs) {
 		return true
 	}
 	form := p.formOf(rule, theirs)
@@ -223,15 +224,15 @@ func (p *pusher) hasArrived(in *state.Intent, sent *state.LinkField, rule *field
 func (p *pusher) settleArrived(tx *state.Tx, it *item, sent *state.LinkField, i int, theirs record.Value) {
 	rule := p.r.Fields[i]
 	d := p.key.Value(rule.Remote.Type, theirs)
-	lf := state.LinkField{Field: p.names.rules[p.r][i], Seen: d, Told: sent.Told}
+	lf := state.LinkField{Field: p.r.Rules[i], Seen: d, Told: sent.Told}
 	ours := p.ours(it, rule)
 	remote, fault := p.translate(tx, rule, ours)
 	another := lf.Field != sent.Field
-	bent := sent.Told == p.key.Value(rule.Hub.Type, ours) && (fault != nil || !p.isDigestOf(sent.Seen, remote))
+	bent := sent.Told == p.key.Value(rule.Hub.Type, ours) && (fault != nil || !p.book.IsDigestOf(sent.Seen, remote))
 	if another || bent {
 		lf.Told, lf.Note, lf.Text = 0, uint8(plan.MappingChanged), theirs
 	}
-	it.link.SetStands(p.names.remotes[p.r][i], record.ReadThere(d))
+	it.link.SetStands(p.r.Remotes[i], record.ReadThere(d))
 	it.link.Set(lf)
 }
 
@@ -239,7 +240,7 @@ func (p *pusher) settleArrived(tx *state.Tx, it *item, sent *state.LinkField, i 
 func (p *pusher) arrivedEntry(it *item, in *state.Intent, sent *state.LinkField, i int, theirs record.Value) state.JournalEntry {
 	e := p.entryOf(p.r, it.id, it.link.Remote, foundWritten)
 	e.At = in.At / 1000
-	e.Field, e.Rule, e.New = p.names.fields[p.r.Hub][p.r.Fields[i].Hub.Index], sent.Field, theirs
+	e.Field, e.Rule, e.New = p.r.Nums[p.r.Fields[i].Hub.Index], sent.Field, theirs
 	e.Old, e.OldKnown = p.oldOf(it, i)
 	return e
 }

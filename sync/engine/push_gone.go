@@ -8,10 +8,10 @@ import (
 	"slices"
 	"strings"
 
-	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -96,7 +96,7 @@ func (p *pusher) sortAbsent() (absentRows, error) {
 		return rows, nil
 	}
 	err := p.opt.Store.View(func(tx *state.Tx) error {
-		rows.open = tx.Links(p.req.System, p.r.Object).Open()
+		rows.open = p.r.Links(tx).Open()
 		for _, hub := range slices.Sorted(maps.Keys(p.absent[p.r])) {
 			a := p.absent[p.r][hub]
 			why := rowNotVisible
@@ -106,7 +106,7 @@ func (p *pusher) sortAbsent() (absentRows, error) {
 			row := state.PlanRow{
 				Hub: hub, Edition: 1, Digest: p.key.Bytes([]byte(why + " " + a.remote)), Fields: []state.PlanField{{Name: why}},
 			}
-			if _, known := notVisible(holdsOf(tx, p.r, hub, "")); known || accepted(tx, p.plans, row) {
+			if _, known := notVisible(p.r.Holds(tx, hub, "")); known || accepted(tx, p.plans, row) {
 				rows.pass = append(rows.pass, row)
 			} else {
 				rows.stop = append(rows.stop, row)
@@ -122,7 +122,7 @@ func (p *pusher) sortAbsent() (absentRows, error) {
 func (p *pusher) endAbsent(tx *state.Tx, hub state.HubID) error {
 	a := p.absent[p.r][hub]
 	var l state.Link
-	ok, err := tx.Links(p.req.System, p.r.Object).Get(hub, &l)
+	ok, err := p.r.Links(tx).Get(hub, &l)
 	if err != nil && !errors.Is(err, state.ErrDamaged) || !ok || l.Remote != a.remote || l.State == state.LinkClosed {
 		return err
 	}
@@ -163,7 +163,7 @@ func (p *pusher) meetAgain(tx *state.Tx, hub state.HubID, remote string) (reopen
 	if reopened, err = p.reopen(tx, hub, remote); err != nil {
 		return false, err
 	}
-	h, held := notVisible(holdsOf(tx, p.r, hub, ""))
+	h, held := notVisible(p.r.Holds(tx, hub, ""))
 	if held {
 		if err := tx.DeleteHold(h.Key()); err != nil {
 			return false, fmt.Errorf("end hold %s: %w", h.Key(), err)
@@ -186,7 +186,7 @@ func (p *pusher) meetAgain(tx *state.Tx, hub state.HubID, remote string) (reopen
 // reopen opens a link again that was closed because its record was gone, if
 // neither side has another one. What stands there is to be read.
 func (p *pusher) reopen(tx *state.Tx, hub state.HubID, remote string) (bool, error) {
-	ls := tx.Links(p.req.System, p.r.Object)
+	ls := p.r.Links(tx)
 	var l state.Link
 	ok, err := ls.Get(hub, &l)
 	if wasGone := l.State == state.LinkClosed && l.Close == state.ClosedDeleted; err != nil || !ok || !wasGone || l.Remote != remote {
@@ -213,7 +213,7 @@ func (p *pusher) reopen(tx *state.Tx, hub state.HubID, remote string) (bool, err
 // meetHits takes in which linked records a look-up brought, before it is decided
 // whom they belong to. A link that is open again is read.
 func (p *pusher) meetHits(tx *state.Tx, hits []hit) error {
-	ls := tx.Links(p.req.System, p.r.Object)
+	ls := p.r.Links(tx)
 	p.noteMet(p.r, len(hits))
 	for i := range hits {
 		hub, _, _, ok := ls.Peek(hits[i].id)
@@ -248,7 +248,7 @@ func isAbsent(row state.PlanRow) bool {
 func (p *pusher) acceptedAbsent(ctx context.Context) error {
 	var chunk []state.Link
 	err := p.opt.Store.View(func(tx *state.Tx) error {
-		ls := tx.Links(p.req.System, p.r.Object)
+		ls := p.r.Links(tx)
 		for _, pl := range p.plans {
 			err := tx.EachPlanRow(pl.ID, func(row state.PlanRow) error {
 				if !isAbsent(row) {
@@ -320,7 +320,7 @@ func (p *pusher) holdCandidates(ctx context.Context, loose []*item) error {
 func (p *pusher) foundBefore(loose []*item) (out []found, err error) {
 	err = p.opt.Store.View(func(tx *state.Tx) error {
 		for _, it := range loose {
-			for _, h := range holdsOf(tx, p.r, it.id, "") {
+			for _, h := range p.r.Holds(tx, it.id, "") {
 				if h.Field == "" && (h.Reason == HoldAmbiguous || h.Reason == HoldDuplicate) {
 					out = append(out, found{it, h, p.remotesOf(tx, it.id, h.Candidates)})
 				}
@@ -385,14 +385,14 @@ func (p *pusher) remotesOf(tx *state.Tx, own state.HubID, candidates []string) [
 // named.
 type naming struct {
 	it    *item
-	named map[*fieldmap.Route][]state.Link
+	named map[*ledger.Route][]state.Link
 }
 
 // askNamed reads by id what refused writes referred to. Where one of these is
 // gone or not visible, that is why: the record waits for it, or its field does.
 func (p *pusher) askNamed(ctx context.Context, items []*item) error {
 	var refused []naming
-	wanted := map[*fieldmap.Route][]state.Link{}
+	wanted := map[*ledger.Route][]state.Link{}
 	err := p.opt.Store.View(func(tx *state.Tx) error {
 		for _, it := range items {
 			if n := p.namedBy(tx, it); len(n.named) > 0 {
@@ -407,8 +407,8 @@ func (p *pusher) askNamed(ctx context.Context, items []*item) error {
 	if err != nil || len(refused) == 0 || p.sys.Getter == nil {
 		return err
 	}
-	lost := map[*fieldmap.Route]map[state.HubID]bool{}
-	for _, route := range p.opt.Mapping.RoutesOf(p.req.System) {
+	lost := map[*ledger.Route]map[state.HubID]bool{}
+	for _, route := range p.book.RoutesOf(p.req.System) {
 		if len(wanted[route]) == 0 {
 			continue
 		}
@@ -433,7 +433,7 @@ func (p *pusher) askNamed(ctx context.Context, items []*item) error {
 	})
 }
 
-func (n *naming) anyLost(lost map[*fieldmap.Route]map[state.HubID]bool) bool {
+func (n *naming) anyLost(lost map[*ledger.Route]map[state.HubID]bool) bool {
 	for route, links := range n.named {
 		if slices.ContainsFunc(links, func(l state.Link) bool { return lost[route][l.Hub] }) {
 			return true
@@ -454,9 +454,9 @@ func (p *pusher) namedBy(tx *state.Tx, it *item) naming {
 		if rule.Hub.Type != record.Reference || v.Kind != plan.Push || !v.Value.IsSet() || route == nil {
 			continue
 		}
-		if hub, _, st, ok := tx.Links(route.System, route.Object).Peek(v.Value.Text()); ok && st == state.LinkOpen {
+		if hub, _, st, ok := route.Links(tx).Peek(v.Value.Text()); ok && st == state.LinkOpen {
 			if n.named == nil {
-				n.named = map[*fieldmap.Route][]state.Link{}
+				n.named = map[*ledger.Route][]state.Link{}
 			}
 			n.named[route] = append(n.named[route], state.Link{Hub: hub, Remote: v.Value.Text()})
 		}

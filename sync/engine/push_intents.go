@@ -113,7 +113,7 @@ func (p *pusher) settleBatch(tx *state.Tx, batch uint64, intents []state.Intent,
 	}
 	for _, in := range open {
 		if err := tx.PutHold(state.Hold{
-			System: p.req.System, Object: p.r.Object, Flow: flowOf(p.r), Hub: in.Hub, Reason: HoldUnknownOutcome, Run: p.rec.ID, Since: p.now(), Last: p.now(),
+			System: p.req.System, Object: p.r.Object, Flow: p.r.Flow, Hub: in.Hub, Reason: HoldUnknownOutcome, Run: p.rec.ID, Since: p.now(), Last: p.now(),
 			Detail: "the answer to the create was lost; the next run looks it up", Event: nextRun(p.req.System),
 		}); err != nil {
 			return err
@@ -126,7 +126,7 @@ func (p *pusher) settleBatch(tx *state.Tx, batch uint64, intents []state.Intent,
 // answeredBefore reports whether the link knows of the create already: of a
 // batch that was opened again, some answers were not lost.
 func (p *pusher) answeredBefore(tx *state.Tx, in state.Intent, remote string) bool {
-	ok, err := tx.Links(p.req.System, p.r.Object).Get(in.Hub, &p.link)
+	ok, err := p.r.Links(tx).Get(in.Hub, &p.link)
 	return ok && err == nil && p.link.Remote == remote && p.link.Wrote >= in.At
 }
 

@@ -10,6 +10,7 @@ import (
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -93,11 +94,11 @@ func (p *pusher) sortToMatch(tx *state.Tx, id state.HubID, c *matching) error {
 // sortLinked reads the holds of a linked record, and reports whether the link
 // alone says what the first walk does with it: to read it, or nothing.
 func (p *pusher) sortLinked(tx *state.Tx, id state.HubID, c *matching) (holds []state.Hold, done bool) {
-	linked, err := tx.Links(p.req.System, p.r.Object).Get(id, &p.link)
+	linked, err := p.r.Links(tx).Get(id, &p.link)
 	if !linked && err == nil {
 		return nil, false
 	}
-	holds = holdsOf(tx, p.r, id, "")
+	holds = p.r.Holds(tx, id, "")
 	switch {
 	case err != nil: // a damaged one is read anew
 		return holds, false
@@ -119,7 +120,7 @@ func (p *pusher) wellKnown() bool {
 	if p.opt.Store.Suspect() != "" {
 		return false
 	}
-	for i := range p.names.rules[p.r] {
+	for i := range p.r.Rules {
 		if !p.resting[i] && p.isUnmet(&p.link, i) {
 			return false
 		}
@@ -129,7 +130,7 @@ func (p *pusher) wellKnown() bool {
 
 // isUnmet reports whether a rule has settled with nothing of this link yet.
 func (p *pusher) isUnmet(l *state.Link, i int) bool {
-	lf := l.Field(p.names.rules[p.r][i])
+	lf := p.r.Field(l, i)
 	return lf == nil || lf.Seen == 0 && lf.Told == 0
 }
 
@@ -161,7 +162,7 @@ func (p *pusher) unmet(tx *state.Tx, it *item, i int, rule *fieldmap.Rule) (plan
 // overwrites decides a linked record and reports whether a value that is not
 // blank would be replaced, which no accepted plan lets through.
 func (p *pusher) overwrites(tx *state.Tx, it *item) bool {
-	it.standing = holdsOf(tx, p.r, it.id, "")
+	it.standing = p.r.Holds(tx, it.id, "")
 	return p.replaces(tx, it)
 }
 
@@ -186,9 +187,9 @@ func (p *pusher) planRow(it *item) (state.PlanRow, bool) {
 		}
 		rule := p.r.Fields[i]
 		old, _ := p.oldOf(it, i)
-		row.Fields = append(row.Fields, state.PlanField{Name: rule.Hub.Name, Old: old, New: v.Value, Reason: uint8(v.Reason), Rule: p.names.rules[p.r][i]})
+		row.Fields = append(row.Fields, state.PlanField{Name: rule.Hub.Name, Old: old, New: v.Value, Reason: uint8(v.Reason), Rule: p.r.Rules[i]})
 		var seen record.Digest
-		if lf := it.link.Field(p.names.rules[p.r][i]); lf != nil {
+		if lf := p.r.Field(&it.link, i); lf != nil {
 			seen = lf.Seen
 		}
 		fmt.Fprintf(&b, "%s %x %x\n", rule.Hub.Name, v.Told, seen)
@@ -272,7 +273,7 @@ func (p *pusher) wanted(key fieldmap.MatchKey, it *item) record.Value {
 	if key.Remote == p.r.ExternalID {
 		return it.external
 	}
-	return it.rec.Get(p.names.fields[p.r.Hub][key.Hub.Index])
+	return p.r.Value(&it.rec, key.Hub)
 }
 
 // keyField is the remote field of a match key.
@@ -474,7 +475,7 @@ func (p *pusher) presentElsewhere(tx *state.Tx, ext record.Value, not state.HubI
 	if !ok {
 		return false, nil
 	}
-	for _, r := range p.opt.Mapping.RoutesOf(system) {
+	for _, r := range p.book.RoutesOf(system) {
 		if r.Hub != p.r.Hub || r.Direction != fieldmap.Pull {
 			continue
 		}
@@ -492,7 +493,7 @@ func (p *pusher) hubHas(tx *state.Tx, id record.Value, not state.HubID) (bool, e
 	if o.ID == nil {
 		return false, nil
 	}
-	ik, ok := p.indexKey(indexName{o.ID, fieldmap.Exact}, id)
+	ik, ok := p.book.IndexKey(ledger.Index{Field: o.ID, Form: fieldmap.Exact}, id)
 	if !ok {
 		return false, nil
 	}
@@ -507,7 +508,7 @@ func (p *pusher) hubHas(tx *state.Tx, id record.Value, not state.HubID) (bool, e
 		case hub == not:
 		case err != nil:
 			return true, nil //nolint:nilerr // nobody is linked with what may be another's
-		case got && rec.State == state.HubActive && rec.Get(p.names.fields[o][o.ID.Index]) == id:
+		case got && rec.State == state.HubActive && rec.Get(p.book.Nums(o)[o.ID.Index]) == id:
 			return true, nil
 		}
 	}
@@ -517,7 +518,7 @@ func (p *pusher) hubHas(tx *state.Tx, id record.Value, not state.HubID) (bool, e
 // linkFound links a hub record with the record that was found. What was read
 // with it is the link's first seen, and decides the first meeting.
 func (p *pusher) linkFound(tx *state.Tx, it *item, fields []record.Field, h *hit) (over bool, err error) {
-	ls := tx.Links(p.req.System, p.r.Object)
+	ls := p.r.Links(tx)
 	switch ok, err := ls.Get(it.id, &it.link); {
 	case err != nil && !errors.Is(err, state.ErrDamaged):
 		return false, err
@@ -615,7 +616,7 @@ func (p *pusher) meetRead(tx *state.Tx, it *item, i int, theirs record.Value, ba
 		return plan.Verdict{}, nil
 	}
 	v, f := p.meetField(tx, it, i, rule, theirs, how)
-	lf := it.link.Field(p.names.rules[p.r][i])
+	lf := p.r.Field(&it.link, i)
 	switch {
 	case f != nil && rule.Hub.Type == record.Reference && lf != nil && lf.Seen == field.theirs && lf.Told == ours:
 		return plan.Verdict{}, nil // they still name the record that is gone or waits
@@ -639,7 +640,7 @@ func (p *pusher) meetRead(tx *state.Tx, it *item, i int, theirs record.Value, ba
 // heldAsBefore reports whether a field is held for just these two values, by what
 // their system made of ours, and nothing was sent since.
 func (p *pusher) heldAsBefore(tx *state.Tx, it *item, i int, on holdOn) bool {
-	stands := it.link.Stands(p.names.remotes[p.r][i])
+	stands := p.r.Stands(&it.link, i)
 	if p.behind[i] || !stands.Open() || stands.Known != record.Read || stands.Last() != on.theirs {
 		return false
 	}
@@ -649,12 +650,12 @@ func (p *pusher) heldAsBefore(tx *state.Tx, it *item, i int, on holdOn) bool {
 
 // ours is the hub's value for a rule.
 func (p *pusher) ours(it *item, rule *fieldmap.Rule) record.Value {
-	return it.rec.Get(p.names.fields[p.r.Hub][rule.Hub.Index])
+	return p.r.Value(&it.rec, rule.Hub)
 }
 
 // show notes what a reading showed of a field that is not settled by it.
 func (p *pusher) show(it *item, i int, theirs record.Value) {
-	num := p.names.remotes[p.r][i]
+	num := p.r.Remotes[i]
 	there := it.link.Stands(num)
 	there.Show(p.key.Value(p.r.Fields[i].Remote.Type, theirs))
 	it.link.SetStands(num, there)
@@ -663,8 +664,8 @@ func (p *pusher) show(it *item, i int, theirs record.Value) {
 // leaveUnreadable notes that what stands in a field cannot be read. Our own next
 // change of it goes out all the same.
 func (p *pusher) leaveUnreadable(it *item, i int, raw record.Digest) {
-	it.link.SetStands(p.names.remotes[p.r][i], record.ReadThere(raw))
-	rule := p.names.rules[p.r][i]
+	it.link.SetStands(p.r.Remotes[i], record.ReadThere(raw))
+	rule := p.r.Rules[i]
 	if p.isUnmet(&it.link, i) {
 		it.link.Set(state.LinkField{Field: rule, Told: p.key.Value(p.r.Fields[i].Hub.Type, p.ours(it, p.r.Fields[i]))})
 	}
@@ -720,8 +721,8 @@ func fieldIndex(fields []record.Field, name string) int {
 // keepMet stores the verdict on a field that was read. What must be sent again
 // to a system that made something else of it keeps what led to that.
 func (p *pusher) keepMet(it *item, i int, v plan.Verdict, theirs record.Value) {
-	lf := state.LinkField{Field: p.names.rules[p.r][i], Seen: v.Seen, Told: v.Told}
-	stands, num := it.link.Stands(p.names.remotes[p.r][i]), p.names.remotes[p.r][i]
+	lf := state.LinkField{Field: p.r.Rules[i], Seen: v.Seen, Told: v.Told}
+	stands, num := p.r.Stands(&it.link, i), p.r.Remotes[i]
 	d := p.key.Value(p.r.Fields[i].Remote.Type, theirs)
 	if v.Kind == plan.Push && stands.Open() {
 		stands.Show(d)
@@ -759,7 +760,7 @@ func (p *pusher) meetExternal(it *item, theirs record.Value) {
 // meetField decides one field by what was read of it, or by what is known to
 // stand there where theirs is missing.
 func (p *pusher) meetField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule, theirs record.Value, how plan.Reading) (plan.Verdict, *pushFault) {
-	n := p.names.fields[p.r.Hub][rule.Hub.Index]
+	n := p.r.Nums[rule.Hub.Index]
 	ours := it.rec.Get(n)
 	remote, f := p.translate(tx, rule, ours)
 	if f != nil {
@@ -769,13 +770,13 @@ func (p *pusher) meetField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule, t
 		Rule: rule, Direction: fieldmap.Push, OnLink: p.r.OnLink, Theirs: theirs, TheirsHub: p.theirsHub(tx, rule, theirs),
 		Ours: ours, OursRemote: remote, Lost: it.lost, RuleChanged: p.ruleChanged(it, i), Found: it.link.Origin == state.OriginFound,
 		OursOwned: rule.Hub.Owner != "" && p.sourceOf(&it.rec, n) == rule.Hub.Owner,
-		There:     it.link.Stands(p.names.remotes[p.r][i]), Reading: how,
+		There:     p.r.Stands(&it.link, i), Reading: how,
 	}
 	if p.behind[i] || it.back {
-		in.OtherSeen, in.There = p.otherSeen(&it.link, p.r, i, theirs), p.standsUnder(&it.link, p.r, i, theirs)
+		in.OtherSeen, in.There = p.r.OtherSeen(&it.link, i, theirs), p.r.StandsUnder(&it.link, i, theirs)
 		in.OwnersBlank = p.ownersBlank(tx, it, rule)
 	}
-	if lf := it.link.Field(p.names.rules[p.r][i]); lf != nil {
+	if lf := p.r.Field(&it.link, i); lf != nil {
 		in.Pending = pendingOf(lf)
 		in.Seen, in.Told, in.Tolerated = lf.Seen, lf.Told, lf.Note != 0 && plan.Reason(lf.Note) != plan.Skipped && lf.Told != 0
 		in.Freed = in.Tolerated && p.behind[i] && modeChanged(rule, p.pos) && p.frees(rule, plan.Reason(lf.Note), cleared(&it.rec, n))
@@ -787,12 +788,12 @@ func (p *pusher) meetField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule, t
 // with: it changed since the position, or the record was not to be seen meanwhile.
 func (p *pusher) ruleChanged(it *item, i int) bool {
 	rule := p.r.Fields[i]
-	return it.back || p.behind[i] && p.pos.Fields[ruleName(rule)] != rule.Fingerprint
+	return it.back || p.behind[i] && p.pos.Fields[ledger.RuleName(rule)] != rule.Fingerprint
 }
 
 // ownersBlank reports whether a field is blank because its owner says so.
 func (p *pusher) ownersBlank(tx *state.Tx, it *item, rule *fieldmap.Rule) bool {
-	n := p.names.fields[p.r.Hub][rule.Hub.Index]
+	n := p.r.Nums[rule.Hub.Index]
 	return it.rec.Get(n).IsNull() && rule.Hub.Owner != "" && p.sourceOf(&it.rec, n) == "" && p.heldBy(tx, rule.Hub.Owner, p.r.Hub, it.id)
 }
 
@@ -807,7 +808,7 @@ func (p *pusher) theirsHub(tx *state.Tx, rule *fieldmap.Rule, theirs record.Valu
 		if route == nil {
 			return theirs
 		}
-		if id, _, _, ok := tx.Links(route.System, route.Object).Peek(theirs.Text()); ok {
+		if id, _, _, ok := route.Links(tx).Peek(theirs.Text()); ok {
 			return record.Of(id.String())
 		}
 		return record.Of("?" + theirs.Text()) // never a hub id, so never equal

@@ -32,7 +32,7 @@ func (p *pusher) refusalOf(it *item, e *providers.Error) refusal {
 		if v.Kind != plan.Push || rule.Hub.Type != record.Reference || !v.Value.IsSet() {
 			continue
 		}
-		stands := it.link.Stands(p.names.remotes[p.r][i])
+		stands := p.r.Stands(&it.link, i)
 		r.refs = append(r.refs, heldRef{rule.Hub.Name, p.key.Value(rule.Remote.Type, v.Value), stands.Last()})
 	}
 	return r
@@ -80,7 +80,7 @@ func (p *pusher) missing(ctx context.Context, gone []refusal) error {
 // references, or where none was sent, the whole record.
 func (p *pusher) holdFound(tx *state.Tx, r *refusal) (there bool, err error) {
 	var l state.Link
-	ok, err := tx.Links(p.req.System, p.r.Object).Get(r.link.Hub, &l)
+	ok, err := p.r.Links(tx).Get(r.link.Hub, &l)
 	if err != nil || !ok || l.State != state.LinkOpen || l.Remote != r.link.Remote || p.hidden(tx, p.r, r.link.Hub) {
 		return false, err // it is gone, not visible, was moved or was unlinked
 	}

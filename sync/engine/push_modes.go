@@ -6,6 +6,7 @@ import (
 
 	"crmsyncd/fieldmap"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -23,8 +24,8 @@ const (
 // modesOf are the fingerprints of what lets a rule hold a value back, by name.
 func modesOf(rule *fieldmap.Rule) map[string]uint64 {
 	return map[string]uint64{
-		writeName + ruleName(rule): wordFingerprint(rule.Write.String()),
-		emptyName + ruleName(rule): wordFingerprint(rule.OnEmpty.String()),
+		writeName + ledger.RuleName(rule): wordFingerprint(rule.Write.String()),
+		emptyName + ledger.RuleName(rule): wordFingerprint(rule.OnEmpty.String()),
 	}
 }
 
@@ -46,7 +47,7 @@ func modeChanged(rule *fieldmap.Rule, pos state.Position) bool {
 }
 
 // modesKnown reports whether a position tells what every rule held back.
-func modesKnown(r *fieldmap.Route, pos state.Position) bool {
+func modesKnown(r *ledger.Route, pos state.Position) bool {
 	for _, rule := range r.Fields {
 		for name := range modesOf(rule) {
 			if _, known := pos.Fields[name]; !known {
@@ -82,7 +83,7 @@ func (p *pusher) frees(rule *fieldmap.Rule, why plan.Reason, cleared bool) bool 
 	case plan.NotEmpty:
 		return rule.Write != fieldmap.FillBlank
 	case plan.BlankIgnored:
-		ignored := p.pos.Fields[emptyName+ruleName(rule)] == wordFingerprint(fieldmap.EmptyIgnore.String())
+		ignored := p.pos.Fields[emptyName+ledger.RuleName(rule)] == wordFingerprint(fieldmap.EmptyIgnore.String())
 		return ignored && rule.OnEmpty != fieldmap.EmptyIgnore && cleared
 	}
 	return false

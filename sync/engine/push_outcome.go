@@ -117,7 +117,7 @@ func (p *pusher) showed(a *answer, it *item, res *providers.Result) (other bool)
 		case shown != it.verdicts[i].Value:
 			other = true
 		default:
-			a.show(p.names.rules[p.r][i])
+			a.show(p.r.Rules[i])
 		}
 	})
 	return other

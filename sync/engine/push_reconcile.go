@@ -9,6 +9,7 @@ import (
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -66,7 +67,7 @@ func (p *pusher) rebound(context.Context) error {
 func (p *pusher) openLinks(from state.HubID) ([]state.Link, error) {
 	var out []state.Link
 	err := p.opt.Store.View(func(tx *state.Tx) error {
-		return tx.Links(p.req.System, p.r.Object).Each(from, func(l *state.Link) error {
+		return p.r.Links(tx).Each(from, func(l *state.Link) error {
 			if l.State == state.LinkOpen || p.req.Full && l.State == state.LinkClosed && p.mayReturn(l) {
 				out = append(out, state.Link{Hub: l.Hub, Remote: l.Remote, State: l.State})
 			}
@@ -170,7 +171,7 @@ func (p *pusher) compare(tx *state.Tx, l state.Link, rec *record.Record, fields 
 	if _, err := p.meet(tx, it, fields, &h, c); err != nil {
 		return false, err
 	}
-	if err := tx.Links(p.req.System, p.r.Object).Put(&it.link); err != nil {
+	if err := p.r.Links(tx).Put(&it.link); err != nil {
 		return false, err
 	}
 	if !p.pending(it) {
@@ -217,7 +218,7 @@ func (p *pusher) pending(it *item) bool {
 // elsewhere, or there is none, the hub record waits for a person: it is never
 // made again unasked (F11).
 func (p *pusher) closeOne(tx *state.Tx, gone state.Link, successor string) error {
-	ls := tx.Links(p.req.System, p.r.Object)
+	ls := p.r.Links(tx)
 	var l state.Link
 	ok, err := ls.Get(gone.Hub, &l)
 	if err != nil && !errors.Is(err, state.ErrDamaged) || !ok || l.Remote != gone.Remote || l.State == state.LinkClosed {
@@ -245,7 +246,7 @@ func (p *pusher) closeOne(tx *state.Tx, gone state.Link, successor string) error
 	}
 	p.count("held", 1)
 	if err := tx.PutHold(state.Hold{
-		System: p.req.System, Object: p.r.Object, Flow: flowOf(p.r), Hub: gone.Hub, Reason: reason, Detail: detail,
+		System: p.req.System, Object: p.r.Object, Flow: p.r.Flow, Hub: gone.Hub, Reason: reason, Detail: detail,
 		Candidates: candidates, Run: p.rec.ID, Since: p.now(), Last: p.now(),
 	}); err != nil {
 		return err
@@ -256,7 +257,7 @@ func (p *pusher) closeOne(tx *state.Tx, gone state.Link, successor string) error
 // moveLink takes a link to the record that the old one was merged into. Its
 // digests count as lost, and so does what its children were told of it.
 func (p *pusher) moveLink(tx *state.Tx, l state.Link, successor string) error {
-	ls := tx.Links(p.req.System, p.r.Object)
+	ls := p.r.Links(tx)
 	if err := ls.Delete(l.Hub); err != nil {
 		return err
 	}
@@ -276,7 +277,7 @@ func (p *pusher) untellChildren(tx *state.Tx, parents ...state.HubID) error {
 	if len(parents) == 0 {
 		return nil
 	}
-	for _, child := range p.opt.Mapping.RoutesOf(p.req.System) {
+	for _, child := range p.book.RoutesOf(p.req.System) {
 		for i, rule := range child.Fields {
 			if child.Direction != fieldmap.Push || rule.Hub.Type != record.Reference || rule.Hub.RefTo != p.r.Hub.Name {
 				continue
@@ -289,7 +290,7 @@ func (p *pusher) untellChildren(tx *state.Tx, parents ...state.HubID) error {
 	return nil
 }
 
-func (p *pusher) untell(tx *state.Tx, child *fieldmap.Route, i int, parents []state.HubID) error {
+func (p *pusher) untell(tx *state.Tx, child *ledger.Route, i int, parents []state.HubID) error {
 	var ids []state.HubID
 	for _, parent := range parents {
 		children, err := p.family(tx, child.Hub, child.Fields[i].Hub, parent)
@@ -298,13 +299,13 @@ func (p *pusher) untell(tx *state.Tx, child *fieldmap.Route, i int, parents []st
 		}
 		ids = append(ids, children...)
 	}
-	ls := tx.Links(child.System, child.Object)
+	ls := child.Links(tx)
 	for _, id := range ids {
 		var l state.Link
 		if ok, err := ls.Get(id, &l); err != nil || !ok {
 			continue
 		}
-		if lf := l.Field(p.names.rules[child][i]); lf != nil {
+		if lf := child.Field(&l, i); lf != nil {
 			lf.Told = 0
 			if err := ls.Put(&l); err != nil {
 				return err

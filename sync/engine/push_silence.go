@@ -50,7 +50,7 @@ func (p *pusher) readWritten(ctx context.Context, own bool) error {
 		err := p.opt.Store.View(func(tx *state.Tx) (err error) {
 			ids, err = tx.Wakes(p.req.System, p.r.Object, state.WakeWritten, scanChunk)
 			for _, id := range ids {
-				if hub, _, st, ok := tx.Links(p.req.System, p.r.Object).Peek(id); ok && st == state.LinkOpen {
+				if hub, _, st, ok := p.r.Links(tx).Peek(id); ok && st == state.LinkOpen {
 					chunk = append(chunk, state.Link{Hub: hub, Remote: id})
 				}
 			}

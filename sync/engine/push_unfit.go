@@ -104,7 +104,7 @@ func (p *pusher) askSchema(ctx context.Context) (changed, known bool, err error)
 		return false, true, nil
 	}
 	p.asked = true
-	findings, err := p.schemaFindings(ctx, p.sys, p.opt.Mapping.RoutesOf(p.req.System))
+	findings, err := p.schemaFindings(ctx, p.sys, p.book.RoutesOf(p.req.System))
 	if err != nil {
 		return false, false, err
 	}

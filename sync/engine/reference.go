@@ -8,6 +8,7 @@ import (
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 )
 
 // reference turns what names another record of their system into a hub id.
@@ -31,7 +32,7 @@ func (s *settling) reference(rule *fieldmap.Rule, v record.Value) (record.Value,
 	if route == nil {
 		return v, unknown
 	}
-	links := s.tx.Links(route.System, route.Object)
+	links := route.Links(s.tx)
 	id, _, st, ok := links.Peek(ids[0])
 	// What left the scope stays what the record names, a user who left most of all
 	// (R111); only a parent must be there.
@@ -47,7 +48,7 @@ func (s *settling) reference(rule *fieldmap.Rule, v record.Value) (record.Value,
 
 // placeholder makes a hub user for one that nobody knows, so that the reference
 // does not break (R113). If the user is read after all, it gets its values.
-func (s *settling) placeholder(route *fieldmap.Route, remote string) (record.Value, *fault) {
+func (s *settling) placeholder(route *ledger.Route, remote string) (record.Value, *fault) {
 	p := s.p
 	broken := func(err error) (record.Value, *fault) {
 		return record.Value{}, &fault{reason: HoldBadValue, detail: "make a placeholder for user " + remote + ": " + err.Error()}
@@ -59,12 +60,12 @@ func (s *settling) placeholder(route *fieldmap.Route, remote string) (record.Val
 	}
 	rec := state.HubRecord{ID: id, State: state.HubActive}
 	if f := route.Hub.Field(fieldmap.Name); f != nil {
-		rec.Set(p.names.fields[route.Hub][f.Index], record.Of("unknown user "+remote), p.names.systems[p.req.System], p.now().Unix(), 0)
+		rec.Set(route.Nums[f.Index], record.Of("unknown user "+remote), p.book.System(p.req.System), p.now().Unix(), 0)
 	}
-	if err := users.Put(&rec, p.indexKeys(route.Hub, &rec)); err != nil {
+	if err := users.Put(&rec, p.book.IndexKeys(route.Hub, &rec)); err != nil {
 		return broken(err)
 	}
-	if err := s.tx.Links(route.System, route.Object).Put(&state.Link{Hub: id, Remote: remote, Origin: state.OriginFound}); err != nil {
+	if err := route.Links(s.tx).Put(&state.Link{Hub: id, Remote: remote, Origin: state.OriginFound}); err != nil {
 		return broken(err)
 	}
 	p.count("placeholders", 1)
@@ -109,7 +110,7 @@ func (s *settling) referenceByKey(rule *fieldmap.Rule, v record.Value) (record.V
 
 // lessOf is lessEvent for the key by which a field names its record.
 func (s *settling) lessOf(rule *fieldmap.Rule, v record.Value) string {
-	ik, _ := s.p.indexKey(indexName{rule.RefKey, fieldmap.Exact}, v)
+	ik, _ := s.p.book.IndexKey(ledger.Index{Field: rule.RefKey, Form: fieldmap.Exact}, v)
 	return lessEvent(s.p.opt.Mapping.Object(rule.Hub.RefTo), ik)
 }
 
@@ -123,7 +124,7 @@ func (s *settling) cycle(rule *fieldmap.Rule, parent state.HubID) []state.HubID 
 	if s.isNew || rule.Hub.RefTo != s.p.r.Hub.Name {
 		return nil
 	}
-	field := s.p.names.fields[s.p.r.Hub][rule.Hub.Index]
+	field := s.p.r.Nums[rule.Hub.Index]
 	chain := []state.HubID{s.rec.ID}
 	var rec state.HubRecord
 	for id := parent; len(chain) <= longestChain; {

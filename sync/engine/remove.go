@@ -9,12 +9,13 @@ import (
 	"crmsyncd/fieldmap"
 	"crmsyncd/providers"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 )
 
 // filterName is what a position keeps the filter's fingerprint under.
 const filterName = "filter"
 
-func filterFingerprint(r *fieldmap.Route) uint64 {
+func filterFingerprint(r *ledger.Route) uint64 {
 	if r.Filter == nil {
 		return 0
 	}
@@ -93,7 +94,7 @@ func (p *puller) askForHeld(ctx context.Context) error {
 	}
 	var ids []string
 	err := p.opt.Store.View(func(tx *state.Tx) error {
-		links := tx.Links(p.req.System, p.r.Object)
+		links := p.r.Links(tx)
 		return tx.EachHold(p.req.System, func(h state.Hold) error {
 			if h.Object != p.r.Object || h.Remote == "" || !h.Last.Before(p.began) {
 				return nil
@@ -133,7 +134,7 @@ func (p *puller) missing(ctx context.Context) (missingRows, error) {
 	var out missingRows
 	var unseen []state.Link
 	err := p.opt.Store.View(func(tx *state.Tx) error {
-		return tx.Links(p.req.System, p.r.Object).Each(0, func(l *state.Link) error {
+		return p.r.Links(tx).Each(0, func(l *state.Link) error {
 			if l.State != state.LinkClosed {
 				out.open++
 			}
@@ -174,7 +175,7 @@ func (p *puller) mayGo(tx *state.Tx, l *state.Link) (why string, ask bool) {
 		// It goes with its parent, once that is closed.
 	case left == state.LinkClosed && l.State == state.LinkOpen:
 		return "its account left the hub", false
-	case l.State == state.LinkLeaving && len(holdsOf(tx, p.r, 0, l.Remote)) > 0:
+	case l.State == state.LinkLeaving && len(p.r.Holds(tx, 0, l.Remote)) > 0:
 		return "", !p.seen.has(uint64(l.Hub)) // else it is back in the scope, and held
 	case l.State == state.LinkLeaving:
 		return "no longer meets the filter", false
@@ -202,14 +203,14 @@ func (p *puller) parentLeft(tx *state.Tx, l *state.Link) state.LinkState {
 		if !isParent(rule) || route == nil || route.Filter == nil {
 			continue
 		}
-		links := tx.Links(route.System, route.Object)
+		links := route.Links(tx)
 		if links.Open() == links.Count() {
 			continue
 		}
 		if ok, err := tx.Hub(p.r.Hub.Name).Get(l.Hub, &rec); !ok || err != nil {
 			continue
 		}
-		id, err := state.ParseHubID(rec.Get(p.names.fields[p.r.Hub][rule.Hub.Index]).Text())
+		id, err := state.ParseHubID(p.r.Value(&rec, rule.Hub).Text())
 		if err != nil {
 			continue
 		}
@@ -275,7 +276,7 @@ func (p *puller) stillThere(ctx context.Context, links []state.Link) (map[string
 // journal. The hub record leaves scope with its last pulling link; ids and
 // digests stay, so that a return re-opens it (D8).
 func (p *puller) closeLink(tx *state.Tx, hub state.HubID, why state.CloseReason, reason string) error {
-	links := tx.Links(p.req.System, p.r.Object)
+	links := p.r.Links(tx)
 	var l state.Link
 	if ok, err := links.Get(hub, &l); err != nil || !ok {
 		return err
@@ -315,13 +316,13 @@ func (p *puller) outOfScope(tx *state.Tx, hub state.HubID) error {
 
 // pulledElsewhere reports whether another pull route still holds the record. One
 // whose link is damaged counts as holding it.
-func (r *run) pulledElsewhere(tx *state.Tx, not *fieldmap.Route, hub state.HubID) bool {
+func (r *run) pulledElsewhere(tx *state.Tx, not *ledger.Route, hub state.HubID) bool {
 	var l state.Link
-	for _, route := range r.opt.Mapping.Routes {
+	for _, route := range r.book.Routes {
 		if route.Direction != fieldmap.Pull || route.Hub != not.Hub || route.Key() == not.Key() {
 			continue
 		}
-		if ok, err := tx.Links(route.System, route.Object).Get(hub, &l); err != nil || ok && l.State != state.LinkClosed {
+		if ok, err := route.Links(tx).Get(hub, &l); err != nil || ok && l.State != state.LinkClosed {
 			return true
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"crmsyncd/fieldmap"
 	"crmsyncd/providers"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 )
 
 // A field that is gone from a system, hidden from the credential or not writable
@@ -20,7 +21,9 @@ import (
 // rests every run asks again and says so, and what is back joins in that run.
 
 // suspendedName is what a rule rests under whose remote field is gone.
-func suspendedName(object string, rule *fieldmap.Rule) string { return object + "/" + ruleName(rule) }
+func suspendedName(object string, rule *fieldmap.Rule) string {
+	return object + "/" + ledger.RuleName(rule)
+}
 
 // unwritableName is what a rule rests under whose remote field can be read and
 // not written: a pull of the same line goes on.
@@ -30,7 +33,7 @@ func unwritableName(object string, rule *fieldmap.Rule) string {
 
 // suspended returns the rules of a route whose remote field rested when the
 // system was last checked.
-func suspended(tx *state.Tx, r *fieldmap.Route) map[int]bool {
+func suspended(tx *state.Tx, r *ledger.Route) map[int]bool {
 	var c checked
 	if err := json.Unmarshal(tx.Meta(checkedKey(r.System)), &c); err != nil || len(c.Suspended) == 0 {
 		return nil
@@ -46,7 +49,7 @@ func suspended(tx *state.Tx, r *fieldmap.Route) map[int]bool {
 }
 
 // restingFields are the remote fields of a route that rest, as object.field.
-func restingFields(tx *state.Tx, r *fieldmap.Route) (names []string) {
+func restingFields(tx *state.Tx, r *ledger.Route) (names []string) {
 	for i := range suspended(tx, r) {
 		names = append(names, r.Object+"."+r.Fields[i].Remote.Name)
 	}
@@ -58,7 +61,7 @@ func restingFields(tx *state.Tx, r *fieldmap.Route) (names []string) {
 func (e *Engine) Resting(system string) ([]string, error) {
 	var out []string
 	err := e.opt.Store.View(func(tx *state.Tx) error {
-		for _, r := range e.opt.Mapping.Routes {
+		for _, r := range e.book.Routes {
 			if system != "" && r.System != system {
 				continue
 			}
@@ -132,11 +135,11 @@ func (r *run) lookAgain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all := r.opt.Mapping.RoutesOf(r.req.System)
+	all := r.book.RoutesOf(r.req.System)
 	if len(c.Suspended)+len(c.Unoffered) == 0 || c.Config != routesFingerprint(all) {
 		return nil // nothing rests, or everything is checked anew
 	}
-	var routes []*fieldmap.Route
+	var routes []*ledger.Route
 	err = r.opt.Store.View(func(tx *state.Tx) error {
 		for _, route := range all {
 			if len(suspended(tx, route)) > 0 || needsOption(tx, route) {
@@ -160,10 +163,10 @@ func (r *run) lookAgain(ctx context.Context) error {
 }
 
 // keepResting remembers what rests after some routes were looked at again.
-func (r *run) keepResting(c checked, routes []*fieldmap.Route, findings []Finding) error {
+func (r *run) keepResting(c checked, routes []*ledger.Route, findings []Finding) error {
 	options := unofferedOf(findings)
 	for name, kept := range c.Unoffered {
-		if !slices.ContainsFunc(routes, func(route *fieldmap.Route) bool { return strings.HasPrefix(name, route.Object+"/") }) {
+		if !slices.ContainsFunc(routes, func(route *ledger.Route) bool { return strings.HasPrefix(name, route.Object+"/") }) {
 			if options == nil {
 				options = map[string][]string{}
 			}
@@ -206,8 +209,8 @@ func (e *Engine) joinAgain(system string, findings []Finding) error {
 
 // noteFits remembers which lines of a route once fitted the system, and takes
 // the right to rest from those that never did.
-func (e *Engine) noteFits(r *fieldmap.Route, found []Finding) error {
-	key := fmt.Sprintf("fits:%d:%s", flowOf(r), r.Key())
+func (e *Engine) noteFits(r *ledger.Route, found []Finding) error {
+	key := fmt.Sprintf("fits:%d:%s", r.Flow, r.Key())
 	var fit []string
 	unfit := map[string]bool{}
 	for _, f := range found {
@@ -222,7 +225,7 @@ func (e *Engine) noteFits(r *fieldmap.Route, found []Finding) error {
 		_ = json.Unmarshal([]byte(note), &fit) // what cannot be read is noted anew
 		before = len(fit)
 		for i, rule := range r.Fields {
-			name := ruleName(rule)
+			name := ledger.RuleName(rule)
 			if !slices.Contains(fit, name) && (!unfit[rule.Remote.Name] || e.metBefore(tx, r, i)) {
 				fit = append(fit, name)
 			}
@@ -235,7 +238,7 @@ func (e *Engine) noteFits(r *fieldmap.Route, found []Finding) error {
 	for i := range found {
 		f := &found[i]
 		fits := slices.ContainsFunc(r.Fields, func(rule *fieldmap.Rule) bool {
-			return rule.Remote.Name == f.Field && slices.Contains(fit, ruleName(rule))
+			return rule.Remote.Name == f.Field && slices.Contains(fit, ledger.RuleName(rule))
 		})
 		if !fits && !f.denied {
 			f.rests = ""
@@ -257,15 +260,15 @@ const metSample = 200
 
 // metBefore reports whether a line was settled with by a state that keeps no
 // note of what fitted: by its position, or by one of its first links.
-func (e *Engine) metBefore(tx *state.Tx, r *fieldmap.Route, i int) bool {
-	pos, ok, err := positionOf(tx, r)
-	if _, has := pos.Fields[ruleName(r.Fields[i])]; err == nil && ok && has {
+func (e *Engine) metBefore(tx *state.Tx, r *ledger.Route, i int) bool {
+	pos, ok, err := r.Position(tx)
+	if _, has := pos.Fields[ledger.RuleName(r.Fields[i])]; err == nil && ok && has {
 		return true
 	}
 	met, looked := false, 0
-	_ = tx.Links(r.System, r.Object).Each(0, func(l *state.Link) error {
+	_ = r.Links(tx).Each(0, func(l *state.Link) error {
 		looked++
-		lf := l.Field(e.names.rules[r][i])
+		lf := r.Field(l, i)
 		if met = lf != nil && lf.Seen != 0; met || looked >= metSample {
 			return state.ErrStop
 		}

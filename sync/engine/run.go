@@ -12,6 +12,7 @@ import (
 	"crmsyncd/fieldmap"
 	"crmsyncd/providers"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 )
 
 // What became of a run or of one object in it.
@@ -37,8 +38,8 @@ type run struct {
 
 	wouldStop error // why a guard would stop the object under way, of which this only is a plan
 
-	absent map[*fieldmap.Route]map[state.HubID]absence // linked records that a read by id did not bring, and that are undecided
-	met    map[*fieldmap.Route]int                     // records that were seen
+	absent map[*ledger.Route]map[state.HubID]absence // linked records that a read by id did not bring, and that are undecided
+	met    map[*ledger.Route]int                     // records that were seen
 
 	aud     *auditing            // of the object under way, in a full run
 	audited map[string]AuditMark // what it found, by object
@@ -46,16 +47,16 @@ type run struct {
 
 // entryOf is what the journal says of a record of a route: by a person, where no
 // run did it.
-func (e *Engine) entryOf(route *fieldmap.Route, hub state.HubID, remote, reason string) state.JournalEntry {
+func (e *Engine) entryOf(route *ledger.Route, hub state.HubID, remote, reason string) state.JournalEntry {
 	return state.JournalEntry{
-		At: e.now().Unix(), Object: route.Hub.Name, Hub: hub, System: e.names.systems[route.System], Remote: remote,
+		At: e.now().Unix(), Object: route.Hub.Name, Hub: hub, System: e.book.System(route.System), Remote: remote,
 		Reason: reason, Config: e.opt.Config,
 	}
 }
 
 // entryOf is what the journal says of a record of a route that the run did
 // something with.
-func (r *run) entryOf(route *fieldmap.Route, hub state.HubID, remote, reason string) state.JournalEntry {
+func (r *run) entryOf(route *ledger.Route, hub state.HubID, remote, reason string) state.JournalEntry {
 	e := r.Engine.entryOf(route, hub, remote, reason)
 	e.Run, e.Flow = r.rec.ID, r.journalFlow()
 	return e
@@ -70,7 +71,7 @@ func (r *run) count(what string, n int) {
 
 // pass goes over the routes of one flow and records it.
 func (e *Engine) pass(ctx context.Context, flow string, req Request,
-	one func(context.Context, *run, *fieldmap.Route) error,
+	one func(context.Context, *run, *ledger.Route) error,
 ) (state.Run, error) {
 	sys := e.opt.Systems[req.System]
 	if sys == nil {
@@ -107,9 +108,9 @@ func (e *Engine) pass(ctx context.Context, flow string, req Request,
 
 // objects goes through the routes, parents first. What stops one route leaves
 // the others going; what stops the system ends the run.
-func (r *run) objects(ctx context.Context, one func(context.Context, *run, *fieldmap.Route) error) error {
+func (r *run) objects(ctx context.Context, one func(context.Context, *run, *ledger.Route) error) error {
 	var errs []error
-	for _, route := range r.opt.Mapping.RoutesOf(r.req.System) {
+	for _, route := range r.book.RoutesOf(r.req.System) {
 		if (route.Direction == fieldmap.Pull) != (r.flow == "pull") || !r.wanted(route.Object) {
 			continue
 		}

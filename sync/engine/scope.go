@@ -8,6 +8,7 @@ import (
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 )
 
 // inScope applies the route's filter, after that of the record's parent. A
@@ -57,7 +58,7 @@ func (s *settling) parentOut() (out, leaving bool) {
 	if route == nil || len(elems) != 1 {
 		return false, false
 	}
-	_, _, st, ok := s.tx.Links(route.System, route.Object).Peek(elems[0])
+	_, _, st, ok := route.Links(s.tx).Peek(elems[0])
 	if ok && st == state.LinkOpen {
 		return false, false
 	}
@@ -92,7 +93,7 @@ func (s *settling) meant() state.HubID {
 // heldBy reports whether a system that is read holds this record in scope; any
 // system where none is named.
 func (e *Engine) heldBy(tx *state.Tx, system string, hub *fieldmap.HubObject, id state.HubID) bool {
-	for _, route := range e.opt.Mapping.Routes {
+	for _, route := range e.book.Routes {
 		if route.Direction != fieldmap.Pull || route.Hub != hub || system != "" && system != route.System {
 			continue
 		}
@@ -106,7 +107,7 @@ func (e *Engine) heldBy(tx *state.Tx, system string, hub *fieldmap.HubObject, id
 // askedAbout reports whether some filter asks whether this system holds records
 // of this hub object.
 func (e *Engine) askedAbout(system string, hub *fieldmap.HubObject) bool {
-	for _, route := range e.opt.Mapping.Routes {
+	for _, route := range e.book.Routes {
 		if route.Direction == fieldmap.Pull && route.Hub == hub && slices.Contains(route.Filter.Systems(), system) {
 			return true
 		}
@@ -123,7 +124,7 @@ func (p *puller) leave(tx *state.Tx, l *state.Link) error {
 	}
 	l.State, l.Raw = state.LinkLeaving, 0
 	p.count("leaving", 1)
-	if err := tx.Links(p.req.System, p.r.Object).Put(l); err != nil {
+	if err := p.r.Links(tx).Put(l); err != nil {
 		return err
 	}
 	return p.left(tx, l.Hub)
@@ -182,7 +183,7 @@ func (s *settling) excludedRow() error {
 	row := state.Excluded{Clause: s.p.r.Filter.Source(), Digest: s.o.raw}
 	if len(s.p.r.Filter.Systems()) > 0 {
 		for _, key := range s.p.r.Match {
-			ik, _ := s.p.indexKey(indexName{key.Hub, key.Compare}, s.keyValue(key))
+			ik, _ := s.p.book.IndexKey(ledger.Index{Field: key.Hub, Form: key.Compare}, s.keyValue(key))
 			row.Keys = append(row.Keys, ik.Digest)
 		}
 		row.Held = s.p.holders(s.tx, s.meant())
@@ -227,7 +228,7 @@ func (s *settling) announce(changed, returned bool) error {
 // its own where it is new: nothing belongs to it yet (R75).
 func (s *settling) announceFamily() error {
 	p := s.p
-	if s.isNew && len(p.names.worked[p.r.Hub.Name]) > 0 {
+	if s.isNew && len(p.book.ComputedOf(p.r.Hub.Name)) > 0 {
 		if err := s.tx.Flip(p.r.Hub.Name, "", s.rec.ID); err != nil {
 			return err
 		}
@@ -257,8 +258,8 @@ func (s *settling) enter(returned bool) error {
 // that are alone in the hub and could be the same as this one.
 func (s *settling) announceKeys() error {
 	p := s.p
-	for _, f := range p.names.named[p.r.Hub] {
-		if v := s.rec.Get(p.names.fields[p.r.Hub][f.Index]); v.IsSet() {
+	for _, f := range p.book.Named(p.r.Hub) {
+		if v := p.r.Value(&s.rec, f); v.IsSet() {
 			if err := p.tell(s.tx, p.keyEvent(f, v)); err != nil {
 				return err
 			}
@@ -270,7 +271,7 @@ func (s *settling) announceKeys() error {
 	if err := s.announceTurn(); err != nil {
 		return err
 	}
-	for _, route := range p.names.joins[p.r] {
+	for _, route := range p.joins[p.r] {
 		if err := s.wakeLonely(route); err != nil {
 			return err
 		}
@@ -288,7 +289,7 @@ func (s *settling) announceFreed() error {
 	if !s.rekeyed {
 		return nil
 	}
-	for _, route := range s.p.opt.Mapping.Routes {
+	for _, route := range s.p.book.Routes {
 		if route.Hub != s.p.r.Hub || route.Direction != fieldmap.Pull {
 			continue
 		}
@@ -308,7 +309,7 @@ func (s *settling) announceTurn() error {
 			return err
 		}
 	}
-	if !s.rekeyed || len(s.p.names.named[s.p.r.Hub]) == 0 {
+	if !s.rekeyed || len(s.p.book.Named(s.p.r.Hub)) == 0 {
 		return nil
 	}
 	return noteRenamed(s.tx, s.p.r.Hub.Name, s.rec.ID)
@@ -316,8 +317,8 @@ func (s *settling) announceTurn() error {
 
 // wakeLonely has records of another route matched again that have one of this
 // record's keys and a hub record to themselves.
-func (s *settling) wakeLonely(route *fieldmap.Route) error {
-	links := s.tx.Links(route.System, route.Object)
+func (s *settling) wakeLonely(route *ledger.Route) error {
+	links := route.Links(s.tx)
 	if links.Count() == 0 {
 		return nil
 	}
@@ -326,7 +327,7 @@ func (s *settling) wakeLonely(route *fieldmap.Route) error {
 		return nil //nolint:nilerr // it is linked there; a damaged link is not for here
 	}
 	for _, key := range route.Match {
-		hits, err := s.hubHits(key, s.rec.Get(s.p.names.fields[s.p.r.Hub][key.Hub.Index]))
+		hits, err := s.hubHits(key, s.p.r.Value(&s.rec, key.Hub))
 		if err != nil {
 			return err
 		}

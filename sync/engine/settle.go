@@ -9,6 +9,7 @@ import (
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -63,7 +64,7 @@ type settling struct {
 
 // settle decides one observation against the rows as they are now.
 func (p *puller) settle(tx *state.Tx, o *observation) error {
-	s := &settling{p: p, tx: tx, o: o, links: tx.Links(p.req.System, p.r.Object), hub: tx.Hub(p.r.Hub.Name)}
+	s := &settling{p: p, tx: tx, o: o, links: p.r.Links(tx), hub: tx.Hub(p.r.Hub.Name)}
 	linked, err := s.find()
 	if err != nil {
 		return err
@@ -146,8 +147,8 @@ func isParent(rule *fieldmap.Rule) bool {
 }
 
 // routeOf returns the pull route of this system that fills a hub object.
-func (r *run) routeOf(hubObject string) *fieldmap.Route {
-	for _, route := range r.opt.Mapping.RoutesOf(r.req.System) {
+func (r *run) routeOf(hubObject string) *ledger.Route {
+	for _, route := range r.book.RoutesOf(r.req.System) {
 		if route.Hub.Name == hubObject && (route.Direction == fieldmap.Pull) == (r.flow == "pull") {
 			return route
 		}
@@ -158,7 +159,7 @@ func (r *run) routeOf(hubObject string) *fieldmap.Route {
 // hold notes that something must wait. It is written when the record closes.
 func (s *settling) hold(field, reason, detail string, candidates ...string) {
 	s.holds = append(s.holds, state.Hold{
-		System: s.p.req.System, Object: s.p.r.Object, Flow: flowOf(s.p.r), Remote: s.o.remote, Field: field, Reason: reason,
+		System: s.p.req.System, Object: s.p.r.Object, Flow: s.p.r.Flow, Remote: s.o.remote, Field: field, Reason: reason,
 		Detail: detail, Candidates: candidates, Digest: s.o.raw, Run: s.p.rec.ID, Since: s.p.now(), Last: s.p.now(),
 	})
 }
@@ -185,7 +186,7 @@ func (s *settling) close(err error) error {
 	if !s.late {
 		s.p.count("held", held)
 	}
-	for _, h := range holdsOf(s.tx, s.p.r, 0, s.o.remote) {
+	for _, h := range s.p.r.Holds(s.tx, 0, s.o.remote) {
 		if !standing[h.Key()] {
 			if err := s.tx.DeleteHold(h.Key()); err != nil {
 				return err
@@ -259,7 +260,7 @@ func (s *settling) write(changed bool) error {
 	s.tally(changed)
 	if changed || s.owned || s.isNew || s.met || returned || s.rec.State != state.HubActive {
 		s.rec.State = state.HubActive
-		if err := s.hub.Put(&s.rec, p.indexKeys(p.r.Hub, &s.rec)); err != nil {
+		if err := s.hub.Put(&s.rec, p.book.IndexKeys(p.r.Hub, &s.rec)); err != nil {
 			return err
 		}
 		if err := p.keepFamily(s.tx, p.r.Hub, &s.rec); err != nil {
@@ -284,22 +285,18 @@ func (s *settling) tally(changed bool) {
 	}
 }
 
-// lostDigest stands for a digest that is not known. No value has it but by a
-// chance of one in 2^64.
-const lostDigest record.Digest = 1
-
 // apply carries the verdicts out on the rows in memory.
 func (s *settling) apply(verdicts []plan.Verdict) (changed bool) {
 	p := s.p
-	fields, rules := p.names.fields[p.r.Hub], p.names.rules[p.r]
-	source := p.names.systems[p.req.System]
+	fields, rules := p.r.Nums, p.r.Rules
+	source := p.book.System(p.req.System)
 	for i, rule := range p.r.Fields {
 		v := verdicts[i]
 		s.stand(i)
 		if v.Kind == plan.Hold && s.lost {
 			// Digests that match nothing: the field stays lost until its hold ends,
 			// and never looks like a first meeting.
-			s.link.Set(state.LinkField{Field: rules[i], Seen: lostDigest, Told: lostDigest})
+			s.link.Set(state.LinkField{Field: rules[i], Seen: ledger.Lost, Told: ledger.Lost})
 		}
 		if v.Kind == plan.Hold || v.Seen == 0 {
 			continue
@@ -321,16 +318,16 @@ func (s *settling) stand(i int) {
 	o := s.o.values[i]
 	switch {
 	case o.fault != "":
-		s.link.SetStands(s.p.names.remotes[s.p.r][i], record.ReadThere(s.p.key.Bytes([]byte(o.fault))))
+		s.link.SetStands(s.p.r.Remotes[i], record.ReadThere(s.p.key.Bytes([]byte(o.fault))))
 	case o.value.Known():
-		s.link.SetStands(s.p.names.remotes[s.p.r][i], record.ReadThere(s.p.key.Value(s.p.r.Fields[i].Remote.Type, o.value)))
+		s.link.SetStands(s.p.r.Remotes[i], record.ReadThere(s.p.key.Value(s.p.r.Fields[i].Remote.Type, o.value)))
 	}
 }
 
 // settledField is what the link knows of a rule after a verdict, with why the
 // sides may differ where they do.
 func (s *settling) settledField(i int, v plan.Verdict) state.LinkField {
-	rule := s.p.names.rules[s.p.r][i]
+	rule := s.p.r.Rules[i]
 	out := state.LinkField{Field: rule, Seen: v.Seen, Told: v.Told}
 	if v.Kind == plan.Tolerate {
 		out.Note = uint8(v.Reason)
@@ -346,15 +343,15 @@ func (s *settling) settledField(i int, v plan.Verdict) state.LinkField {
 // takeValue takes a value into the hub record and notes it for the journal.
 func (s *settling) takeValue(rule *fieldmap.Rule, v plan.Verdict, source state.Num) bool {
 	p := s.p
-	field := p.names.fields[p.r.Hub][rule.Hub.Index]
+	field := p.r.Nums[rule.Hub.Index]
 	old := s.rec.Get(field)
-	if !s.rec.Set(field, v.Value, source, p.now().Unix(), p.names.rules[p.r][rule.Index]) {
+	if !s.rec.Set(field, v.Value, source, p.now().Unix(), p.r.Rules[rule.Index]) {
 		return false
 	}
 	s.rekeyed = s.rekeyed || old.IsSet() && (rule.Hub.Key || rule.Hub.Identity)
 	s.turned = s.turned || rule.Hub.RefTo == p.r.Hub.Name
-	for _, ix := range p.names.forms[p.r.Hub] {
-		if ik, ok := p.indexKey(ix, old); ok && ix.field == rule.Hub {
+	for _, ix := range p.book.Indexes(p.r.Hub) {
+		if ik, ok := p.book.IndexKey(ix, old); ok && ix.Field == rule.Hub {
 			s.freed = append(s.freed, ik)
 		}
 	}
@@ -363,7 +360,7 @@ func (s *settling) takeValue(rule *fieldmap.Rule, v plan.Verdict, source state.N
 	}
 	e := p.entryOf(p.r, s.rec.ID, s.o.remote, v.Reason.String())
 	e.Field, e.Old, e.New = field, old, v.Value
-	e.Rule, e.OldKnown = p.names.rules[p.r][rule.Index], state.OldRead
+	e.Rule, e.OldKnown = p.r.Rules[rule.Index], state.OldRead
 	s.entries = append(s.entries, e)
 	return true
 }
@@ -374,7 +371,7 @@ func (s *settling) lacksRequired() bool {
 	var missing []string
 	var bad []state.Hold
 	for i, f := range s.p.r.Hub.Fields {
-		if !f.Required || s.rec.Get(s.p.names.fields[s.p.r.Hub][i]).IsSet() {
+		if !f.Required || s.rec.Get(s.p.r.Nums[i]).IsSet() {
 			continue
 		}
 		if at := slices.IndexFunc(s.holds, func(h state.Hold) bool { return h.Field == f.Name }); at >= 0 {
@@ -391,26 +388,4 @@ func (s *settling) lacksRequired() bool {
 		s.hold("", HoldRequired, strings.Join(missing, ", "))
 	}
 	return true
-}
-
-// indexKeys are the record's entries in the match-key indexes.
-func (e *Engine) indexKeys(o *fieldmap.HubObject, rec *state.HubRecord) []state.IndexKey {
-	var keys []state.IndexKey
-	for _, ix := range e.names.forms[o] {
-		v := rec.Get(e.names.fields[o][ix.field.Index])
-		if k, ok := e.indexKey(ix, v); ok {
-			keys = append(keys, k)
-		}
-	}
-	return keys
-}
-
-// indexKey is the index entry of one value; a value without a comparable form
-// has none.
-func (e *Engine) indexKey(ix indexName, v record.Value) (state.IndexKey, bool) {
-	text := ix.form.Key(v)
-	if text == "" {
-		return state.IndexKey{}, false
-	}
-	return state.IndexKey{Field: e.names.keys[ix], Digest: e.key.Bytes([]byte(text))}, true
 }

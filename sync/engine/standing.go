@@ -7,6 +7,7 @@ import (
 
 	"crmsyncd/fieldmap"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 )
 
 // Why a due change waits. Admins know them by these names.
@@ -46,8 +47,8 @@ func (e *Engine) Standing(system string) (Standing, error) {
 	s := Standing{Why: map[string]int{}}
 	err := e.opt.Store.View(func(tx *state.Tx) error {
 		s.Held, s.Dropped = tx.CountHolds(system), tx.CountDropped(system)
-		for _, r := range e.opt.Mapping.RoutesOf(system) {
-			s.Tolerated += tx.Links(r.System, r.Object).Tolerated()
+		for _, r := range e.book.RoutesOf(system) {
+			s.Tolerated += r.Links(tx).Tolerated()
 			s.Suspended = append(s.Suspended, restingFields(tx, r)...)
 			n, err := e.unreadOf(tx, r)
 			if err != nil {
@@ -71,7 +72,7 @@ func (e *Engine) Standing(system string) (Standing, error) {
 }
 
 // unreadOf counts the records that are noted to be read again.
-func (e *Engine) unreadOf(tx *state.Tx, r *fieldmap.Route) (n int, err error) {
+func (e *Engine) unreadOf(tx *state.Tx, r *ledger.Route) (n int, err error) {
 	kinds := []state.WakeKind{state.WakeRecord, state.WakeParent}
 	if r.Direction == fieldmap.Push {
 		kinds = []state.WakeKind{state.WakeWritten}
@@ -90,8 +91,8 @@ func (e *Engine) unreadOf(tx *state.Tx, r *fieldmap.Route) (n int, err error) {
 }
 
 // dueOf counts the records of a push route that have something to send.
-func (e *Engine) dueOf(tx *state.Tx, r *fieldmap.Route, s *Standing) error {
-	pos, _, err := positionOf(tx, r)
+func (e *Engine) dueOf(tx *state.Tx, r *ledger.Route, s *Standing) error {
+	pos, _, err := r.Position(tx)
 	if err != nil {
 		pos = state.Position{} // damaged: the route begins anew
 	}
@@ -99,7 +100,7 @@ func (e *Engine) dueOf(tx *state.Tx, r *fieldmap.Route, s *Standing) error {
 	why, looked := e.waitsFor(tx, r), 0
 	if behind := behindRules(r, pos, p.resting); len(behind) > 0 && len(pos.Fields) > 0 {
 		// A line is new or changed: each linked record is compared for it.
-		n := tx.Links(r.System, r.Object).Open()
+		n := r.Links(tx).Open()
 		s.Due, s.AtMost = s.Due+n, s.AtMost || n > 0
 		if n > 0 {
 			s.Why[WaitBackFill] += n
@@ -126,7 +127,7 @@ func (e *Engine) dueOf(tx *state.Tx, r *fieldmap.Route, s *Standing) error {
 }
 
 // viewer is a pusher that decides and sends nothing.
-func (e *Engine) viewer(tx *state.Tx, r *fieldmap.Route) *pusher {
+func (e *Engine) viewer(tx *state.Tx, r *ledger.Route) *pusher {
 	sys := e.opt.Systems[r.System]
 	p := (&run{Engine: e, sys: sys, req: Request{System: r.System}, flow: "push", obj: &state.RunObject{Counts: map[string]int{}}}).pusher(r)
 	p.resting, p.unoffered = suspended(tx, r), unoffered(tx, r)
@@ -142,7 +143,7 @@ func (p *pusher) isDue(tx *state.Tx, id state.HubID) (bool, error) {
 	if err != nil || it == nil || it.linked && it.link.State != state.LinkOpen {
 		return false, err
 	}
-	it.standing = holdsOf(tx, p.r, it.id, "")
+	it.standing = p.r.Holds(tx, it.id, "")
 	passing := slices.ContainsFunc(it.standing, func(h state.Hold) bool { return h.Event == nextRun(p.req.System) })
 	if p.dropped(it, it.standing) || p.refusedBefore(it, it.standing) || !it.linked && !passing && holdsRecord(it.standing) {
 		return false, nil
@@ -163,7 +164,7 @@ func holdsRecord(holds []state.Hold) bool {
 }
 
 // waitsFor says why what is due on a route was not sent yet.
-func (e *Engine) waitsFor(tx *state.Tx, r *fieldmap.Route) string {
+func (e *Engine) waitsFor(tx *state.Tx, r *ledger.Route) string {
 	if sys := e.opt.Systems[r.System]; sys != nil && sys.WritesOff {
 		return WaitWritesOff
 	}
