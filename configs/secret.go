@@ -96,8 +96,7 @@ func (s Secret) read() (string, error) {
 			return "", fmt.Errorf("credential %s: there is no $%s: add LoadCredential=%s:/path to the unit, or set it to a folder that holds a file %s",
 				s.name, credentialsDir, s.name, s.name)
 		}
-		// A stand-in for systemd's folder is guarded by nobody.
-		text, err := readSecret(filepath.Join(dir, s.name), s.home == "" || filepath.Dir(s.home) != dir)
+		text, err := readSecret(filepath.Join(dir, s.name), !s.standsIn())
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errEmptySecret) {
 			return "", s.notSet(dir)
 		}
@@ -134,6 +133,16 @@ func (s Secret) notSet(dir string) error {
 		why = file + " was missing or empty at the start"
 	}
 	return fmt.Errorf("credential %s is not set: %s: write the secret into that file (chown root, chmod 600), then restart the daemon", s.name, why)
+}
+
+// standsIn reports whether a credential is read from where systemd would take it, for
+// a command that somebody calls by hand. Nobody guards it there but its mode.
+func (s Secret) standsIn() bool {
+	if s.place != "credential" || s.home == "" {
+		return false
+	}
+	dir, ok := s.lookup(credentialsDir)
+	return ok && dir == filepath.Dir(s.home)
 }
 
 // inCredentials reports whether a file lies where systemd guards it already.
@@ -214,8 +223,15 @@ type placedSecret struct {
 func (c *Config) CheckSecrets() []fieldmap.Problem {
 	var out []fieldmap.Problem
 	for _, p := range c.secrets {
-		if _, err := p.secret.Read(); err != nil {
-			out = append(out, fieldmap.Problem{File: MainFile, Line: c.Line(MainFile, p.path), Path: p.path, Message: err.Error()})
+		_, err := p.secret.Read()
+		switch problem := (fieldmap.Problem{File: MainFile, Line: c.Line(MainFile, p.path), Path: p.path}); {
+		case err == nil:
+		case errors.Is(err, fs.ErrPermission) && p.secret.standsIn():
+			problem.Message, problem.Hint, problem.Warning = "you may not read "+p.secret.home+", so it is not looked at", "run this as root", true
+			out = append(out, problem)
+		default:
+			problem.Message = err.Error()
+			out = append(out, problem)
 		}
 	}
 	return out
