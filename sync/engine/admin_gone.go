@@ -96,5 +96,5 @@ func (p *pusher) closeByPerson(tx *state.Tx, l state.Link) error {
 	if err := tx.Journal([]state.JournalEntry{p.entryOf(p.r, l.Hub, l.Remote, "gone_by_person")}); err != nil {
 		return err
 	}
-	return p.release(tx, l.Hub)
+	return p.book.Notify(tx, p.r.Linked(l.Hub))
 }

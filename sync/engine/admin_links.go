@@ -137,7 +137,7 @@ func (e *Engine) unlinkedSource(tx *state.Tx, r *ledger.Route, hub state.HubID, 
 	if err := keepApart(tx, r, remote, hub); err != nil {
 		return err
 	}
-	if err := e.tell(tx, freeEvent(r, hub)); err != nil {
+	if err := e.book.Notify(tx, r.LetGo(hub)); err != nil {
 		return err
 	}
 	p := &puller{run: &run{Engine: e, req: Request{System: r.System}, flow: "pull"}, r: r}
@@ -241,7 +241,7 @@ func (e *Engine) tellChildren(tx *state.Tx, r *ledger.Route, parent state.HubID)
 		return nil
 	}
 	p := &pusher{run: &run{Engine: e, req: Request{System: r.System}, flow: "push"}, r: r}
-	if err := p.release(tx, parent); err != nil {
+	if err := p.book.Notify(tx, p.r.Linked(parent)); err != nil {
 		return err
 	}
 	return p.untellChildren(tx, parent)

@@ -49,9 +49,3 @@ func apartFrom(tx *state.Tx, r *ledger.Route, remote string) []state.HubID {
 	}
 	return out
 }
-
-// freeEvent is what a second claimant of a hub record waits for: that the first
-// lets go.
-func freeEvent(r *ledger.Route, hub state.HubID) string {
-	return "free " + r.Key() + "/" + hub.String()
-}

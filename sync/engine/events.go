@@ -172,7 +172,7 @@ func (p *puller) mergedAway(tx *state.Tx, l state.Link, winner state.HubID, into
 	if err := tx.Journal([]state.JournalEntry{p.entryOf(p.r, l.Hub, l.Remote, HoldMerged)}); err != nil {
 		return err
 	}
-	if err := p.tell(tx, freeEvent(p.r, l.Hub)); err != nil {
+	if err := p.book.Notify(tx, p.r.LetGo(l.Hub)); err != nil {
 		return err
 	}
 	return p.outOfScope(tx, l.Hub)

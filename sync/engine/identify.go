@@ -47,14 +47,8 @@ func (s *settling) newLink() {
 func (s *settling) ambiguous(key fieldmap.MatchKey, hits []state.HubID) {
 	s.hold("", HoldAmbiguous, "several hub records have this "+key.Hub.Name, hubNames(s.p.r.Hub.Name, hits)...)
 	if ik, ok := s.p.book.IndexKey(ledger.Index{Field: key.Hub, Form: key.Compare}, s.keyValue(key)); ok {
-		s.holds[len(s.holds)-1].Event = lessEvent(s.p.r.Hub, ik)
+		s.holds[len(s.holds)-1].Event = string(ledger.Fewer(s.p.r.Hub, ik))
 	}
-}
-
-// lessEvent is what a record waits for that several hub records match by a key:
-// that one of them has it no longer.
-func lessEvent(hub *fieldmap.HubObject, k state.IndexKey) string {
-	return fmt.Sprintf("less %s/%d/%x", hub.Name, k.Field, uint64(k.Digest))
 }
 
 // circle reports whether the record that holds the hub record waits for another
@@ -88,7 +82,7 @@ func (s *settling) claim(id state.HubID) (bool, error) {
 	if taken && other.State != state.LinkClosed {
 		s.hold("", HoldDuplicate, fmt.Sprintf("%s/%s is already linked with %s %s", s.p.r.Hub.Name, id, s.p.r.Object, other.Remote),
 			other.Remote, s.o.remote)
-		s.holds[len(s.holds)-1].Event = freeEvent(s.p.r, id)
+		s.holds[len(s.holds)-1].Event = string(s.p.r.LetGo(id))
 		return false, nil
 	}
 	if taken { // what belonged to the former record is looked at once more
@@ -274,14 +268,14 @@ func (e *Engine) sourceOf(rec *state.HubRecord, field state.Num) string {
 type fault struct {
 	reason, detail string
 	candidates     []string
-	event          string // what ends it
-	record         bool   // the whole record waits, not the field alone
+	event          ledger.Event // what ends it
+	record         bool         // the whole record waits, not the field alone
 }
 
 // holdFor holds what a fault is about until the event that ends it.
 func (s *settling) holdFor(f *fault, field string) {
 	s.hold(field, f.reason, f.detail, f.candidates...)
-	s.holds[len(s.holds)-1].Event = f.event
+	s.holds[len(s.holds)-1].Event = string(f.event)
 }
 
 // translate brings their value into the hub's form: through the value map, and
@@ -401,7 +395,7 @@ func (s *settling) move(to state.HubID) (moved, ok bool, err error) {
 		return false, false, err
 	}
 	for _, ik := range s.p.book.IndexKeys(s.p.r.Hub, &from) {
-		if err := s.p.tell(s.tx, lessEvent(s.p.r.Hub, ik)); err != nil {
+		if err := s.p.book.Notify(s.tx, ledger.Fewer(s.p.r.Hub, ik)); err != nil {
 			return false, false, err
 		}
 	}
@@ -410,7 +404,7 @@ func (s *settling) move(to state.HubID) (moved, ok bool, err error) {
 	if err := noteMoved(s.tx, s.p.r.Hub.Name); err != nil {
 		return false, false, err
 	}
-	if err := s.p.tell(s.tx, freeEvent(s.p.r, from.ID)); err != nil {
+	if err := s.p.book.Notify(s.tx, s.p.r.LetGo(from.ID)); err != nil {
 		return false, false, err
 	}
 	return true, true, s.hub.Put(&from, nil)

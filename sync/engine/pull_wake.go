@@ -60,29 +60,6 @@ func (p *puller) wakeChildren(tx *state.Tx, remote string) error {
 	return nil
 }
 
-// knownEvent is what a record waits for that names another one of its system.
-func knownEvent(system, object, remote string) string {
-	return "known " + system + "/" + object + "/" + remote
-}
-
-// keyEvent is what a record waits for that names another one by a key.
-func (e *Engine) keyEvent(f *fieldmap.HubField, v record.Value) string {
-	return fmt.Sprintf("key %s/%s/%x", f.Object, f.Name, uint64(e.key.Value(f.Type, v)))
-}
-
-// tell notes the pulled records that wait for an event.
-func (e *Engine) tell(tx *state.Tx, event string) error {
-	for _, h := range tx.HoldsFor(event) {
-		if h.Remote == "" {
-			continue
-		}
-		if err := tx.Wake(h.System, h.Object, state.WakeRecord, h.Remote); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // readWoken reads what was noted since the last pull.
 func (p *puller) readWoken(ctx context.Context) error {
 	if !p.incremental() {

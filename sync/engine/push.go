@@ -176,7 +176,7 @@ func (e *Engine) pushDue(tx *state.Tx, r *ledger.Route) (bool, error) {
 		return true, nil //nolint:nilerr // the run itself says what is damaged
 	}
 	if len(behindRules(r, pos, suspended(tx, r))) > 0 || !modesKnown(r, pos) || pos.Fields[choiceName] != choiceFingerprint(r) ||
-		e.opt.Store.Spool("push/"+r.Key()).Len(tx) > 0 || len(tx.HoldsFor(nextRun(r.System))) > 0 ||
+		e.opt.Store.Spool("push/"+r.Key()).Len(tx) > 0 || len(tx.HoldsFor(string(ledger.NextRun(r.System)))) > 0 ||
 		len(acceptedPlans(tx, r)) > 0 {
 		return true, nil
 	}
@@ -338,7 +338,7 @@ func (p *pusher) released() (again bool, err error) {
 // and in a full run to every refused one, once.
 func (p *pusher) retryHeld(context.Context) error {
 	return p.opt.Store.Update(func(tx *state.Tx) error {
-		for _, h := range tx.HoldsFor(nextRun(p.req.System)) {
+		for _, h := range tx.HoldsFor(string(ledger.NextRun(p.req.System))) {
 			if h.Object != p.r.Object {
 				continue
 			}
@@ -407,14 +407,6 @@ func (e *Engine) hubOf(system, object string) string {
 		}
 	}
 	return ""
-}
-
-// nextRun is the event that a record waits for which failed in passing.
-func nextRun(system string) string { return "run:" + system }
-
-// linkedEvent is the event that a child waits for.
-func linkedEvent(system, hubObject string, id state.HubID) string {
-	return fmt.Sprintf("link:%s/%s/%s", system, hubObject, id)
 }
 
 // pass is one pass over the changed records, in two walks: the first matches
@@ -606,17 +598,17 @@ func (e *Engine) keyOf(o *fieldmap.HubObject, rec *state.HubRecord) string {
 func (p *pusher) keyOf(rec *state.HubRecord) string { return p.Engine.keyOf(p.r.Hub, rec) }
 
 // hold notes that the record, or one field of it, must wait.
-func (p *pusher) hold(it *item, field, reason, detail, event string, candidates ...string) {
+func (p *pusher) hold(it *item, field, reason, detail string, event ledger.Event, candidates ...string) {
 	it.holds = append(it.holds, p.holdOf(it, field, reason, detail, event, candidates...))
 	if field == "" {
 		it.wait = true
 	}
 }
 
-func (p *pusher) holdOf(it *item, field, reason, detail, event string, candidates ...string) state.Hold {
+func (p *pusher) holdOf(it *item, field, reason, detail string, event ledger.Event, candidates ...string) state.Hold {
 	return state.Hold{
 		System: p.req.System, Object: p.r.Object, Flow: p.r.Flow, Hub: it.id, Field: field, Reason: reason, Detail: detail,
-		Event: event, Candidates: candidates, Run: p.rec.ID, Since: p.now(), Last: p.now(),
+		Event: string(event), Candidates: candidates, Run: p.rec.ID, Since: p.now(), Last: p.now(),
 	}
 }
 

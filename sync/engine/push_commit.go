@@ -403,7 +403,7 @@ func (p *pusher) applyAnswer(tx *state.Tx, a *answer) error {
 		return err
 	}
 	if a.created {
-		if err := p.release(tx, a.hub); err != nil {
+		if err := p.book.Notify(tx, p.r.Linked(a.hub)); err != nil {
 			return err
 		}
 	}
@@ -440,21 +440,6 @@ func (p *pusher) journaled(a *answer) []state.JournalEntry {
 		p.entries = append(p.entries, e)
 	}
 	return p.entries
-}
-
-// release gives new numbers to the records that waited for this one to be
-// linked, in the transaction that links it.
-func (p *pusher) release(tx *state.Tx, id state.HubID) error {
-	for _, h := range tx.HoldsFor(linkedEvent(p.req.System, p.r.Hub.Name, id)) {
-		hub := p.hubOf(h.System, h.Object)
-		if hub == "" {
-			continue
-		}
-		if err := tx.Hub(hub).Touch(h.Hub); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // confirm reads back by id what was written to enforced fields: such a field is

@@ -326,7 +326,8 @@ func shortName(f *fieldmap.HubField) string {
 // pushFault is why a hub value cannot be carried over, and the event that ends
 // it.
 type pushFault struct {
-	reason, detail, event string
+	reason, detail string
+	event          ledger.Event
 }
 
 // translate brings our value into the target's form.
@@ -379,7 +380,7 @@ func (p *pusher) visibleReference(tx *state.Tx, route *ledger.Route, id state.Hu
 	}
 	f := p.waitsFor(route, id, "is linked with "+route.Object+" "+remote+", which "+p.req.System+" does not show")
 	if _, held := notVisible(route.Holds(tx, id, "")); !held {
-		f.event = nextRun(p.req.System) // a guard stopped: this run alone knows
+		f.event = ledger.NextRun(p.req.System) // a guard stopped: this run alone knows
 	}
 	return record.Of(remote), f
 }
@@ -409,6 +410,6 @@ func (p *pusher) whyUnlinked(tx *state.Tx, route *ledger.Route, id state.HubID) 
 func (p *pusher) waitsFor(route *ledger.Route, id state.HubID, why string) *pushFault {
 	return &pushFault{
 		reason: HoldParentWaits, detail: route.Hub.Name + "/" + id.String() + " " + why,
-		event: linkedEvent(p.req.System, route.Hub.Name, id),
+		event: route.Linked(id),
 	}
 }

@@ -130,7 +130,7 @@ func (p *pusher) endAbsent(tx *state.Tx, hub state.HubID) error {
 		if err := p.closeOne(tx, state.Link{Hub: hub, Remote: a.remote}, ""); err != nil {
 			return err
 		}
-		return p.release(tx, hub) // what waits for its sight is decided anew
+		return p.book.Notify(tx, p.r.Linked(hub)) // what waits for its sight is decided anew
 	}
 	return p.holdHidden(tx, p.holdOf(&item{id: hub}, "", HoldNotVisible, "", ""), a.remote)
 }
@@ -180,7 +180,7 @@ func (p *pusher) meetAgain(tx *state.Tx, hub state.HubID, remote string) (reopen
 	if err := tx.Hub(p.r.Hub.Name).Touch(hub); err != nil {
 		return false, err
 	}
-	return reopened, p.release(tx, hub)
+	return reopened, p.book.Notify(tx, p.r.Linked(hub))
 }
 
 // reopen opens a link again that was closed because its record was gone, if
@@ -307,7 +307,7 @@ func (p *pusher) holdCandidates(ctx context.Context, loose []*item) error {
 			if !slices.ContainsFunc(f.candidates, func(id string) bool { return !known[id] }) {
 				continue
 			}
-			p.hold(f.it, "", f.hold.Reason, f.hold.Detail, f.hold.Event, f.hold.Candidates...)
+			p.hold(f.it, "", f.hold.Reason, f.hold.Detail, ledger.Event(f.hold.Event), f.hold.Candidates...)
 			if err := p.putHolds(tx, f.it); err != nil {
 				return err
 			}

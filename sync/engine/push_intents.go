@@ -6,6 +6,7 @@ import (
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 )
 
 // settleIntents looks up what earlier runs may have made without hearing so.
@@ -114,7 +115,7 @@ func (p *pusher) settleBatch(tx *state.Tx, batch uint64, intents []state.Intent,
 	for _, in := range open {
 		if err := tx.PutHold(state.Hold{
 			System: p.req.System, Object: p.r.Object, Flow: p.r.Flow, Hub: in.Hub, Reason: HoldUnknownOutcome, Run: p.rec.ID, Since: p.now(), Last: p.now(),
-			Detail: "the answer to the create was lost; the next run looks it up", Event: nextRun(p.req.System),
+			Detail: "the answer to the create was lost; the next run looks it up", Event: string(ledger.NextRun(p.req.System)),
 		}); err != nil {
 			return err
 		}

@@ -543,7 +543,7 @@ func (p *pusher) linkFound(tx *state.Tx, it *item, fields []record.Field, h *hit
 			System: p.req.System, Object: p.r.Object, Op: plan.OpLink, Remote: h.id, HubObject: p.r.Hub.Name, Hub: uint64(it.id), Key: it.key,
 		})
 	}
-	if err := p.release(tx, it.id); err != nil {
+	if err := p.book.Notify(tx, p.r.Linked(it.id)); err != nil {
 		return false, err
 	}
 	return over, tx.Journal([]state.JournalEntry{p.entryOf(p.r, it.id, h.id, "linked")})
@@ -691,12 +691,12 @@ type holdOn struct {
 
 // holdMet holds one field of a record that was read, in the transaction that
 // keeps the reading.
-func (p *pusher) holdMet(tx *state.Tx, it *item, on holdOn, reason, detail, event string) error {
+func (p *pusher) holdMet(tx *state.Tx, it *item, on holdOn, reason, detail string, event ledger.Event) error {
 	h := p.holdOf(it, on.rule.Hub.Name, reason, detail, event)
 	h.Ours, h.Theirs = on.ours, on.theirs
 	old, ok := tx.Hold(h.Key())
 	switch {
-	case ok && old.Reason == reason && old.Ours == h.Ours && old.Theirs == h.Theirs && old.Detail == detail && old.Event == event:
+	case ok && old.Reason == reason && old.Ours == h.Ours && old.Theirs == h.Theirs && old.Detail == detail && old.Event == h.Event:
 		return nil
 	case !ok:
 		p.count("held", 1)

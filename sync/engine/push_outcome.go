@@ -10,6 +10,7 @@ import (
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -297,7 +298,7 @@ func (p *pusher) refused(it *item, e *providers.Error) {
 	h := p.holdOf(it, "", HoldRejected, vendorWords(e), "")
 	h.Digest = p.hubDigest(it)
 	if e.Kind == providers.Transient || e.Kind == providers.Unknown {
-		h.Event = nextRun(p.req.System)
+		h.Event = string(ledger.NextRun(p.req.System))
 	}
 	it.holds = append(it.holds, h)
 }

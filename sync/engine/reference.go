@@ -42,7 +42,7 @@ func (s *settling) reference(rule *fieldmap.Rule, v record.Value) (record.Value,
 	if route.Hub.Name == fieldmap.User {
 		return s.placeholder(route, ids[0])
 	}
-	unknown.event = knownEvent(route.System, route.Object, ids[0])
+	unknown.event = ledger.Known(route.System, route.Object, ids[0])
 	return v, unknown
 }
 
@@ -94,7 +94,7 @@ func (s *settling) referenceByKey(rule *fieldmap.Rule, v record.Value) (record.V
 	case len(hits) == 0:
 		f := &fault{reason: HoldParentUnknown, detail: rule.Remote.Name + " holds the " + rule.RefKey.Name + " of no record in the hub"}
 		if s.late = !s.p.final; !s.late { // else settleLate asks again, without a call
-			f.event = s.p.keyEvent(rule.RefKey, v)
+			f.event = s.p.book.HasKey(rule.RefKey, v)
 		}
 		return v, f
 	}
@@ -102,21 +102,17 @@ func (s *settling) referenceByKey(rule *fieldmap.Rule, v record.Value) (record.V
 		return v, &fault{
 			reason: HoldBadValue, candidates: hubNames(rule.Hub.RefTo, chain),
 			detail: fmt.Sprintf("%s would make the record its own ancestor: %s", rule.Remote.Name, strings.Join(hubNames(rule.Hub.RefTo, chain), " → ")),
-			event:  turnEvent(s.p.r.Hub),
+			event:  ledger.OtherParent(s.p.r.Hub),
 		}
 	}
 	return record.Of(hits[0].String()), nil
 }
 
-// lessOf is lessEvent for the key by which a field names its record.
-func (s *settling) lessOf(rule *fieldmap.Rule, v record.Value) string {
+// lessOf is ledger.Fewer for the key by which a field names its record.
+func (s *settling) lessOf(rule *fieldmap.Rule, v record.Value) ledger.Event {
 	ik, _ := s.p.book.IndexKey(ledger.Index{Field: rule.RefKey, Form: fieldmap.Exact}, v)
-	return lessEvent(s.p.opt.Mapping.Object(rule.Hub.RefTo), ik)
+	return ledger.Fewer(s.p.opt.Mapping.Object(rule.Hub.RefTo), ik)
 }
-
-// turnEvent is what a record waits for whose parent would make it its own
-// ancestor: that any record has another parent.
-func turnEvent(hub *fieldmap.HubObject) string { return "turn " + hub.Name }
 
 // cycle returns the chain from the record over its new parent back to itself,
 // nil where there is none. A chain too long to follow counts as one.

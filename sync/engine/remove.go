@@ -294,7 +294,7 @@ func (p *puller) closeLink(tx *state.Tx, hub state.HubID, why state.CloseReason,
 	if err := p.endHolds(tx, p.r, 0, l.Remote, nil); err != nil {
 		return err
 	}
-	if err := p.tell(tx, freeEvent(p.r, hub)); err != nil {
+	if err := p.book.Notify(tx, p.r.LetGo(hub)); err != nil {
 		return err
 	}
 	return p.outOfScope(tx, hub)

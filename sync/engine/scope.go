@@ -171,7 +171,7 @@ func (s *settling) exclude() error {
 		return err
 	}
 	// What came before it and waits is out of scope with it.
-	return s.p.tell(s.tx, knownEvent(s.p.req.System, s.p.r.Object, s.o.remote))
+	return s.p.book.Notify(s.tx, ledger.Known(s.p.req.System, s.p.r.Object, s.o.remote))
 }
 
 // excludedRow leaves a small row for a record that its own route's filter keeps
@@ -209,7 +209,7 @@ func (s *settling) announce(changed, returned bool) error {
 		return err
 	}
 	if s.isNew || s.met || returned {
-		if err := p.tell(s.tx, knownEvent(p.req.System, p.r.Object, s.o.remote)); err != nil {
+		if err := p.book.Notify(s.tx, ledger.Known(p.req.System, p.r.Object, s.o.remote)); err != nil {
 			return err
 		}
 	}
@@ -260,7 +260,7 @@ func (s *settling) announceKeys() error {
 	p := s.p
 	for _, f := range p.book.Named(p.r.Hub) {
 		if v := p.r.Value(&s.rec, f); v.IsSet() {
-			if err := p.tell(s.tx, p.keyEvent(f, v)); err != nil {
+			if err := p.book.Notify(s.tx, p.book.HasKey(f, v)); err != nil {
 				return err
 			}
 		}
@@ -282,7 +282,7 @@ func (s *settling) announceKeys() error {
 // announceFreed tells those that wait for a key which the record has no longer.
 func (s *settling) announceFreed() error {
 	for _, ik := range s.freed {
-		if err := s.p.tell(s.tx, lessEvent(s.p.r.Hub, ik)); err != nil {
+		if err := s.p.book.Notify(s.tx, ledger.Fewer(s.p.r.Hub, ik)); err != nil {
 			return err
 		}
 	}
@@ -293,7 +293,7 @@ func (s *settling) announceFreed() error {
 		if route.Hub != s.p.r.Hub || route.Direction != fieldmap.Pull {
 			continue
 		}
-		if err := s.p.tell(s.tx, freeEvent(route, s.rec.ID)); err != nil {
+		if err := s.p.book.Notify(s.tx, route.LetGo(s.rec.ID)); err != nil {
 			return err
 		}
 	}
@@ -305,7 +305,7 @@ func (s *settling) announceFreed() error {
 // the record by a key which it has no longer.
 func (s *settling) announceTurn() error {
 	if s.turned {
-		if err := s.p.tell(s.tx, turnEvent(s.p.r.Hub)); err != nil {
+		if err := s.p.book.Notify(s.tx, ledger.OtherParent(s.p.r.Hub)); err != nil {
 			return err
 		}
 	}

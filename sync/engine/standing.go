@@ -144,7 +144,7 @@ func (p *pusher) isDue(tx *state.Tx, id state.HubID) (bool, error) {
 		return false, err
 	}
 	it.standing = p.r.Holds(tx, it.id, "")
-	passing := slices.ContainsFunc(it.standing, func(h state.Hold) bool { return h.Event == nextRun(p.req.System) })
+	passing := slices.ContainsFunc(it.standing, func(h state.Hold) bool { return h.Event == string(ledger.NextRun(p.req.System)) })
 	if p.dropped(it, it.standing) || p.refusedBefore(it, it.standing) || !it.linked && !passing && holdsRecord(it.standing) {
 		return false, nil
 	}

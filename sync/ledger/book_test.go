@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"errors"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -175,5 +176,81 @@ func TestByFlow(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Whoever waits is decided anew by the flow that holds it, and nobody else is.
+func TestNotify(t *testing.T) {
+	t.Parallel()
+	s := opened(t)
+	b := bind(t, s, mapping(t, fieldmap.FieldSpec{Remote: "Name", Hub: "town"}))
+	pull, push := b.Route("lab", "customer"), b.Route("crm", "Account")
+	known, linked := ledger.Known("lab", "customer", "7"), push.Linked(9)
+	update := func(fn func(tx *state.Tx) error) {
+		t.Helper()
+		if err := s.Update(fn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	update(func(tx *state.Tx) error {
+		hold := func(r *ledger.Route, hub state.HubID, remote string, ev ledger.Event) error {
+			return tx.PutHold(state.Hold{System: r.System, Object: r.Object, Flow: r.Flow, Hub: hub, Remote: remote, Reason: "x", Event: string(ev)})
+		}
+		for id := state.HubID(1); id < 5; id++ {
+			if err := tx.Hub("account").Put(&state.HubRecord{ID: id}, nil); err != nil {
+				return err
+			}
+		}
+		return errors.Join(hold(pull, 0, "1", known), hold(pull, 0, "2", ledger.Known("lab", "customer", "8")), hold(push, 3, "", linked), hold(push, 4, "", push.Linked(8)))
+	})
+	var before uint64
+	changed := func() (ids []state.HubID) {
+		t.Helper()
+		if err := s.View(func(tx *state.Tx) error {
+			return tx.Hub("account").Changes(before, tx.Counter(), func(_ uint64, id state.HubID) error { ids = append(ids, id); return nil })
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return ids
+	}
+	if err := s.View(func(tx *state.Tx) error { before = tx.Counter(); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	woken := func() (ids []string) {
+		t.Helper()
+		if err := s.View(func(tx *state.Tx) (err error) {
+			ids, err = tx.Wakes("lab", "customer", state.WakeRecord, 10)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return ids
+	}
+	update(func(tx *state.Tx) error { return b.Notify(tx, known) })
+	if got := woken(); !slices.Equal(got, []string{"1"}) || len(changed()) > 0 {
+		t.Errorf("known: woken %v, changed %v", got, changed())
+	}
+	update(func(tx *state.Tx) error { return b.Notify(tx, linked) })
+	if got := changed(); !slices.Equal(got, []state.HubID{3}) || len(woken()) != 1 {
+		t.Errorf("linked: changed %v, woken %v", got, woken())
+	}
+}
+
+// The texts of events stand in the files of former builds.
+func TestEventTexts(t *testing.T) {
+	t.Parallel()
+	b := bind(t, opened(t), mapping(t, fieldmap.FieldSpec{Remote: "Name", Hub: "town"}))
+	r := b.Route("crm", "Account")
+	for got, want := range map[ledger.Event]string{
+		ledger.NextRun("crm"):           "run:crm",
+		r.Linked(9):                     "link:crm/account/" + state.HubID(9).String(),
+		ledger.Known("lab", "a", "b/c"): "known lab/a/b/c",
+		r.LetGo(9):                      "free crm/Account/" + state.HubID(9).String(),
+		ledger.OtherParent(r.Hub):       "turn account",
+		ledger.Fewer(r.Hub, state.IndexKey{Field: 3, Digest: 255}): "less account/3/ff",
+	} {
+		if string(got) != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }
