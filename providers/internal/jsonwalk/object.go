@@ -15,11 +15,13 @@ type object struct {
 	// memo remembers what stood at each position of the last object: the records
 	// of a page mostly have the same members in the same order.
 	memo []memo
+	met  int // how many objects of the kind were begun
 }
 
 type node struct {
 	cells []int   // where the literal goes
 	inner *object // members wanted of an object inside
+	met   int     // the object that had it last
 }
 
 type memo struct {

@@ -102,7 +102,9 @@ func (w *Walker) walk(body []byte) error {
 func (w *Walker) reset() {
 	// The decoder reads a bytes.Buffer in place, without a copy.
 	w.src = *bytes.NewBuffer(w.body)
-	w.dec.Reset(&w.src, jsontext.AllowInvalidUTF8(true))
+	// That a member is wanted and comes twice is noticed here, at a price that does
+	// not grow with the members that nobody wants.
+	w.dec.Reset(&w.src, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 }
 
 func (w *Walker) document() error {
@@ -133,15 +135,19 @@ func (w *Walker) envelope() error {
 	if _, err := w.dec.ReadToken(); err != nil {
 		return err //nolint:wrapcheck // Walk explains it
 	}
+	w.head.met++
 	for pos := 0; w.dec.PeekKind() != '}'; pos++ {
 		name, err := w.dec.ReadValue()
 		if err != nil {
 			return err //nolint:wrapcheck // Walk explains it
 		}
-		if string(name[1:len(name)-1]) == w.array && w.dec.PeekKind() == '[' {
+		switch here := string(name[1:len(name)-1]) == w.array && w.dec.PeekKind() == '['; {
+		case here && w.page.Found:
+			err = errTwice
+		case here:
 			err = w.records()
-		} else {
-			err = w.member(w.head.find(pos, name), w.page.Head)
+		default:
+			err = w.memberOf(w.head, pos, name, w.page.Head)
 		}
 		if err != nil {
 			return err
@@ -200,17 +206,30 @@ func (w *Walker) members(o *object, cells [][]byte) error {
 	if _, err := w.dec.ReadToken(); err != nil {
 		return err //nolint:wrapcheck // Walk explains it
 	}
+	o.met++
 	for pos := 0; w.dec.PeekKind() != '}'; pos++ {
 		name, err := w.dec.ReadValue()
 		if err != nil {
 			return err //nolint:wrapcheck // Walk explains it
 		}
-		if err := w.member(o.find(pos, name), cells); err != nil {
+		if err := w.memberOf(o, pos, name, cells); err != nil {
 			return err
 		}
 	}
 	_, err := w.dec.ReadToken()
 	return err //nolint:wrapcheck // Walk explains it
+}
+
+// memberOf reads the value of the member of this name.
+func (w *Walker) memberOf(o *object, pos int, name []byte, cells [][]byte) error {
+	n := o.find(pos, name)
+	if n != nil {
+		if n.met == o.met {
+			return errTwice
+		}
+		n.met = o.met
+	}
+	return w.member(n, cells)
 }
 
 // member reads one value and keeps it where the node says.
@@ -298,6 +317,10 @@ func (w *Walker) elements() ([][]byte, bool) {
 	return out, err == nil
 }
 
+// errTwice is said of a member that is wanted: nobody can tell which of the two is
+// meant.
+var errTwice = errors.New("an object has two members of one name")
+
 func errDeep() error { return fmt.Errorf("it nests deeper than %d levels", MaxDepth) }
 
 // explain makes one line that says where the document is at fault.
@@ -308,9 +331,6 @@ func (w *Walker) explain(err error) error {
 	reason := strings.TrimPrefix(err.Error(), "jsontext: ")
 	// The reader adds the path to the place, whose names are the server's.
 	reason, _, _ = strings.Cut(reason, ` within "`)
-	if errors.Is(err, jsontext.ErrDuplicateName) {
-		reason = "an object has two members of one name"
-	}
 	return fmt.Errorf("unreadable JSON near byte %d: %s", w.dec.InputOffset(), reason)
 }
 

@@ -106,6 +106,17 @@ func TestWalkTopLevelArray(t *testing.T) {
 	}
 }
 
+// What nobody wants may come twice, and the next record may have what this one had.
+func TestWalkLetsOthersComeTwice(t *testing.T) {
+	p, err := jsonwalk.New(jsonwalk.Shape{Fields: []string{"id", "a.b"}}).Walk([]byte(`[{"x":1,"id":"a","x":2,"a":{"b":1,"c":1,"c":2}},{"id":"b","a":{"b":2}}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([][]string{{`"a"`, "1"}, {`"b"`, "2"}}, rows(p)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestWalkRefuses(t *testing.T) {
 	deep := func(n int) string {
 		return `{"records":[{"x":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}]}`
@@ -118,7 +129,10 @@ func TestWalkRefuses(t *testing.T) {
 		"null":            {`null`, "the document is null"},
 		"number records":  {`{"records":[1]}`, "record 0 is a number"},
 		"duplicate":       {`{"records":[{"Id":1,"Id":2}]}`, "two members of one name"},
-		"duplicate inner": {`{"records":[{"Account":{"secretname":1,"secretname":2}}]}`, "two members of one name"},
+		"duplicate inner": {`{"records":[{"Account":{"Account":1,"secretname":1,"Account":2}}]}`, "two members of one name"},
+		"object twice":    {`{"records":[{"Account":{"Account":1},"Account":{}}]}`, "two members of one name"},
+		"spelled another": {`{"records":[{"Id":1,"\u0049d":2}]}`, "two members of one name"},
+		"records twice":   {`{"records":[],"records":[]}`, "two members of one name"},
 		"open text":       {"{\"records\":[{\"Id\":\"a\nb}]}", "near byte"},
 		"bad and open":    {`{"records":[{"Id":NaN}`, "near byte"},
 		"trailing":        {`{"records":[]}{}`, "after the document"},
