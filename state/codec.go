@@ -100,6 +100,14 @@ func (r *reader) byte() byte {
 }
 
 func (r *reader) uvarint() uint64 {
+	if i := r.pos; !r.bad && i < len(r.b) && r.b[i] < 0x80 { // as mostly
+		r.pos = i + 1
+		return uint64(r.b[i])
+	}
+	return r.longUvarint()
+}
+
+func (r *reader) longUvarint() uint64 {
 	if r.bad {
 		return 0
 	}

@@ -2,6 +2,8 @@ package state
 
 import (
 	"encoding/binary"
+	"math"
+	"slices"
 
 	"crmsyncd/fieldmap/record"
 )
@@ -322,32 +324,45 @@ func (r *reader) linkFieldsOne(to []LinkField) []LinkField {
 
 func (r *reader) there(to []LinkThere, fields []LinkField) []LinkThere {
 	var prev Num
-	for n := r.count(); n > 0 && !r.bad; n-- {
+	n := r.count()
+	to = slices.Grow(to, n)
+	for ; n > 0 && !r.bad; n-- {
+		i := len(to)
 		var seen record.Digest
-		if len(to) < len(fields) {
-			seen = fields[len(to)].Seen
+		if i < len(fields) {
+			seen = fields[i].Seen
 		}
-		t := r.thereOf(prev, seen)
-		to = append(to, t)
-		prev = t.Field
+		to = to[:i+1]
+		if !r.plainThere(&to[i], prev, seen) {
+			to[i] = r.thereOf(prev, seen)
+		}
+		prev = to[i].Field
 	}
 	return to
+}
+
+// plainThere reads what mostly stands there: the one value that the rule at the same
+// place has seen, in a head of one byte. Of anything else it reads nothing.
+func (r *reader) plainThere(t *LinkThere, prev Num, seen record.Digest) bool {
+	if r.bad || seen == 0 || r.pos >= len(r.b) {
+		return false
+	}
+	head := r.b[r.pos]
+	delta, known := Num(head>>thereShift), record.Known(head&thereKnown)
+	if head >= 0x80 || head&(thereMore|thereSeen) != thereSeen || delta == 0 || prev > math.MaxUint16-delta || !t.There.Only(known, seen) {
+		return false
+	}
+	r.pos++
+	t.Field = prev + delta
+	return true
 }
 
 func (r *reader) thereOf(prev Num, seen record.Digest) LinkThere {
 	head := r.uvarint()
 	t := LinkThere{Field: r.num(prev, head>>thereShift)}
 	known := record.Known(head & thereKnown)
-	if head&(thereMore|thereSeen) == thereSeen && seen != 0 { // as mostly
-		switch known {
-		case record.Read:
-			t.There = record.ReadThere(seen)
-			return t
-		case record.Sent:
-			t.There = record.SentThere(seen)
-			return t
-		case record.Unread:
-		}
+	if head&(thereMore|thereSeen) == thereSeen && t.There.Only(known, seen) {
+		return t
 	}
 	var may [5]record.Digest
 	n, reads := 0, uint8(0)

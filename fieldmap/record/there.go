@@ -41,6 +41,23 @@ func SentThere(d Digest) There {
 	return There{Known: Sent, n: 1, may: [maxMay]Digest{d}}
 }
 
+// Only makes t a There of one value that was read or sent. It reports false, and
+// leaves t alone, for a value or a way to know that cannot be.
+func (t *There) Only(known Known, d Digest) bool {
+	switch {
+	case d == 0:
+		return false
+	case known == Read:
+		*t = There{Known: Read, n: 1, reads: 1}
+	case known == Sent:
+		*t = There{Known: Sent, n: 1}
+	default:
+		return false
+	}
+	t.may[0] = d
+	return true
+}
+
 // MakeThere puts a There together from its stored parts. It reports false for
 // parts that cannot be.
 func MakeThere(known Known, reads uint8, may []Digest) (There, bool) {
