@@ -349,7 +349,7 @@ func (r *reader) plainThere(t *LinkThere, prev Num, seen record.Digest) bool {
 	}
 	head := r.b[r.pos]
 	delta, known := Num(head>>thereShift), record.Known(head&thereKnown)
-	if head >= 0x80 || head&(thereMore|thereSeen) != thereSeen || delta == 0 || prev > math.MaxUint16-delta || !t.There.Only(known, seen) {
+	if head >= 0x80 || head&(thereMore|thereSeen) != thereSeen || delta == 0 || prev > math.MaxUint16-delta || !t.Only(known, seen) {
 		return false
 	}
 	r.pos++
@@ -361,7 +361,7 @@ func (r *reader) thereOf(prev Num, seen record.Digest) LinkThere {
 	head := r.uvarint()
 	t := LinkThere{Field: r.num(prev, head>>thereShift)}
 	known := record.Known(head & thereKnown)
-	if head&(thereMore|thereSeen) == thereSeen && t.There.Only(known, seen) {
+	if head&(thereMore|thereSeen) == thereSeen && t.Only(known, seen) {
 		return t
 	}
 	var may [5]record.Digest

@@ -38,11 +38,11 @@ func (e *Engine) UnlinkGone(ctx context.Context, system, object string, hub stat
 		if now.Remote != l.Remote {
 			return fmt.Errorf("%w: its link moved to %s meanwhile", ErrVisible, now.Remote)
 		}
-		run := &run{Engine: e, req: Request{System: system}, flow: r.Flow.String()}
+		entry := e.entryOf(r, hub, now.Remote, "gone_by_person")
 		if r.Direction == fieldmap.Pull {
-			return (&puller{run: run, r: r}).closeLink(tx, hub, state.ClosedByPerson, "gone_by_person")
+			return e.closeLink(tx, r, &now, state.ClosedByPerson, entry)
 		}
-		return (&pusher{run: run, r: r}).closeByPerson(tx, now)
+		return e.goneFromTarget(tx, r, &now, entry)
 	})
 }
 
@@ -80,21 +80,22 @@ func (e *Engine) stillHidden(ctx context.Context, r *ledger.Route, l state.Link)
 	return nil
 }
 
-// closeByPerson closes a link of which a person says that its record is gone.
-func (p *pusher) closeByPerson(tx *state.Tx, l state.Link) error {
-	l.State, l.Close, l.ClosedAt = state.LinkClosed, state.ClosedByPerson, p.now().Unix()
-	if err := p.r.Links(tx).Put(&l); err != nil {
+// goneFromTarget closes the link of a target's record of which a person says that it
+// is gone, and holds the hub record: nothing is made in its place.
+func (e *Engine) goneFromTarget(tx *state.Tx, r *ledger.Route, l *state.Link, entry state.JournalEntry) error {
+	l.State, l.Close, l.ClosedAt = state.LinkClosed, state.ClosedByPerson, e.now().Unix()
+	if err := r.Links(tx).Put(l); err != nil {
 		return fmt.Errorf("unlink: %w", err)
 	}
-	h := p.holdOf(&item{id: l.Hub}, "", HoldDeleted, fmt.Sprintf("%s %s is gone from %s, a person says", p.r.Object, l.Remote, p.req.System), "")
+	h := r.Hold(l.Hub, e.now(), HoldDeleted, fmt.Sprintf("%s %s is gone from %s, a person says", r.Object, l.Remote, r.System))
 	if err := tx.DeleteHold(h.Key()); err != nil { // it holds since now
 		return fmt.Errorf("end hold %s: %w", h.Key(), err)
 	}
 	if err := tx.PutHold(h); err != nil {
 		return fmt.Errorf("hold %s: %w", h.Key(), err)
 	}
-	if err := tx.Journal([]state.JournalEntry{p.entryOf(p.r, l.Hub, l.Remote, "gone_by_person")}); err != nil {
+	if err := tx.Journal([]state.JournalEntry{entry}); err != nil {
 		return err
 	}
-	return p.book.Notify(tx, p.r.Linked(l.Hub))
+	return e.book.Notify(tx, r.Linked(l.Hub))
 }

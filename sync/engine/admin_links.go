@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -109,7 +108,7 @@ func (e *Engine) Link(ctx context.Context, system, object string, hub state.HubI
 		if err := links.Put(&link); err != nil {
 			return fmt.Errorf("link: %w", err)
 		}
-		if err := e.endHolds(tx, r, hub, remote, endedByLink()); err != nil {
+		if err := r.EndHolds(tx, hub, remote, endedByLink()...); err != nil {
 			return err
 		}
 		if err := tx.Journal([]state.JournalEntry{e.entryOf(r, hub, remote, "linked_by_person")}); err != nil {
@@ -140,8 +139,7 @@ func (e *Engine) unlinkedSource(tx *state.Tx, r *ledger.Route, hub state.HubID, 
 	if err := e.book.Notify(tx, r.LetGo(hub)); err != nil {
 		return err
 	}
-	p := &puller{run: &run{Engine: e, req: Request{System: r.System}, flow: "pull"}, r: r}
-	if err := p.outOfScope(tx, hub); err != nil {
+	if err := r.LeaveScope(tx, hub); err != nil {
 		return err
 	}
 	return e.wakeRelinked(tx, r, remote)
@@ -219,20 +217,6 @@ func (e *Engine) freeToLink(r *ledger.Route, links *state.Links, hub state.HubID
 	return fresh, nil
 }
 
-// endHolds ends the holds of these reasons on both sides, all of them when no
-// reason is named.
-func (e *Engine) endHolds(tx *state.Tx, r *ledger.Route, hub state.HubID, remote string, reasons []string) error {
-	for _, h := range r.Holds(tx, hub, remote) {
-		if len(reasons) > 0 && !slices.Contains(reasons, h.Reason) {
-			continue
-		}
-		if err := tx.DeleteHold(h.Key()); err != nil {
-			return fmt.Errorf("end hold %s: %w", h.Key(), err)
-		}
-	}
-	return nil
-}
-
 // tellChildren lets the records go on that waited for this one to be linked on
 // a push route, and sends their reference to it again, for it may have another
 // id there now.
@@ -240,11 +224,10 @@ func (e *Engine) tellChildren(tx *state.Tx, r *ledger.Route, parent state.HubID)
 	if r.Direction != fieldmap.Push {
 		return nil
 	}
-	p := &pusher{run: &run{Engine: e, req: Request{System: r.System}, flow: "push"}, r: r}
-	if err := p.book.Notify(tx, p.r.Linked(parent)); err != nil {
+	if err := e.book.Notify(tx, r.Linked(parent)); err != nil {
 		return err
 	}
-	return p.untellChildren(tx, parent)
+	return r.RequeueChildren(tx, parent)
 }
 
 // holdUnlinked holds a hub record that has no record in a target because a person
@@ -253,10 +236,7 @@ func (e *Engine) holdUnlinked(tx *state.Tx, r *ledger.Route, hub state.HubID, re
 	if r.Direction != fieldmap.Push {
 		return nil
 	}
-	return tx.PutHold(state.Hold{
-		System: r.System, Object: r.Object, Flow: r.Flow, Hub: hub, Reason: HoldUnlinked,
-		Detail: "a person unlinked it from " + remote, Since: e.now(), Last: e.now(),
-	})
+	return tx.PutHold(r.Hold(hub, e.now(), HoldUnlinked, "a person unlinked it from "+remote))
 }
 
 // Unlink closes the link of a hub record because a person says so. Neither
@@ -280,7 +260,7 @@ func (e *Engine) Unlink(system, object string, hub state.HubID) error {
 		if err := links.Put(&l); err != nil {
 			return fmt.Errorf("unlink: %w", err)
 		}
-		if err := e.endHolds(tx, r, hub, l.Remote, nil); err != nil {
+		if err := r.EndHolds(tx, hub, l.Remote); err != nil {
 			return err
 		}
 		if err := tx.Journal([]state.JournalEntry{e.entryOf(r, hub, l.Remote, "unlinked_by_person")}); err != nil {

@@ -75,7 +75,7 @@ func (r *run) turnReferences(ctx context.Context, child, to *fieldmap.HubObject)
 	}
 	return r.eachOfHub(ctx, child, func(tx *state.Tx, rec *state.HubRecord) error {
 		var turned []state.JournalEntry
-		before := r.parentsIn(child, rec)
+		before := r.book.Computing(child, rec)
 		for _, f := range fields {
 			e, ok, err := r.turn(tx, child, to, rec, f)
 			if err != nil {
@@ -91,14 +91,13 @@ func (r *run) turnReferences(ctx context.Context, child, to *fieldmap.HubObject)
 		if err := tx.Hub(child.Name).Put(rec, r.book.IndexKeys(child, rec)); err != nil {
 			return err
 		}
-		if err := r.keepFamily(tx, child, rec); err != nil {
+		if err := r.book.KeepFamily(tx, child, rec); err != nil {
 			return err
 		}
-		p := &puller{run: r, r: &ledger.Route{Route: &fieldmap.Route{Hub: child}}}
-		if err := p.keepChild(tx, rec, before); err != nil {
+		if err := r.book.KeepComputing(tx, child, rec, before); err != nil {
 			return err
 		}
-		if err := p.reckon(tx, append(before, p.parentsOf(rec)...)); err != nil {
+		if err := r.book.Recompute(tx, child, append(before, r.book.Computing(child, rec)...)); err != nil {
 			return err
 		}
 		return tx.Journal(turned)

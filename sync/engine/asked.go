@@ -80,7 +80,7 @@ func (p *puller) noteWoken(wake []string, upTo uint64) error {
 // record: one bit for each, the last for all beyond the eighth.
 func (p *puller) holders(tx *state.Tx, id state.HubID) (mask byte) {
 	for i, system := range p.r.Filter.Systems() {
-		if id != 0 && p.heldBy(tx, system, p.r.Hub, id) {
+		if id != 0 && p.book.HeldBy(tx, system, p.r.Hub, id) {
 			mask |= 1 << min(i, 7)
 		}
 	}

@@ -22,60 +22,6 @@ import (
 // computedReason is what the journal says of a value that was worked out.
 const computedReason = "computed"
 
-// parentsOf returns the hub records whose computed fields look at a record of
-// the route's object.
-func (p *puller) parentsOf(rec *state.HubRecord) []state.HubID {
-	return p.parentsIn(p.r.Hub, rec)
-}
-
-func (e *Engine) parentsIn(object *fieldmap.HubObject, rec *state.HubRecord) []state.HubID {
-	var out []state.HubID
-	for _, f := range e.book.ComputedFrom(object.Name) {
-		v := rec.Get(e.book.Nums(object)[f.Computed.Via.Index])
-		if id, err := state.ParseHubID(v.Text()); err == nil && v.IsSet() && !slices.Contains(out, id) {
-			out = append(out, id)
-		}
-	}
-	return out
-}
-
-// parentObject is the hub object whose fields are worked out from an object.
-func (e *Engine) parentObject(from *fieldmap.HubObject) string {
-	for _, f := range e.book.ComputedFrom(from.Name) {
-		return f.Object
-	}
-	return ""
-}
-
-// keepChild keeps the index of a record's parents after it changed.
-func (p *puller) keepChild(tx *state.Tx, rec *state.HubRecord, before []state.HubID) error {
-	after := p.parentsOf(rec)
-	for _, parent := range before {
-		if slices.Contains(after, parent) {
-			continue
-		}
-		if err := tx.DropChild(p.r.Hub.Name, parent, rec.ID); err != nil {
-			return err
-		}
-	}
-	for _, parent := range after {
-		if err := tx.PutChild(p.r.Hub.Name, parent, rec.ID); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// reckon notes that the computed fields of these records are to be worked out.
-func (p *puller) reckon(tx *state.Tx, parents []state.HubID) error {
-	for _, id := range parents {
-		if err := tx.Flip(p.parentObject(p.r.Hub), "", id); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // reckonChunk is how many records one transaction works out.
 const reckonChunk = 500
 
@@ -240,7 +186,7 @@ func (e *Engine) childrenOf(tx *state.Tx, c *fieldmap.Computed, parent state.Hub
 			return err
 		}
 		via := rec.Get(e.book.Nums(c.From)[c.Via.Index])
-		if via != record.Of(parent.String()) || !e.heldBy(tx, "", c.From, id) {
+		if via != record.Of(parent.String()) || !e.book.HeldBy(tx, "", c.From, id) {
 			return nil
 		}
 		out = append(out, func(field string) record.Value {
@@ -307,12 +253,7 @@ func (e *Engine) recompute(ctx context.Context, object *fieldmap.HubObject) erro
 			return err
 		}
 		if err := e.eachOfHub(ctx, child, func(tx *state.Tx, rec *state.HubRecord) error {
-			for _, parent := range e.parentsIn(child, rec) {
-				if err := tx.PutChild(child.Name, parent, rec.ID); err != nil {
-					return err
-				}
-			}
-			return nil
+			return e.book.KeepComputing(tx, child, rec, nil)
 		}); err != nil {
 			return err
 		}

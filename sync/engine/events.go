@@ -88,7 +88,7 @@ func (p *puller) event(tx *state.Tx, ev *providers.Event) error {
 	if ev.Kind == providers.EventMerged && ev.Into != "" {
 		return p.merged(tx, l, ev.Into)
 	}
-	if err := p.endHolds(tx, p.r, 0, l.Remote, nil); err != nil {
+	if err := p.r.EndHolds(tx, 0, l.Remote); err != nil {
 		return err
 	}
 	return p.leave(tx, &l)
@@ -97,7 +97,7 @@ func (p *puller) event(tx *state.Tx, ev *providers.Event) error {
 // neverIn settles that a record is gone which is not linked: nothing waits for
 // it any more, and nothing keeps it out.
 func (p *puller) neverIn(tx *state.Tx, ev *providers.Event) error {
-	if err := p.endHolds(tx, p.r, 0, ev.ID, nil); err != nil {
+	if err := p.r.EndHolds(tx, 0, ev.ID); err != nil {
 		return err
 	}
 	if err := tx.Include(p.req.System, p.r.Object, ev.ID); err != nil {
@@ -155,18 +155,15 @@ func (p *puller) mergedAway(tx *state.Tx, l state.Link, winner state.HubID, into
 		return err
 	}
 	p.count("merged", 1)
-	if err := p.left(tx, l.Hub); err != nil {
+	if err := p.r.LeftBy(tx, l.Hub); err != nil {
 		return err
 	}
-	if err := p.endHolds(tx, p.r, 0, l.Remote, nil); err != nil {
+	if err := p.r.EndHolds(tx, 0, l.Remote); err != nil {
 		return err
 	}
-	err := tx.PutHold(state.Hold{
-		System: p.req.System, Object: p.r.Object, Flow: p.r.Flow, Hub: l.Hub, Reason: HoldMerged,
-		Detail:     fmt.Sprintf("%s was merged into %s, which is %s/%s", l.Remote, into, p.r.Hub.Name, winner),
-		Candidates: hubNames(p.r.Hub.Name, []state.HubID{l.Hub, winner}), Run: p.rec.ID, Since: p.now(), Last: p.now(),
-	})
-	if err != nil {
+	h := p.newHold(p.r, l.Hub, HoldMerged, fmt.Sprintf("%s was merged into %s, which is %s/%s", l.Remote, into, p.r.Hub.Name, winner))
+	h.Candidates = hubNames(p.r.Hub.Name, []state.HubID{l.Hub, winner})
+	if err := tx.PutHold(h); err != nil {
 		return err
 	}
 	if err := tx.Journal([]state.JournalEntry{p.entryOf(p.r, l.Hub, l.Remote, HoldMerged)}); err != nil {
@@ -175,5 +172,5 @@ func (p *puller) mergedAway(tx *state.Tx, l state.Link, winner state.HubID, into
 	if err := p.book.Notify(tx, p.r.LetGo(l.Hub)); err != nil {
 		return err
 	}
-	return p.outOfScope(tx, l.Hub)
+	return p.r.LeaveScope(tx, l.Hub)
 }

@@ -2,99 +2,25 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"crmsyncd/fieldmap"
-	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 )
-
-// Which records refer to a record of the hub is kept as an index, by the two
-// objects, so that what concerns one family never walks all others. An entry
-// outlives a reference that turned elsewhere; whoever asks is told of those alone
-// that refer now, and drops the others.
-
-// familiesKey says that the index was built for what the state held before it.
-const familiesKey = "families"
-
-// referring is the name of the index of a child object's references to an object.
-func referring(child, to string) string { return "ref " + child + " " + to }
-
-// keepFamily notes what a record refers to.
-func (e *Engine) keepFamily(tx *state.Tx, object *fieldmap.HubObject, rec *state.HubRecord) error {
-	for i, f := range object.Fields {
-		if f.Type != record.Reference {
-			continue
-		}
-		id, err := state.ParseHubID(rec.Get(e.book.Nums(object)[i]).Text())
-		if err != nil {
-			continue // it refers to nothing
-		}
-		if err := tx.PutChild(referring(object.Name, f.RefTo), id, rec.ID); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// family returns the records of an object of which a field refers to a record.
-func (e *Engine) family(tx *state.Tx, child *fieldmap.HubObject, f *fieldmap.HubField, parent state.HubID) (ids []state.HubID, err error) {
-	num, want := e.book.Nums(child)[f.Index], record.Of(parent.String())
-	if tx.Meta(familiesKey) == nil {
-		err = tx.Hub(child.Name).Each(0, func(rec *state.HubRecord) error {
-			if rec.Get(num) == want {
-				ids = append(ids, rec.ID)
-			}
-			return nil
-		})
-		return ids, err
-	}
-	var rec state.HubRecord
-	var gone []state.HubID
-	name := referring(child.Name, f.RefTo)
-	if err := tx.Children(name, parent, func(id state.HubID) error {
-		switch ok, err := tx.Hub(child.Name).Get(id, &rec); {
-		case errors.Is(err, state.ErrDamaged): // it is settled when its record is read
-		case err != nil:
-			return err
-		case ok && rec.Get(num) == want:
-			ids = append(ids, id)
-		case !ok || !e.refersTo(child, &rec, f.RefTo, want):
-			gone = append(gone, id)
-		}
-		return nil
-	}); err != nil {
-		return nil, err
-	}
-	for _, id := range gone {
-		if err := tx.DropChild(name, parent, id); err != nil {
-			return nil, err
-		}
-	}
-	return ids, nil
-}
-
-// refersTo reports whether any field of a record refers to a record of an object.
-func (e *Engine) refersTo(child *fieldmap.HubObject, rec *state.HubRecord, to string, want record.Value) bool {
-	return slices.ContainsFunc(child.Fields, func(f *fieldmap.HubField) bool {
-		return f.Type == record.Reference && f.RefTo == to && rec.Get(e.book.Nums(child)[f.Index]) == want
-	})
-}
 
 // buildFamilies builds the index once for a state that was made without it.
 func (e *Engine) buildFamilies(ctx context.Context) error {
-	if built, err := e.meta(familiesKey); err != nil || built != "" {
+	if built, err := e.meta(ledger.FamiliesBuilt); err != nil || built != "" {
 		return err
 	}
 	for name, object := range e.opt.Mapping.Hub {
-		if err := e.eachOfHub(ctx, object, func(tx *state.Tx, rec *state.HubRecord) error { return e.keepFamily(tx, object, rec) }); err != nil {
+		if err := e.eachOfHub(ctx, object, func(tx *state.Tx, rec *state.HubRecord) error { return e.book.KeepFamily(tx, object, rec) }); err != nil {
 			return fmt.Errorf("note what each %s refers to: %w", name, err)
 		}
 	}
-	return e.opt.Store.Update(func(tx *state.Tx) error { return tx.SetMeta(familiesKey, []byte("1")) })
+	return e.opt.Store.Update(func(tx *state.Tx) error { return tx.SetMeta(ledger.FamiliesBuilt, []byte("1")) })
 }
 
 // renamedOf is the name under which the records of an object are noted that have
@@ -192,7 +118,7 @@ func (r *run) wakeNaming(tx *state.Tx, object *fieldmap.HubObject, id state.HubI
 			if rule.RefKey == nil || rule.Hub.RefTo != object.Name {
 				continue
 			}
-			children, err := r.family(tx, route.Hub, rule.Hub, id)
+			children, err := r.book.Family(tx, route.Hub, rule.Hub, id)
 			if err != nil {
 				return err
 			}

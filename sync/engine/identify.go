@@ -96,9 +96,9 @@ func (s *settling) claim(id state.HubID) (bool, error) {
 	s.met = true
 	s.newLink()
 	s.link.Hub = id
-	s.parents = append(s.parents, s.p.parentsOf(&s.rec)...)
+	s.parents = append(s.parents, s.p.book.Computing(s.p.r.Hub, &s.rec)...)
 	// What a person was asked when its record was merged away: it has one again.
-	return true, s.p.endHolds(s.tx, s.p.r, id, "", []string{HoldMerged})
+	return true, s.p.r.EndHolds(s.tx, id, "", HoldMerged)
 }
 
 // keyValue is the observed value of a match key, in the hub's form.

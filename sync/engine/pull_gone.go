@@ -95,7 +95,7 @@ func (p *puller) hide(tx *state.Tx, hub state.HubID) error {
 			return err
 		}
 	}
-	return p.holdHidden(tx, state.Hold{
-		System: p.req.System, Object: p.r.Object, Flow: p.r.Flow, Remote: l.Remote, Run: p.rec.ID, Since: p.now(), Last: p.now(),
-	}, l.Remote)
+	h := p.newHold(p.r, 0, "", "")
+	h.Remote = l.Remote
+	return p.holdHidden(tx, h, l.Remote)
 }

@@ -545,7 +545,7 @@ func (p *pusher) externalOf(tx *state.Tx, it *item) record.Value {
 		if r.Direction != fieldmap.Pull || r.Hub != p.r.Hub || r.System != p.r.Hub.SystemOfRecord {
 			continue
 		}
-		if remote, ok := p.openLink(tx, r, it.id); ok {
+		if remote, ok := r.OpenLink(tx, it.id); ok {
 			return record.Of(r.System + ":" + remote)
 		}
 	}
@@ -563,7 +563,7 @@ func (p *pusher) mayCreate(tx *state.Tx, id state.HubID) bool {
 		if r.Direction != fieldmap.Pull || r.Hub != p.r.Hub || !fromAny && !slices.Contains(p.r.CreateFrom, r.System) {
 			continue
 		}
-		if _, ok := p.openLink(tx, r, id); ok {
+		if _, ok := r.OpenLink(tx, id); ok {
 			return true
 		}
 	}
@@ -574,13 +574,7 @@ func (p *pusher) mayCreate(tx *state.Tx, id state.HubID) bool {
 // one that the system of record holds, or that could be made. Another would only
 // take it from the one whose own it is (D14).
 func (p *pusher) mayLink(tx *state.Tx, id state.HubID) bool {
-	return p.r.MatchOnly || p.mayCreate(tx, id) || p.heldBy(tx, p.r.Hub.SystemOfRecord, p.r.Hub, id)
-}
-
-// openLink returns the remote id that a hub record is linked with on a route.
-func (e *Engine) openLink(tx *state.Tx, r *ledger.Route, id state.HubID) (string, bool) {
-	remote := r.Links(tx).OpenRemote(id)
-	return remote, remote != ""
+	return p.r.MatchOnly || p.mayCreate(tx, id) || p.book.HeldBy(tx, p.r.Hub.SystemOfRecord, p.r.Hub, id)
 }
 
 // keyOf is what people know a record by.
@@ -606,10 +600,9 @@ func (p *pusher) hold(it *item, field, reason, detail string, event ledger.Event
 }
 
 func (p *pusher) holdOf(it *item, field, reason, detail string, event ledger.Event, candidates ...string) state.Hold {
-	return state.Hold{
-		System: p.req.System, Object: p.r.Object, Flow: p.r.Flow, Hub: it.id, Field: field, Reason: reason, Detail: detail,
-		Event: string(event), Candidates: candidates, Run: p.rec.ID, Since: p.now(), Last: p.now(),
-	}
+	h := p.newHold(p.r, it.id, reason, detail)
+	h.Field, h.Event, h.Candidates = field, string(event), candidates
+	return h
 }
 
 // unixMilli is the time as links keep it.

@@ -307,7 +307,7 @@ func (p *pusher) foreign(tx *state.Tx, it *item) (names []string) {
 			continue
 		}
 		source := p.sourceOf(&it.rec, p.book.Nums(h)[i])
-		if source == f.Owner || p.book.System(source) == 0 || !p.heldBy(tx, h.SystemOfRecord, h, it.id) {
+		if source == f.Owner || p.book.System(source) == 0 || !p.book.HeldBy(tx, h.SystemOfRecord, h, it.id) {
 			continue
 		}
 		names = append(names, fmt.Sprintf("%s (%s has none, and it is not made by the one of %s)", f.Name, h.SystemOfRecord, source))
@@ -356,14 +356,14 @@ func (p *pusher) reference(tx *state.Tx, rule *fieldmap.Rule, v record.Value) (r
 	if err != nil || route == nil {
 		return v, &pushFault{reason: HoldParentUnknown, detail: rule.Hub.Name + " points to nothing that this target has"}
 	}
-	if remote, ok := p.openLink(tx, route, id); ok {
+	if remote, ok := route.OpenLink(tx, id); ok {
 		return p.visibleReference(tx, route, id, remote)
 	}
 	// A hub record that turned out to be another one leaves an alias behind.
 	var rec state.HubRecord
 	if ok, err := tx.Hub(rule.Hub.RefTo).Get(id, &rec); err == nil && ok && rec.State == state.HubAlias {
 		id = rec.AliasOf
-		if remote, ok := p.openLink(tx, route, id); ok {
+		if remote, ok := route.OpenLink(tx, id); ok {
 			return p.visibleReference(tx, route, id, remote)
 		}
 	} else if errors.Is(err, state.ErrDamaged) || !ok {

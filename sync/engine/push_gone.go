@@ -203,7 +203,7 @@ func (p *pusher) reopen(tx *state.Tx, hub state.HubID, remote string) (bool, err
 	if err := ls.Put(&l); err != nil {
 		return false, err
 	}
-	if err := p.endHolds(tx, p.r, hub, "", []string{HoldDeleted}); err != nil {
+	if err := p.r.EndHolds(tx, hub, "", HoldDeleted); err != nil {
 		return false, err
 	}
 	p.count("reopened", 1)
@@ -230,7 +230,7 @@ func (p *pusher) meetHits(tx *state.Tx, hits []hit) error {
 		if err := tx.Wake(p.req.System, p.r.Object, state.WakeWritten, hits[i].id); err != nil {
 			return err
 		}
-		if err := p.untellChildren(tx, hub); err != nil {
+		if err := p.r.RequeueChildren(tx, hub); err != nil {
 			return err
 		}
 	}
@@ -374,7 +374,7 @@ func (p *pusher) remotesOf(tx *state.Tx, own state.HubID, candidates []string) [
 		if err != nil || id == own {
 			continue
 		}
-		if remote, ok := p.openLink(tx, p.r, id); ok {
+		if remote, ok := p.r.OpenLink(tx, id); ok {
 			out = append(out, remote)
 		}
 	}

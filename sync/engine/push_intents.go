@@ -113,10 +113,9 @@ func (p *pusher) settleBatch(tx *state.Tx, batch uint64, intents []state.Intent,
 		return err
 	}
 	for _, in := range open {
-		if err := tx.PutHold(state.Hold{
-			System: p.req.System, Object: p.r.Object, Flow: p.r.Flow, Hub: in.Hub, Reason: HoldUnknownOutcome, Run: p.rec.ID, Since: p.now(), Last: p.now(),
-			Detail: "the answer to the create was lost; the next run looks it up", Event: string(ledger.NextRun(p.req.System)),
-		}); err != nil {
+		h := p.newHold(p.r, in.Hub, HoldUnknownOutcome, "the answer to the create was lost; the next run looks it up")
+		h.Event = string(ledger.NextRun(p.req.System))
+		if err := tx.PutHold(h); err != nil {
 			return err
 		}
 		p.count("held", 1)

@@ -794,7 +794,7 @@ func (p *pusher) ruleChanged(it *item, i int) bool {
 // ownersBlank reports whether a field is blank because its owner says so.
 func (p *pusher) ownersBlank(tx *state.Tx, it *item, rule *fieldmap.Rule) bool {
 	n := p.r.Nums[rule.Hub.Index]
-	return it.rec.Get(n).IsNull() && rule.Hub.Owner != "" && p.sourceOf(&it.rec, n) == "" && p.heldBy(tx, rule.Hub.Owner, p.r.Hub, it.id)
+	return it.rec.Get(n).IsNull() && rule.Hub.Owner != "" && p.sourceOf(&it.rec, n) == "" && p.book.HeldBy(tx, rule.Hub.Owner, p.r.Hub, it.id)
 }
 
 // theirsHub brings their value into the hub's form; one that cannot be brought

@@ -9,7 +9,6 @@ import (
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/state"
-	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -139,7 +138,7 @@ func (p *pusher) reconcileChunk(ctx context.Context, chunk []state.Link, c compa
 				overwrites++
 			}
 		}
-		return p.untellChildren(tx, back...)
+		return p.r.RequeueChildren(tx, back...)
 	})
 	if err != nil {
 		return 0, err
@@ -245,10 +244,9 @@ func (p *pusher) closeOne(tx *state.Tx, gone state.Link, successor string) error
 		return err
 	}
 	p.count("held", 1)
-	if err := tx.PutHold(state.Hold{
-		System: p.req.System, Object: p.r.Object, Flow: p.r.Flow, Hub: gone.Hub, Reason: reason, Detail: detail,
-		Candidates: candidates, Run: p.rec.ID, Since: p.now(), Last: p.now(),
-	}); err != nil {
+	h := p.newHold(p.r, gone.Hub, reason, detail)
+	h.Candidates = candidates
+	if err := tx.PutHold(h); err != nil {
 		return err
 	}
 	return tx.Journal([]state.JournalEntry{p.entryOf(p.r, gone.Hub, gone.Remote, reason)})
@@ -269,53 +267,7 @@ func (p *pusher) moveLink(tx *state.Tx, l state.Link, successor string) error {
 	if err := tx.Hub(p.r.Hub.Name).Touch(l.Hub); err != nil {
 		return err
 	}
-	return p.untellChildren(tx, l.Hub)
-}
-
-// untellChildren makes every child of these records send its reference again.
-func (p *pusher) untellChildren(tx *state.Tx, parents ...state.HubID) error {
-	if len(parents) == 0 {
-		return nil
-	}
-	for _, child := range p.book.RoutesOf(p.req.System) {
-		for i, rule := range child.Fields {
-			if child.Direction != fieldmap.Push || rule.Hub.Type != record.Reference || rule.Hub.RefTo != p.r.Hub.Name {
-				continue
-			}
-			if err := p.untell(tx, child, i, parents); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (p *pusher) untell(tx *state.Tx, child *ledger.Route, i int, parents []state.HubID) error {
-	var ids []state.HubID
-	for _, parent := range parents {
-		children, err := p.family(tx, child.Hub, child.Fields[i].Hub, parent)
-		if err != nil {
-			return err
-		}
-		ids = append(ids, children...)
-	}
-	ls := child.Links(tx)
-	for _, id := range ids {
-		var l state.Link
-		if ok, err := ls.Get(id, &l); err != nil || !ok {
-			continue
-		}
-		if lf := child.Field(&l, i); lf != nil {
-			lf.Told = 0
-			if err := ls.Put(&l); err != nil {
-				return err
-			}
-		}
-		if err := tx.Hub(child.Hub.Name).Touch(id); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.r.RequeueChildren(tx, l.Hub)
 }
 
 // recheckBlanks reads again, just before the write, the fields that may only go

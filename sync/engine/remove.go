@@ -71,8 +71,13 @@ func (p *puller) remove(ctx context.Context) error {
 // outlives that: it was used, or there is no cause for it any more.
 func (p *puller) letGo(out missingRows) error {
 	return p.opt.Store.Update(func(tx *state.Tx) error {
+		var l state.Link
 		for _, g := range out.gone {
-			if err := p.closeLink(tx, g.Hub, state.ClosedRemoved, "left_scope"); err != nil {
+			ok, err := p.r.Links(tx).Get(g.Hub, &l)
+			if ok && err == nil {
+				err = p.closeLink(tx, p.r, &l, state.ClosedRemoved, p.entryOf(p.r, g.Hub, l.Remote, "left_scope"))
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -272,59 +277,25 @@ func (p *puller) stillThere(ctx context.Context, links []state.Link) (map[string
 	return stands, p.settleByID(recs, func(tx *state.Tx) error { return p.notFound(tx, merged, nil, errs) })
 }
 
-// closeLink closes the link of a record that is removed; reason is for the
-// journal. The hub record leaves scope with its last pulling link; ids and
+// closeLink closes the link of a source's record that is removed, as the entry of
+// the journal says. The hub record leaves scope with its last pulling link; ids and
 // digests stay, so that a return re-opens it (D8).
-func (p *puller) closeLink(tx *state.Tx, hub state.HubID, why state.CloseReason, reason string) error {
-	links := p.r.Links(tx)
-	var l state.Link
-	if ok, err := links.Get(hub, &l); err != nil || !ok {
+func (e *Engine) closeLink(tx *state.Tx, r *ledger.Route, l *state.Link, why state.CloseReason, entry state.JournalEntry) error {
+	l.State, l.Close, l.ClosedAt, l.Raw = state.LinkClosed, why, e.now().Unix(), 0
+	if err := r.Links(tx).Put(l); err != nil {
 		return err
 	}
-	l.State, l.Close, l.ClosedAt, l.Raw = state.LinkClosed, why, p.now().Unix(), 0
-	if err := links.Put(&l); err != nil {
+	if err := tx.Journal([]state.JournalEntry{entry}); err != nil {
 		return err
 	}
-	if err := tx.Journal([]state.JournalEntry{p.entryOf(p.r, hub, l.Remote, reason)}); err != nil {
+	if err := r.LeftBy(tx, l.Hub); err != nil {
 		return err
 	}
-	if err := p.left(tx, hub); err != nil {
+	if err := r.EndHolds(tx, 0, l.Remote); err != nil {
 		return err
 	}
-	if err := p.endHolds(tx, p.r, 0, l.Remote, nil); err != nil {
+	if err := e.book.Notify(tx, r.LetGo(l.Hub)); err != nil {
 		return err
 	}
-	if err := p.book.Notify(tx, p.r.LetGo(hub)); err != nil {
-		return err
-	}
-	return p.outOfScope(tx, hub)
-}
-
-// outOfScope lets a hub record leave scope with its last pulling link.
-func (p *puller) outOfScope(tx *state.Tx, hub state.HubID) error {
-	if p.pulledElsewhere(tx, p.r, hub) {
-		return nil
-	}
-	h := tx.Hub(p.r.Hub.Name)
-	var rec state.HubRecord
-	if ok, err := h.Get(hub, &rec); err != nil || !ok {
-		return err
-	}
-	rec.State = state.HubOut
-	return h.Put(&rec, nil)
-}
-
-// pulledElsewhere reports whether another pull route still holds the record. One
-// whose link is damaged counts as holding it.
-func (r *run) pulledElsewhere(tx *state.Tx, not *ledger.Route, hub state.HubID) bool {
-	var l state.Link
-	for _, route := range r.book.Routes {
-		if route.Direction != fieldmap.Pull || route.Hub != not.Hub || route.Key() == not.Key() {
-			continue
-		}
-		if ok, err := route.Links(tx).Get(hub, &l); err != nil || ok && l.State != state.LinkClosed {
-			return true
-		}
-	}
-	return false
+	return r.LeaveScope(tx, l.Hub)
 }

@@ -62,6 +62,13 @@ func (r *run) entryOf(route *ledger.Route, hub state.HubID, remote, reason strin
 	return e
 }
 
+// newHold is a hold that this run makes.
+func (r *run) newHold(route *ledger.Route, hub state.HubID, reason, detail string) state.Hold {
+	h := route.Hold(hub, r.now(), reason, detail)
+	h.Run = r.rec.ID
+	return h
+}
+
 // count adds to the object's counter.
 func (r *run) count(what string, n int) {
 	if n != 0 {

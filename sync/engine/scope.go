@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"crmsyncd/fieldmap"
@@ -73,7 +72,7 @@ func (s *settling) parentOut() (out, leaving bool) {
 // in scope there (R28, R29).
 func (s *settling) existsIn(system string) bool {
 	id := s.meant()
-	return id != 0 && s.p.heldBy(s.tx, system, s.p.r.Hub, id)
+	return id != 0 && s.p.book.HeldBy(s.tx, system, s.p.r.Hub, id)
 }
 
 // meant returns the hub record that the record is linked with or would be, 0
@@ -90,31 +89,6 @@ func (s *settling) meant() state.HubID {
 	return 0
 }
 
-// heldBy reports whether a system that is read holds this record in scope; any
-// system where none is named.
-func (e *Engine) heldBy(tx *state.Tx, system string, hub *fieldmap.HubObject, id state.HubID) bool {
-	for _, route := range e.book.Routes {
-		if route.Direction != fieldmap.Pull || route.Hub != hub || system != "" && system != route.System {
-			continue
-		}
-		if _, open := e.openLink(tx, route, id); open {
-			return true
-		}
-	}
-	return false
-}
-
-// askedAbout reports whether some filter asks whether this system holds records
-// of this hub object.
-func (e *Engine) askedAbout(system string, hub *fieldmap.HubObject) bool {
-	for _, route := range e.book.Routes {
-		if route.Direction == fieldmap.Pull && route.Hub == hub && slices.Contains(route.Filter.Systems(), system) {
-			return true
-		}
-	}
-	return false
-}
-
 // leave marks a linked record that fails its filter, or is gone. Nothing is
 // taken from it or written to it until it returns, or a full run closes its
 // link (R127, R128).
@@ -127,23 +101,7 @@ func (p *puller) leave(tx *state.Tx, l *state.Link) error {
 	if err := p.r.Links(tx).Put(l); err != nil {
 		return err
 	}
-	return p.left(tx, l.Hub)
-}
-
-// left tells whoever looks at a record of the hub that one of its systems holds
-// it no longer.
-func (p *puller) left(tx *state.Tx, hub state.HubID) error {
-	var rec state.HubRecord
-	if ok, err := tx.Hub(p.r.Hub.Name).Get(hub, &rec); err != nil || !ok {
-		return err
-	}
-	if err := p.reckon(tx, p.parentsOf(&rec)); err != nil {
-		return err
-	}
-	if !p.askedAbout(p.req.System, p.r.Hub) {
-		return nil
-	}
-	return tx.Hub(p.r.Hub.Name).Touch(hub)
+	return p.r.LeftBy(tx, l.Hub)
 }
 
 // leave leaves a small row as well, so that a question about the record can be
@@ -233,10 +191,10 @@ func (s *settling) announceFamily() error {
 			return err
 		}
 	}
-	if err := p.keepChild(s.tx, &s.rec, s.parents); err != nil {
+	if err := p.book.KeepComputing(s.tx, p.r.Hub, &s.rec, s.parents); err != nil {
 		return err
 	}
-	return p.reckon(s.tx, append(s.parents, p.parentsOf(&s.rec)...))
+	return p.book.Recompute(s.tx, p.r.Hub, append(s.parents, p.book.Computing(p.r.Hub, &s.rec)...))
 }
 
 // enter brings a record into scope, and its children with it if it was out.

@@ -76,7 +76,7 @@ func (p *puller) settle(tx *state.Tx, o *observation) error {
 		}
 		return nil
 	}
-	s.parents = p.parentsOf(&s.rec)
+	s.parents = p.book.Computing(p.r.Hub, &s.rec)
 	in, fault := s.inScope()
 	switch {
 	case fault != "":
@@ -158,10 +158,9 @@ func (r *run) routeOf(hubObject string) *ledger.Route {
 
 // hold notes that something must wait. It is written when the record closes.
 func (s *settling) hold(field, reason, detail string, candidates ...string) {
-	s.holds = append(s.holds, state.Hold{
-		System: s.p.req.System, Object: s.p.r.Object, Flow: s.p.r.Flow, Remote: s.o.remote, Field: field, Reason: reason,
-		Detail: detail, Candidates: candidates, Digest: s.o.raw, Run: s.p.rec.ID, Since: s.p.now(), Last: s.p.now(),
-	})
+	h := s.p.newHold(s.p.r, 0, reason, detail)
+	h.Remote, h.Field, h.Candidates, h.Digest = s.o.remote, field, candidates, s.o.raw
+	s.holds = append(s.holds, h)
 }
 
 // close writes the record's holds, ends those that no longer stand, and
@@ -263,7 +262,7 @@ func (s *settling) write(changed bool) error {
 		if err := s.hub.Put(&s.rec, p.book.IndexKeys(p.r.Hub, &s.rec)); err != nil {
 			return err
 		}
-		if err := p.keepFamily(s.tx, p.r.Hub, &s.rec); err != nil {
+		if err := p.book.KeepFamily(s.tx, p.r.Hub, &s.rec); err != nil {
 			return err
 		}
 	}

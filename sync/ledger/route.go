@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"time"
+
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
@@ -36,6 +38,11 @@ func (r *Route) SetPosition(tx *state.Tx, pos state.Position) error {
 // remote id where the hub has none.
 func (r *Route) Holds(tx *state.Tx, hub state.HubID, remote string) []state.Hold {
 	return tx.HoldsOf(r.System, r.Object, r.Flow, hub, remote)
+}
+
+// Hold is one of a hub record on the route, since at.
+func (r *Route) Hold(hub state.HubID, at time.Time, reason, detail string) state.Hold {
+	return state.Hold{System: r.System, Object: r.Object, Flow: r.Flow, Hub: hub, Reason: reason, Detail: detail, Since: at, Last: at}
 }
 
 // Value is what a hub record of the route's object has in a field.
@@ -74,4 +81,11 @@ func (r *Route) StandsUnder(l *state.Link, i int, theirs record.Value) record.Th
 		}
 	}
 	return stands
+}
+
+// OpenLink returns the remote id that a record of the hub is linked with by an open
+// link, also by a damaged one, whose id the index tells.
+func (r *Route) OpenLink(tx *state.Tx, hub state.HubID) (remote string, ok bool) {
+	remote = r.Links(tx).OpenRemote(hub)
+	return remote, remote != ""
 }
