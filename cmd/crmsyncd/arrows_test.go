@@ -60,7 +60,8 @@ func arrows() map[string][]string {
 		"sync/plan":                          {"fieldmap", record},
 		"sync/audit":                         {"fieldmap", record, "providers"},
 		"sync/ledger":                        {"sync/plan", "fieldmap", record, "state"},
-		"sync/engine":                        {"sync/audit", "sync/ledger", "sync/plan", "fieldmap", record, "providers", "state"},
+		"sync/compute":                       {"sync/ledger", "fieldmap", record, "state"},
+		"sync/engine":                        {"sync/audit", "sync/compute", "sync/ledger", "sync/plan", "fieldmap", record, "providers", "state"},
 		"sync/daemon":                        {"sync/engine", "sync/plan", "fieldmap", record, "providers", "state"},
 		"sync/worldtest": {
 			"configs", "fieldmap", record, "providers/closeio", "providers/closeio/closeiosim", "providers/hubspot", "providers/hubspot/hubspotsim",

@@ -73,7 +73,7 @@ func (r *run) turnReferences(ctx context.Context, child, to *fieldmap.HubObject)
 	if len(fields) == 0 {
 		return nil
 	}
-	return r.eachOfHub(ctx, child, func(tx *state.Tx, rec *state.HubRecord) error {
+	return ledger.Sweep(ctx, r.opt.Store, child, r.log, func(tx *state.Tx, rec *state.HubRecord) error {
 		var turned []state.JournalEntry
 		before := r.book.Computing(child, rec)
 		for _, f := range fields {

@@ -214,16 +214,6 @@ func (e *Engine) meta(key string) (string, error) {
 	return value, nil
 }
 
-// noted reads a note that can be made anew: a damaged one counts as none.
-func (e *Engine) noted(key string) (string, error) {
-	value, err := e.meta(key)
-	if errors.Is(err, state.ErrDamaged) {
-		e.log.Warn("a note of the state is damaged and made anew", "note", key, "err", err)
-		return "", nil
-	}
-	return value, err
-}
-
 // Mapping returns the mapping that the engine works with.
 func (e *Engine) Mapping() *fieldmap.Mapping { return e.opt.Mapping }
 

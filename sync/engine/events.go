@@ -25,7 +25,7 @@ func (r *run) events(ctx context.Context) error {
 		return nil // the objects say so themselves
 	}
 	key := "events:" + r.req.System
-	since, err := r.noted(key)
+	since, err := ledger.Note(r.opt.Store, key, r.log)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ func (e *Engine) buildFamilies(ctx context.Context) error {
 		return err
 	}
 	for name, object := range e.opt.Mapping.Hub {
-		if err := e.eachOfHub(ctx, object, func(tx *state.Tx, rec *state.HubRecord) error { return e.book.KeepFamily(tx, object, rec) }); err != nil {
+		if err := ledger.Sweep(ctx, e.opt.Store, object, e.log, func(tx *state.Tx, rec *state.HubRecord) error { return e.book.KeepFamily(tx, object, rec) }); err != nil {
 			return fmt.Errorf("note what each %s refers to: %w", name, err)
 		}
 	}
@@ -87,11 +87,14 @@ func (r *run) followRenames(ctx context.Context) error {
 	return nil
 }
 
+// followChunk is how many notes one transaction works off.
+const followChunk = 500
+
 // followSome works off some of the notes, and reports whether there are more.
 func (r *run) followSome(tx *state.Tx, object *fieldmap.HubObject) (more bool, err error) {
 	var ids []state.HubID
 	if err := tx.Flips(renamedOf(object.Name), "", func(_ string, id state.HubID) error {
-		if more = len(ids) == reckonChunk; more {
+		if more = len(ids) == followChunk; more {
 			return state.ErrStop
 		}
 		ids = append(ids, id)

@@ -179,7 +179,7 @@ func (e *Engine) schemaFindings(ctx context.Context, sys *System, routes []*ledg
 // there.
 func (e *Engine) explainRenames(r *ledger.Route, schema providers.Schema, found []Finding) error {
 	key := "fields:" + r.Key()
-	note, err := e.noted(key)
+	note, err := ledger.Note(e.opt.Store, key, e.log)
 	if err != nil {
 		return err
 	}

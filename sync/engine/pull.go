@@ -86,7 +86,7 @@ func pullObject(ctx context.Context, r *run, route *ledger.Route) error {
 	if err := p.followMoves(ctx); err != nil {
 		return err
 	}
-	if err := p.evaluate(ctx); err != nil {
+	if err := p.compute(ctx); err != nil {
 		return err
 	}
 	return p.save()

@@ -82,7 +82,7 @@ func (e *Engine) Resting(system string) ([]string, error) {
 func checkedKey(system string) string { return "check:" + system }
 
 func (e *Engine) lastChecked(system string) (c checked, err error) {
-	note, err := e.noted(checkedKey(system))
+	note, err := ledger.Note(e.opt.Store, checkedKey(system), e.log)
 	if err == nil {
 		_ = json.Unmarshal([]byte(note), &c) // what cannot be read was not checked
 	}
@@ -217,7 +217,7 @@ func (e *Engine) noteFits(r *ledger.Route, found []Finding) error {
 		unfit[f.Field] = unfit[f.Field] || !f.Warning
 	}
 	before := 0
-	note, err := e.noted(key)
+	note, err := ledger.Note(e.opt.Store, key, e.log)
 	if err != nil {
 		return err
 	}

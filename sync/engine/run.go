@@ -96,7 +96,7 @@ func (e *Engine) pass(ctx context.Context, flow string, req Request,
 	mine := e.calls.begin(sys)
 	err := r.lookAgain(ctx)
 	if err == nil {
-		err = r.reckonDue(ctx)
+		err = r.computeDue(ctx)
 	}
 	if err == nil {
 		err = r.events(ctx)
