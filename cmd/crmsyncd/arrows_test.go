@@ -29,7 +29,7 @@ func arrows() map[string][]string {
 	return map[string][]string{
 		"cmd/crmsyncd": {
 			"configs", "fieldmap", record, "providers", rest, "providers/closeio", "providers/hubspot", "providers/qbench", "providers/salesforce",
-			"state", "sync/plan", "sync/engine", "sync/daemon",
+			"state", "sync/plan", "sync/ledger", "sync/engine", "sync/daemon",
 		},
 		"cmd/crmsim": {
 			"configs", "providers/fakedata", faults, "providers/closeio/closeiosim", "providers/hubspot/hubspotsim",
@@ -62,7 +62,7 @@ func arrows() map[string][]string {
 		"sync/ledger":                        {"sync/plan", "fieldmap", record, "state"},
 		"sync/compute":                       {"sync/ledger", "fieldmap", record, "state"},
 		"sync/engine":                        {"sync/audit", "sync/compute", "sync/ledger", "sync/plan", "fieldmap", record, "providers", "state"},
-		"sync/daemon":                        {"sync/engine", "sync/plan", "fieldmap", record, "providers", "state"},
+		"sync/daemon":                        {"sync/engine", "sync/ledger", "sync/plan", "fieldmap", record, "providers", "state"},
 		"sync/worldtest": {
 			"configs", "fieldmap", record, "providers/closeio", "providers/closeio/closeiosim", "providers/hubspot", "providers/hubspot/hubspotsim",
 			"providers/qbench", "providers/qbench/qbenchsim", "providers/salesforce", "providers/salesforce/salesforcesim", "state", "sync/plan", "sync/engine",

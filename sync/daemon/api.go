@@ -18,6 +18,7 @@ import (
 	"crmsyncd/providers"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -247,7 +248,7 @@ func (a *API) knowsFilter(f engine.HoldFilter) error {
 	if err := a.knowsHub(f.Hub); err != nil {
 		return err
 	}
-	return known("reason", f.Reason, engine.HoldReasons())
+	return known("reason", f.Reason, ledger.HoldReasons())
 }
 
 // known returns an error for a name that is not among those that there are.

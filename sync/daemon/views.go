@@ -13,6 +13,7 @@ import (
 	"crmsyncd/fieldmap"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // RunView is a run as people see it.
@@ -381,7 +382,7 @@ func opStatus(_ context.Context, a *API, _ json.RawMessage, _ *sender) (any, err
 	err = a.Store.View(func(tx *state.Tx) error {
 		st.State.Counter = tx.Counter()
 		for name := range e.Mapping().Hub {
-			st.Hub[name] = engine.Records(tx, name)
+			st.Hub[name] = ledger.Records(tx, name)
 		}
 		for _, p := range tx.Plans() {
 			st.Plans = append(st.Plans, viewPlanned(p))

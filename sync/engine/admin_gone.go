@@ -58,7 +58,7 @@ func (e *Engine) goneLink(tx *state.Tx, r *ledger.Route, hub state.HubID) (state
 	}
 	if _, hidden := notVisible(r.Holds(tx, hub, l.Remote)); !hidden {
 		return l, fmt.Errorf("%w: %s %s is not held %s; `crmsyncd unlink` without --gone says that the two are not the same",
-			ErrVisible, r.Key(), l.Remote, HoldNotVisible)
+			ErrVisible, r.Key(), l.Remote, ledger.HoldNotVisible)
 	}
 	return l, nil
 }
@@ -87,7 +87,7 @@ func (e *Engine) goneFromTarget(tx *state.Tx, r *ledger.Route, l *state.Link, en
 	if err := r.Links(tx).Put(l); err != nil {
 		return fmt.Errorf("unlink: %w", err)
 	}
-	h := r.Hold(l.Hub, e.now(), HoldDeleted, fmt.Sprintf("%s %s is gone from %s, a person says", r.Object, l.Remote, r.System))
+	h := r.Hold(l.Hub, e.now(), ledger.HoldDeleted, fmt.Sprintf("%s %s is gone from %s, a person says", r.Object, l.Remote, r.System))
 	if err := tx.DeleteHold(h.Key()); err != nil { // it holds since now
 		return fmt.Errorf("end hold %s: %w", h.Key(), err)
 	}

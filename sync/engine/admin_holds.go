@@ -108,7 +108,7 @@ func (e *Engine) holdView(tx *state.Tx, h state.Hold) HoldView {
 // reason alone does.
 func mendOn(h state.Hold, r *ledger.Route) string {
 	switch {
-	case h.Reason == HoldParentWaits && (strings.Contains(h.Detail, wasDeleted) || strings.Contains(h.Detail, wasUnlinked)):
+	case h.Reason == ledger.HoldParentWaits && (strings.Contains(h.Detail, wasDeleted) || strings.Contains(h.Detail, wasUnlinked)):
 		return "ends when that record has one there again: its own hold says how"
 	case holdsOurID(h, r):
 		return "another record of " + h.System + " has our id: clear " + r.ExternalID + " there, then crmsyncd held retry"
@@ -120,37 +120,37 @@ func mendOn(h state.Hold, r *ledger.Route) string {
 // carries our id, such as one that a person linked elsewhere.
 func holdsOurID(h state.Hold, r *ledger.Route) bool {
 	detail := strings.ToLower(h.Detail)
-	return h.Reason == HoldRejected && r.ExternalID != "" && strings.Contains(detail, strings.ToLower(r.ExternalID)) &&
+	return h.Reason == ledger.HoldRejected && r.ExternalID != "" && strings.Contains(detail, strings.ToLower(r.ExternalID)) &&
 		(strings.Contains(detail, "duplicate") || strings.Contains(detail, "already"))
 }
 
 // mendOf says what ends a hold of a record of this hub object.
 func mendOf(h state.Hold, hubObject string) string {
 	place := h.System + "/" + h.Object + " " + hubObject
-	if h.Reason == HoldNotVisible {
+	if h.Reason == ledger.HoldNotVisible {
 		return mendNotVisible(h, place)
 	}
 	mends := map[string]string{
-		HoldNoEmail:        "give the contact an e-mail at its source",
-		HoldManyCustomers:  "leave the contact with one customer at its source",
-		HoldRequired:       "fill it at the source",
-		HoldParentWaits:    "ends by itself when the customer is linked in " + h.System,
-		HoldParentUnknown:  "give the record a customer that the source knows",
-		HoldAmbiguous:      "choose one: crmsyncd link " + place + " KEY REMOTE_ID",
-		HoldDuplicate:      "merge the two, or unlink one: crmsyncd unlink " + place + " KEY",
-		HoldIdentity:       "put the old value back, or, if it is another one now: crmsyncd unlink " + place + " KEY",
-		HoldMerged:         "crmsyncd link " + place + " KEY REMOTE_ID gives it another record; crmsyncd held drop leaves it",
-		HoldDeleted:        "crmsyncd held retry --recreate makes it again; crmsyncd held drop leaves it",
-		HoldUnlinked:       "crmsyncd link " + place + " KEY REMOTE_ID gives it another record; crmsyncd held retry matches it again",
-		HoldRejected:       "mend the value, then crmsyncd held retry",
-		HoldUnknownOutcome: "ends by itself once the system's index tells; else crmsyncd held retry",
-		HoldUnmapped:       "add the value to the route's value map",
-		HoldBadValue:       "mend the value at its source",
-		HoldConflict:       "make both sides equal",
-		HoldWriteIgnored:   "look in " + h.System + " for what keeps the field as it is (a rule, a workflow, a right), then crmsyncd held retry",
-		HoldOscillating:    "look in " + h.System + " for what changes the field back, then crmsyncd held retry",
+		ledger.HoldNoEmail:        "give the contact an e-mail at its source",
+		ledger.HoldManyCustomers:  "leave the contact with one customer at its source",
+		ledger.HoldRequired:       "fill it at the source",
+		ledger.HoldParentWaits:    "ends by itself when the customer is linked in " + h.System,
+		ledger.HoldParentUnknown:  "give the record a customer that the source knows",
+		ledger.HoldAmbiguous:      "choose one: crmsyncd link " + place + " KEY REMOTE_ID",
+		ledger.HoldDuplicate:      "merge the two, or unlink one: crmsyncd unlink " + place + " KEY",
+		ledger.HoldIdentity:       "put the old value back, or, if it is another one now: crmsyncd unlink " + place + " KEY",
+		ledger.HoldMerged:         "crmsyncd link " + place + " KEY REMOTE_ID gives it another record; crmsyncd held drop leaves it",
+		ledger.HoldDeleted:        "crmsyncd held retry --recreate makes it again; crmsyncd held drop leaves it",
+		ledger.HoldUnlinked:       "crmsyncd link " + place + " KEY REMOTE_ID gives it another record; crmsyncd held retry matches it again",
+		ledger.HoldRejected:       "mend the value, then crmsyncd held retry",
+		ledger.HoldUnknownOutcome: "ends by itself once the system's index tells; else crmsyncd held retry",
+		ledger.HoldUnmapped:       "add the value to the route's value map",
+		ledger.HoldBadValue:       "mend the value at its source",
+		ledger.HoldConflict:       "make both sides equal",
+		ledger.HoldWriteIgnored:   "look in " + h.System + " for what keeps the field as it is (a rule, a workflow, a right), then crmsyncd held retry",
+		ledger.HoldOscillating:    "look in " + h.System + " for what changes the field back, then crmsyncd held retry",
 	}
-	if h.Reason == HoldUnmapped && strings.Contains(h.Detail, notOffered) {
+	if h.Reason == ledger.HoldUnmapped && strings.Contains(h.Detail, notOffered) {
 		return "offer it in " + h.System + ", and it goes out by itself; or mend the value map"
 	}
 	return mends[h.Reason]
@@ -173,12 +173,12 @@ func mendNotVisible(h state.Hold, place string) string {
 func (e *Engine) RetryHolds(filter HoldFilter, recreate bool) (int, error) {
 	n := 0
 	err := e.changeHolds(filter, func(tx *state.Tx, h state.Hold) error {
-		gone := h.Reason == HoldDeleted || h.Reason == HoldMerged
+		gone := h.Reason == ledger.HoldDeleted || h.Reason == ledger.HoldMerged
 		if gone && !recreate {
 			return nil
 		}
-		gone = gone || h.Reason == HoldUnlinked // it is matched as if it had never been linked
-		if h.Reason == HoldNotVisible {
+		gone = gone || h.Reason == ledger.HoldUnlinked // it is matched as if it had never been linked
+		if h.Reason == ledger.HoldNotVisible {
 			n++
 			return e.askHidden(tx, h)
 		}
@@ -250,7 +250,7 @@ func (e *Engine) fieldAnew(tx *state.Tx, r *ledger.Route, h state.Hold, l *state
 	if !readAnew(h) || l.State != state.LinkOpen {
 		return nil
 	}
-	if h.Reason == HoldBadValue {
+	if h.Reason == ledger.HoldBadValue {
 		return tx.Wake(r.System, r.Object, state.WakeWritten, l.Remote)
 	}
 	for i, rule := range r.Fields {
@@ -268,7 +268,7 @@ func (e *Engine) wakeRelinked(tx *state.Tx, r *ledger.Route, remote string) erro
 	if r.Direction != fieldmap.Pull {
 		return nil
 	}
-	for _, child := range e.childrenRoutes(tx, r) {
+	for _, child := range r.ChildRoutes(tx) {
 		if err := tx.Wake(child.System, child.Object, state.WakeParent, remote); err != nil {
 			return err
 		}

@@ -73,7 +73,7 @@ func (e *Engine) routeNamed(system, object string) (*ledger.Route, error) {
 
 // endedByLink returns the reasons of the holds that a person's link answers.
 func endedByLink() []string {
-	return []string{HoldIdentity, HoldAmbiguous, HoldDuplicate, HoldDeleted, HoldMerged, HoldUnknownOutcome, HoldUnlinked}
+	return []string{ledger.HoldIdentity, ledger.HoldAmbiguous, ledger.HoldDuplicate, ledger.HoldDeleted, ledger.HoldMerged, ledger.HoldUnknownOutcome, ledger.HoldUnlinked}
 }
 
 // Link joins a hub record and a remote one because a person says so. It
@@ -117,7 +117,7 @@ func (e *Engine) Link(ctx context.Context, system, object string, hub state.HubI
 		if err := e.tellChildren(tx, r, hub); err != nil {
 			return err
 		}
-		if err := bringTogether(tx, r, remote, hub); err != nil {
+		if err := r.Include(tx, remote, hub); err != nil {
 			return err
 		}
 		if err := e.wakeRelinked(tx, r, remote); err != nil {
@@ -133,7 +133,7 @@ func (e *Engine) unlinkedSource(tx *state.Tx, r *ledger.Route, hub state.HubID, 
 	if r.Direction != fieldmap.Pull {
 		return nil
 	}
-	if err := keepApart(tx, r, remote, hub); err != nil {
+	if err := r.Exclude(tx, remote, hub); err != nil {
 		return err
 	}
 	if err := e.book.Notify(tx, r.LetGo(hub)); err != nil {
@@ -236,7 +236,7 @@ func (e *Engine) holdUnlinked(tx *state.Tx, r *ledger.Route, hub state.HubID, re
 	if r.Direction != fieldmap.Push {
 		return nil
 	}
-	return tx.PutHold(r.Hold(hub, e.now(), HoldUnlinked, "a person unlinked it from "+remote))
+	return tx.PutHold(r.Hold(hub, e.now(), ledger.HoldUnlinked, "a person unlinked it from "+remote))
 }
 
 // Unlink closes the link of a hub record because a person says so. Neither

@@ -12,6 +12,7 @@ import (
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 func (w *world) lookup(object, key string) []engine.RecordView {
@@ -116,7 +117,7 @@ func TestLinkEndsAmbiguousMatch(t *testing.T) {
 	id := w.qb.AddCustomer(customer("Acme"))
 	w.sync()
 	holds := w.held("salesforce")
-	if len(holds) != 1 || holds[0].Reason != engine.HoldAmbiguous {
+	if len(holds) != 1 || holds[0].Reason != ledger.HoldAmbiguous {
 		t.Fatalf("held %v, want one ambiguous match", reasons(holds))
 	}
 	hub := hubID(t, w.one("account", id))
@@ -248,7 +249,7 @@ func TestC10_5_UnlinkedIsHeld(t *testing.T) {
 			if err := d.eng.Unlink(d.system, d.names["account"], hub); err != nil {
 				t.Fatal(err)
 			}
-			d.wantHeld(d.system, d.names["account"]+" "+engine.HoldUnlinked)
+			d.wantHeld(d.system, d.names["account"]+" "+ledger.HoldUnlinked)
 		}
 		unlink()
 		d.qb.AddContact(person("Ann", "Lee", "ann@acme.example"), acme)
@@ -256,14 +257,14 @@ func TestC10_5_UnlinkedIsHeld(t *testing.T) {
 		for _, full := range []bool{false, true} {
 			d.go1(full)
 			d.want("account", id, map[string]string{"description": "A lab"})
-			d.wantHeld(d.system, d.names["account"]+" "+engine.HoldUnlinked, d.names["contact"]+" "+engine.HoldParentWaits)
+			d.wantHeld(d.system, d.names["account"]+" "+ledger.HoldUnlinked, d.names["contact"]+" "+ledger.HoldParentWaits)
 		}
 		for _, v := range d.views(d.system) {
-			if v.Reason == engine.HoldParentWaits && !strings.Contains(v.Mend, "its own hold says how") {
+			if v.Reason == ledger.HoldParentWaits && !strings.Contains(v.Mend, "its own hold says how") {
 				t.Errorf("the contact's hold says %q", v.Mend)
 			}
 		}
-		if n, err := d.eng.RetryHolds(engine.HoldFilter{System: d.system, Reason: engine.HoldUnlinked}, false); err != nil || n != 1 {
+		if n, err := d.eng.RetryHolds(engine.HoldFilter{System: d.system, Reason: ledger.HoldUnlinked}, false); err != nil || n != 1 {
 			t.Fatal(n, err)
 		}
 		d.go1()
@@ -309,7 +310,7 @@ func TestStandingCountsWhatARetryFreed(t *testing.T) {
 		acme := d.qb.AddCustomer(customer("Acme"))
 		d.qb.AddContact(person("Ann", "Lee", ""), acme)
 		d.go1()
-		d.wantHeld(d.system, d.names["contact"]+" "+engine.HoldNoEmail)
+		d.wantHeld(d.system, d.names["contact"]+" "+ledger.HoldNoEmail)
 		if n, err := d.eng.RetryHolds(engine.HoldFilter{System: d.system}, false); err != nil || n != 1 {
 			t.Fatal(n, err)
 		}
@@ -379,7 +380,7 @@ func TestRetryRecreates(t *testing.T) {
 	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"description": "Changed"})
 	w.sync()
 	holds := w.held("salesforce")
-	if len(holds) != 1 || holds[0].Reason != engine.HoldDeleted {
+	if len(holds) != 1 || holds[0].Reason != ledger.HoldDeleted {
 		t.Fatalf("held %v, want deleted_remotely", reasons(holds))
 	}
 	if n, err := w.eng.RetryHolds(engine.HoldFilter{System: "salesforce"}, false); err != nil || n != 0 {
@@ -406,7 +407,7 @@ func TestDropHolds(t *testing.T) {
 	acme := w.qb.AddCustomer(customer("Acme"))
 	w.qb.AddContact(person("Ann", "Lee", ""), acme)
 	w.sync()
-	n, err := w.eng.DropHolds(engine.HoldFilter{Reason: engine.HoldNoEmail})
+	n, err := w.eng.DropHolds(engine.HoldFilter{Reason: ledger.HoldNoEmail})
 	if err != nil || n == 0 {
 		t.Fatalf("dropped %d (%v)", n, err)
 	}
@@ -424,7 +425,7 @@ func TestDropHolds(t *testing.T) {
 	}
 	res, _ := w.audit(engine.AuditRequest{})
 	for _, c := range res.Counts {
-		if c.Standing == "held" || c.Reason == engine.HoldNoEmail {
+		if c.Standing == "held" || c.Reason == ledger.HoldNoEmail {
 			t.Errorf("the audit counts %d %s %s, and nothing is held", c.Count, c.Standing, c.Reason)
 		}
 	}
@@ -452,9 +453,9 @@ func TestAcceptUnknownPlan(t *testing.T) {
 // it.
 func TestEveryHoldTellsItsMend(t *testing.T) {
 	for _, reason := range []string{
-		engine.HoldNoEmail, engine.HoldManyCustomers, engine.HoldRequired, engine.HoldParentWaits, engine.HoldParentUnknown,
-		engine.HoldAmbiguous, engine.HoldDuplicate, engine.HoldIdentity, engine.HoldMerged, engine.HoldDeleted, engine.HoldConflict,
-		engine.HoldRejected, engine.HoldUnknownOutcome, engine.HoldUnmapped, engine.HoldBadValue,
+		ledger.HoldNoEmail, ledger.HoldManyCustomers, ledger.HoldRequired, ledger.HoldParentWaits, ledger.HoldParentUnknown,
+		ledger.HoldAmbiguous, ledger.HoldDuplicate, ledger.HoldIdentity, ledger.HoldMerged, ledger.HoldDeleted, ledger.HoldConflict,
+		ledger.HoldRejected, ledger.HoldUnknownOutcome, ledger.HoldUnmapped, ledger.HoldBadValue,
 	} {
 		if v := engine.ViewHold(state.Hold{System: "salesforce", Object: "Account", Reason: reason, Hub: 7}); v.Mend == "" || v.Hub != "7" {
 			t.Errorf("%s: %+v", reason, v)

@@ -2,9 +2,7 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strconv"
 
 	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
@@ -12,34 +10,14 @@ import (
 	"crmsyncd/sync/ledger"
 )
 
-// A record whose link moves leaves an empty hub record behind that stands for
-// the other one. What refers to it is turned to the other, so that nothing waits
-// for a record that never comes. Many may move in one stage, so those that refer
-// are walked once, at its end; a note in the state survives a stop.
-
-func movedKey(object string) string { return "moved:" + object }
-
-// noteMoved remembers that a record of this hub object moved, and counts it.
-func noteMoved(tx *state.Tx, object string) error {
-	if err := tx.SetMeta("aliases:"+object, strconv.AppendInt(nil, int64(aliases(tx, object)+1), 10)); err != nil {
-		return err
-	}
-	return tx.SetMeta(movedKey(object), tx.Meta("aliases:"+object))
-}
-
-func aliases(tx *state.Tx, object string) int {
-	n, _ := strconv.Atoi(string(tx.Meta("aliases:" + object))) // nothing is none
-	return n
-}
-
-// Records returns how many records the hub holds of an object, without the empty
-// ones that stand for others.
-func Records(tx *state.Tx, object string) int { return tx.Hub(object).Count() - aliases(tx, object) }
+// What refers to a record that moved is turned to where it went, so that nothing waits
+// for a record that never comes. Many may move in one stage, so those that refer are
+// walked once, at its end; a note in the state survives a stop.
 
 // followMoves turns every reference to a record that moved to where it went.
 func (r *run) followMoves(ctx context.Context) error {
 	for name, object := range r.opt.Mapping.Hub {
-		moved, err := r.meta(movedKey(name))
+		moved, err := r.meta(ledger.Moved(name))
 		if err != nil {
 			return err
 		}
@@ -52,10 +30,10 @@ func (r *run) followMoves(ctx context.Context) error {
 			}
 		}
 		if err := r.opt.Store.Update(func(tx *state.Tx) error {
-			if string(tx.Meta(movedKey(name))) != moved {
+			if string(tx.Meta(ledger.Moved(name))) != moved {
 				return nil // another one moved meanwhile
 			}
-			return tx.SetMeta(movedKey(name), nil)
+			return tx.SetMeta(ledger.Moved(name), nil)
 		}); err != nil {
 			return err
 		}
@@ -112,7 +90,7 @@ func (r *run) turn(tx *state.Tx, child, to *fieldmap.HubObject, rec *state.HubRe
 	if perr != nil || !old.IsSet() {
 		return e, false, nil //nolint:nilerr // it refers to nothing
 	}
-	goal, ok := r.standsFor(tx, to, id)
+	goal, ok := ledger.Redirect(tx, to, id)
 	if !ok {
 		return e, false, nil
 	}
@@ -146,18 +124,4 @@ func (e *Engine) retell(tx *state.Tx, route *ledger.Route, hub state.HubID, f *f
 		}
 	}
 	return nil
-}
-
-// standsFor returns the record that an empty one stands for.
-func (e *Engine) standsFor(tx *state.Tx, object *fieldmap.HubObject, id state.HubID) (state.HubID, bool) {
-	var rec state.HubRecord
-	moved := false
-	for range longestChain {
-		ok, err := tx.Hub(object.Name).Get(id, &rec)
-		if err != nil && !errors.Is(err, state.ErrDamaged) || !ok || rec.State != state.HubAlias {
-			break
-		}
-		id, moved = rec.AliasOf, true
-	}
-	return id, moved
 }

@@ -14,6 +14,7 @@ import (
 	"crmsyncd/providers/salesforce/salesforcesim"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // F8, D5: of one record of a batch nobody knows whether it was made. It stays
@@ -41,7 +42,7 @@ func TestF8_OneOfABatchIsDoubtful(t *testing.T) {
 			return nil
 		}
 		w.pushTo("memory")
-		w.wantHeld("memory", "firm "+engine.HoldUnknownOutcome)
+		w.wantHeld("memory", "firm "+ledger.HoldUnknownOutcome)
 		if made {
 			late()
 		}
@@ -165,7 +166,7 @@ func TestF16_RefusedIsNotSentAgainUnchanged(t *testing.T) {
 	if m.calls["create"] != 0 {
 		t.Error("a refused record was sent again unchanged")
 	}
-	w.wantHeld("memory", "firm "+engine.HoldRejected)
+	w.wantHeld("memory", "firm "+ledger.HoldRejected)
 	m.refuse = nil
 	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"description": "New"})
 	w.sync()
@@ -188,7 +189,7 @@ func TestRefusedIsTriedAgainUnderANewMapping(t *testing.T) {
 	})
 	w.qb.AddCustomer(customer("Acme"))
 	w.sync()
-	w.wantHeld("salesforce", "Account "+engine.HoldRejected)
+	w.wantHeld("salesforce", "Account "+ledger.HoldRejected)
 	w.edit("routes/salesforce.yaml", "{"+industryLine+"}", "{"+industryLine+", values: {Foods: Food}, on_unmapped: skip_field}")
 	w.load()
 	w.restart()

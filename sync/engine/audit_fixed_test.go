@@ -7,6 +7,7 @@ import (
 
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // An enforced field is confirmed by a read when its record is made,
@@ -104,7 +105,7 @@ func TestRecreatedParentGetsItsChildren(t *testing.T) {
 	if _, err := w.eng.Push(t.Context(), engine.Request{System: "memory", Full: true}); err != nil {
 		t.Fatal(err)
 	}
-	w.wantHeld("memory", "firm "+engine.HoldDeleted)
+	w.wantHeld("memory", "firm "+ledger.HoldDeleted)
 	if n, err := w.eng.RetryHolds(engine.HoldFilter{System: "memory"}, true); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}

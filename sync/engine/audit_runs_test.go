@@ -13,6 +13,7 @@ import (
 	"crmsyncd/providers/salesforce/salesforcesim"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // An accepted plan lets those rows through that have not moved; the
@@ -165,7 +166,7 @@ func TestR146_PerTarget(t *testing.T) {
 	w.sync()
 	w.pushTo("memory")
 	w.wantCount("Contact", 1)
-	w.wantHeld("memory", "firm "+engine.HoldRejected, "human "+engine.HoldParentWaits)
+	w.wantHeld("memory", "firm "+ledger.HoldRejected, "human "+ledger.HoldParentWaits)
 	if len(m.records["human"]) != 0 {
 		t.Error("a contact went out before its account")
 	}
@@ -188,7 +189,7 @@ func TestR147_ReleasedByAFoundCustomer(t *testing.T) {
 	acme := w.qb.AddCustomer(customer("Acme"))
 	w.qb.AddContact(person("Ann", "Lee", "ann@acme.example"), acme)
 	w.sync()
-	w.wantHeld("salesforce", "Account "+engine.HoldAmbiguous, "Contact "+engine.HoldParentWaits)
+	w.wantHeld("salesforce", "Account "+ledger.HoldAmbiguous, "Contact "+ledger.HoldParentWaits)
 	if err := w.sf.Delete("Account", two); err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +213,7 @@ func TestR155_LinkedWithoutEmail(t *testing.T) {
 	}
 	w.sync()
 	w.sync()
-	w.wantHeld("salesforce", "Contact "+engine.HoldNoEmail)
+	w.wantHeld("salesforce", "Contact "+ledger.HoldNoEmail)
 	if c := w.sf.Record("Contact", con); c["LastName"] != "Old" {
 		t.Errorf("LastName %q: an update went out without e-mail", c["LastName"])
 	}

@@ -6,6 +6,7 @@ import (
 
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // D8: children of a record that leaves share its state: nothing is
@@ -92,7 +93,7 @@ func TestR11_DecimalIDSaysWhatIsWrong(t *testing.T) {
 	w.qb.AddCustomer(customer("Acme", qbenchsim.Fields{"account_no": 12345.5}))
 	w.sync()
 	h := w.held("")
-	if len(h) != 1 || h[0].Reason != engine.HoldBadValue {
+	if len(h) != 1 || h[0].Reason != ledger.HoldBadValue {
 		t.Errorf("%+v", h)
 	}
 	w.wantCount("Account", 0)
@@ -129,8 +130,8 @@ func TestR146_AccountWasDeletedThere(t *testing.T) {
 	w.push(true)
 	w.qb.AddContact(person("Ann", "Lee", "ann@acme.example"), acme)
 	w.sync()
-	w.wantHeld("salesforce", "Account "+engine.HoldDeleted, "Contact "+engine.HoldParentWaits)
-	if n, err := w.eng.RetryHolds(engine.HoldFilter{Reason: engine.HoldDeleted}, true); n != 1 || err != nil {
+	w.wantHeld("salesforce", "Account "+ledger.HoldDeleted, "Contact "+ledger.HoldParentWaits)
+	if n, err := w.eng.RetryHolds(engine.HoldFilter{Reason: ledger.HoldDeleted}, true); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
 	w.sync()
@@ -144,7 +145,7 @@ func TestExcludedRecordIsNotHeld(t *testing.T) {
 	acme := w.qb.AddCustomer(customer("", qbenchsim.Fields{"website": ""}))
 	w.qb.AddCustomer(customer("Best"))
 	w.sync()
-	w.wantHeld("qbench", "customer "+engine.HoldRequired)
+	w.wantHeld("qbench", "customer "+ledger.HoldRequired)
 	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"industry": "Steel"})
 	w.sync()
 	w.wantHeld("")

@@ -11,6 +11,7 @@ import (
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // What was spooled under one mapping is not read under another: the
@@ -156,7 +157,7 @@ func TestR17_CustomerComesLater(t *testing.T) {
 	acme := w.qb.AddCustomer(customer(""))
 	w.qb.AddContact(person("Ann", "Lee", "ann@acme.example"), acme)
 	w.sync()
-	w.wantHeld("qbench", "contact "+engine.HoldParentUnknown, "customer "+engine.HoldRequired)
+	w.wantHeld("qbench", "contact "+ledger.HoldParentUnknown, "customer "+ledger.HoldRequired)
 	w.wantCount("Contact", 0)
 	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"customer_name": "Acme"})
 	w.sync()

@@ -9,6 +9,7 @@ import (
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -122,7 +123,7 @@ func TestF18_UnmappedOnPull(t *testing.T) {
 				t.Errorf("Industry %q, Description %q", a["Industry"], a["Description"])
 			}
 			if rule == "hold" {
-				w.wantHeld("", "customer "+engine.HoldUnmapped)
+				w.wantHeld("", "customer "+ledger.HoldUnmapped)
 			} else {
 				w.wantHeld("")
 			}
@@ -155,7 +156,7 @@ func TestF18_UnmappedOnPush(t *testing.T) {
 				t.Errorf("Acme %q, Best %q %q; want %q, %q and the other field", a["Industry"], b["Industry"], b["Description"], want, after)
 			}
 			if rule == "hold" {
-				w.wantHeld("", "Account "+engine.HoldUnmapped, "Account "+engine.HoldUnmapped)
+				w.wantHeld("", "Account "+ledger.HoldUnmapped, "Account "+ledger.HoldUnmapped)
 			} else {
 				w.wantHeld("")
 			}
@@ -244,7 +245,7 @@ func TestOnMoveHold(t *testing.T) {
 	if c := w.contact("ann@acme.example"); c["AccountId"] != w.account("Acme")["Id"] || c["FirstName"] != "Anna" {
 		t.Errorf("FirstName %q, or the contact was moved", c["FirstName"])
 	}
-	w.wantHeld("salesforce", "Contact "+engine.HoldConflict)
+	w.wantHeld("salesforce", "Contact "+ledger.HoldConflict)
 	_ = w.qb.UpdateContact(ann, qbenchsim.Fields{"customer_ids": []int64{acme}})
 	w.sync()
 	w.wantHeld("")

@@ -15,6 +15,7 @@ import (
 	"crmsyncd/providers/salesforce/salesforcesim"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // door is one target of a world in which both are, so that a case is tried at
@@ -507,7 +508,7 @@ func TestC1_3_LineAddedWhileHeld(t *testing.T) {
 		d.arm("contact", salesforcesim.Rule{On: "update", Match: salesforcesim.Match{"email": "a1@acme.example"}, Text: "no"})
 		_ = d.qb.UpdateContact(people[1], qbenchsim.Fields{"last_name": "Roe"})
 		d.go1()
-		d.heldOn("contact", engine.HoldRejected) // the other is held where it was pulled
+		d.heldOn("contact", ledger.HoldRejected) // the other is held where it was pulled
 		hub := d.hubOfRemote(d.system, d.names["contact"], ids[2])
 		if err := d.eng.Unlink(d.system, d.names["contact"], hub); err != nil {
 			t.Fatal(err)

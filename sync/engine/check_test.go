@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"crmsyncd/providers/qbench/qbenchsim"
-	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // findings asks one system and returns what it has to say, errors apart.
@@ -133,7 +133,7 @@ func TestCustomerNeedsAName(t *testing.T) {
 	w := newWorld(t)
 	id := w.qb.AddCustomer(customer("", qbenchsim.Fields{"website": ""}))
 	w.sync()
-	w.wantHeld("qbench", "customer "+engine.HoldRequired)
+	w.wantHeld("qbench", "customer "+ledger.HoldRequired)
 	if got := w.held("qbench")[0].Detail; got != "name" {
 		t.Errorf("detail %q, want the field", got)
 	}

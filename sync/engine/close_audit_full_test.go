@@ -10,6 +10,7 @@ import (
 	"crmsyncd/providers/closeio/closeiosim"
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // F6: a record that the system refuses to show by id is not proven to be gone.
@@ -97,7 +98,7 @@ func TestHoldOfARemovedLeadEnds(t *testing.T) {
 		w.fullClose()
 		w.custom(lead, "AccountExternalID", "9")
 		w.pullClose()
-		w.wantHeld("close", "lead "+engine.HoldDuplicate)
+		w.wantHeld("close", "lead "+ledger.HoldDuplicate)
 		w.tick()
 		w.pullClose()
 		if !told {

@@ -9,6 +9,7 @@ import (
 
 	"crmsyncd/providers/closeio/closeiosim"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // R121, R123: a lead that returns, and what belongs to it, is read by the rules
@@ -82,7 +83,7 @@ func TestF11_HoldEndsWithANewLead(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.pullClose()
-	w.wantHeld("close", "lead "+engine.HoldMerged)
+	w.wantHeld("close", "lead "+ledger.HoldMerged)
 	again := w.lead("Again", "8")
 	w.pullClose()
 	if l := linkOf(w.hub("account", "8"), "close"); l.Remote != again || l.State != "open" {
@@ -193,7 +194,7 @@ func TestD5_NotesOfOneBatch(t *testing.T) {
 	w.pullClose()
 	w.custom(holder, "AccountExternalID", "9") // where Z is
 	w.pullClose()
-	w.wantHeld("close", "lead "+engine.HoldDuplicate, "lead "+engine.HoldDuplicate)
+	w.wantHeld("close", "lead "+ledger.HoldDuplicate, "lead "+ledger.HoldDuplicate)
 	w.tick()
 	w.pullClose()
 	w.tick()
@@ -221,7 +222,7 @@ func TestR107_ChildOfALeadOutOfScope(t *testing.T) {
 	w.cl.AddContact(lead, closeiosim.Fields{"name": "Pat Lee"})
 	w.now = w.now.Add(10 * time.Minute)
 	w.mustPull(engine.Request{System: "close", Objects: []string{"contact"}})
-	w.wantHeld("close", "contact "+engine.HoldParentUnknown)
+	w.wantHeld("close", "contact "+ledger.HoldParentUnknown)
 	w.tick()
 	w.mustPull(engine.Request{System: "close", Objects: []string{"contact"}})
 	w.mustPull(engine.Request{System: "close", Objects: []string{"lead"}})

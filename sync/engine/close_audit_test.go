@@ -8,6 +8,7 @@ import (
 	"crmsyncd/providers/closeio/closeiosim"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 const leadFilter = "filter: custom.AccountExternalID != nil\n"
@@ -186,7 +187,7 @@ func TestHoldEndsWithItsRecord(t *testing.T) {
 			w := newCloseWorld(t)
 			first, second := w.lead("Acme", "8"), w.lead("Acme copy", "8")
 			w.pullClose()
-			w.wantHeld("close", "lead "+engine.HoldDuplicate)
+			w.wantHeld("close", "lead "+ledger.HoldDuplicate)
 			if w.held("close")[0].Remote == first {
 				first, second = second, first
 			}
@@ -203,7 +204,7 @@ func TestHoldEndsWithItsRecord(t *testing.T) {
 		other := w.qb.AddCustomer(customer("Other"))
 		person := w.qb.AddContact(person("Ann", "Lee", "ann@acme.example"), acme, other)
 		w.pull()
-		w.wantHeld("qbench", "contact "+engine.HoldManyCustomers)
+		w.wantHeld("qbench", "contact "+ledger.HoldManyCustomers)
 		w.qb.DeleteContact(person)
 		w.tick()
 		w.pull(true)
@@ -235,7 +236,7 @@ func TestR83_CycleEnds(t *testing.T) {
 		w.custom(lead, "ParentExternalID", parent)
 	}
 	w.pullClose()
-	w.wantHeld("close", "lead "+engine.HoldBadValue)
+	w.wantHeld("close", "lead "+ledger.HoldBadValue)
 	held := w.held("close")[0].Remote
 	w.tick()
 	w.pullClose()
@@ -261,7 +262,7 @@ func TestD5_AmbiguityEnds(t *testing.T) {
 	lead := w.lead("Acme", acme)
 	contact := w.cl.AddContact(lead, closeiosim.Fields{"name": "Ann", "emails": []any{map[string]any{"type": "office", "email": "ann@acme.example"}}})
 	w.pullClose()
-	w.wantHeld("close", "contact "+engine.HoldAmbiguous)
+	w.wantHeld("close", "contact "+ledger.HoldAmbiguous)
 	w.tick()
 	w.pullClose()
 	if err := w.qb.UpdateContact(two, map[string]any{"email_address": "roe@acme.example"}); err != nil {
@@ -339,7 +340,7 @@ func TestR17_LinkedByAPersonBringsItsChildren(t *testing.T) {
 	second := w.lead("Acme copy", "8")
 	contact := w.cl.AddContact(second, closeiosim.Fields{"name": "Pat Lee"})
 	w.pullClose()
-	w.wantHeld("close", "lead "+engine.HoldDuplicate, "contact "+engine.HoldParentUnknown)
+	w.wantHeld("close", "lead "+ledger.HoldDuplicate, "contact "+ledger.HoldParentUnknown)
 	w.tick()
 	w.pullClose()
 	account := w.hub("account", fmt.Sprint(other))

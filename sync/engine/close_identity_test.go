@@ -9,6 +9,7 @@ import (
 	"crmsyncd/providers/closeio/closeiosim"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // F11: a lead that is merged into one the hub does not know takes its link
@@ -54,7 +55,7 @@ func TestF11_MergedIntoALinkedLead(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.pullClose()
-	w.wantHeld("close", "lead "+engine.HoldMerged)
+	w.wantHeld("close", "lead "+ledger.HoldMerged)
 	if h := w.held("close")[0]; !strings.Contains(h.Detail, other) || len(h.Candidates) != 2 {
 		t.Errorf("the hold does not say into what: %+v", h)
 	}
@@ -100,7 +101,7 @@ func TestR61_FilledInLater(t *testing.T) {
 		t.Errorf("%d accounts and contacts, want one of each", n)
 	}
 	if err := w.store.View(func(tx *state.Tx) error {
-		if n := engine.Records(tx, "account") + engine.Records(tx, "contact"); n != 2 {
+		if n := ledger.Records(tx, "account") + ledger.Records(tx, "contact"); n != 2 {
 			t.Errorf("%d accounts and contacts are told, want one of each", n)
 		}
 		return nil
@@ -121,7 +122,7 @@ func TestR61_ChangedID(t *testing.T) {
 	w.custom(shared, "AccountExternalID", "901")
 	w.custom(alone, "AccountExternalID", "902")
 	w.pullClose()
-	w.wantHeld("close", "lead "+engine.HoldIdentity)
+	w.wantHeld("close", "lead "+ledger.HoldIdentity)
 	if got := linkOf(w.hub("account", fmt.Sprint(acme)), "close").Remote; got != shared {
 		t.Errorf("the shared account's lead is %q", got)
 	}
@@ -139,7 +140,7 @@ func TestD1_TwoLeadsOneID(t *testing.T) {
 	w := newCloseWorld(t)
 	first, second := w.lead("Acme", "8"), w.lead("Acme copy", "8")
 	w.pullClose()
-	w.wantHeld("close", "lead "+engine.HoldDuplicate)
+	w.wantHeld("close", "lead "+ledger.HoldDuplicate)
 	h := w.held("close")[0]
 	taken, waits := linkOf(w.hub("account", "8"), "close").Remote, h.Remote
 	if !strings.Contains(strings.Join(h.Candidates, " "), first) || !strings.Contains(strings.Join(h.Candidates, " "), second) || taken == waits {
@@ -155,7 +156,7 @@ func TestD1_TwoLeadsOneID(t *testing.T) {
 	// once, though nobody touched it.
 	w.custom(waits, "AccountExternalID", "8")
 	w.pullClose()
-	w.wantHeld("close", "lead "+engine.HoldDuplicate)
+	w.wantHeld("close", "lead "+ledger.HoldDuplicate)
 	w.tick()
 	w.pullClose()
 	w.tick()

@@ -6,7 +6,7 @@ import (
 
 	"crmsyncd/providers/closeio/closeiosim"
 	"crmsyncd/providers/qbench/qbenchsim"
-	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // C8.4, R138, R140, R141: a customer of QBench without a name that is a lead as
@@ -31,7 +31,7 @@ func TestC8_4_TheSystemOfRecordNames(t *testing.T) {
 					t.Error("nothing says why it is not made")
 				}
 				for _, h := range w.held("salesforce") {
-					if h.Reason != engine.HoldRequired || !strings.HasPrefix(h.Detail, "name (qbench has none") {
+					if h.Reason != ledger.HoldRequired || !strings.HasPrefix(h.Detail, "name (qbench has none") {
 						t.Errorf("held %+v", h)
 					}
 				}

@@ -12,6 +12,7 @@ import (
 	"crmsyncd/providers/hubspot/hubspotsim"
 	"crmsyncd/providers/salesforce/salesforcesim"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // uncommented takes lines that are shipped as a comment into use: one line, or a
@@ -120,7 +121,7 @@ func TestD13_OpportunitiesFlowOut(t *testing.T) {
 		if there["amount"] != "1234.56" || there["dealstage"] != "appointmentscheduled" || len(hs.Find("deals", "amount", "0.01")) != 0 {
 			t.Errorf("the deal in HubSpot: %v", there)
 		}
-		w.wantHeld("salesforce", "Opportunity "+engine.HoldParentWaits)
+		w.wantHeld("salesforce", "Opportunity "+ledger.HoldParentWaits)
 		w.change(deal, closeiosim.Fields{"status_id": w.cl.StatusID("opportunity", "Won")})
 		w.tick()
 		w.pullClose()

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"crmsyncd/state"
-	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 func (w *closeWorld) hubID(object, key string) state.HubID {
@@ -28,7 +28,7 @@ func TestR61_AnotherOneByAPersonsWord(t *testing.T) {
 	w.pullClose()
 	w.custom(lead, "AccountExternalID", fmt.Sprint(next))
 	w.pullClose()
-	w.wantHeld("close", "lead "+engine.HoldIdentity)
+	w.wantHeld("close", "lead "+ledger.HoldIdentity)
 	if err := w.eng.Unlink("close", "lead", w.hubID("account", fmt.Sprint(acme))); err != nil {
 		t.Fatal(err)
 	}

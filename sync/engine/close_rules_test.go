@@ -11,6 +11,7 @@ import (
 
 	"crmsyncd/providers/closeio/closeiosim"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 const industryRule = "      # - {remote: description, hub: description}\n"
@@ -307,7 +308,7 @@ func TestR83_ParentAccounts(t *testing.T) {
 	if got := valueOf(w.hub("account", "1"), "parent"); got != parent.ID {
 		t.Errorf("the child's parent is %q, want %s", got, parent.ID)
 	}
-	w.wantHeld("close", "lead "+engine.HoldParentUnknown)
+	w.wantHeld("close", "lead "+ledger.HoldParentUnknown)
 	if got := valueOf(w.hub("account", "3"), "name"); got != "C orphan" {
 		t.Errorf("only the parent is held, but the name is %q", got)
 	}
@@ -322,7 +323,7 @@ func TestR83_ParentAccounts(t *testing.T) {
 	}
 	w.custom(w.cl.Find("lead", "name", "B parent")[0], "ParentExternalID", "1")
 	w.pullClose()
-	w.wantHeld("close", "lead "+engine.HoldBadValue)
+	w.wantHeld("close", "lead "+ledger.HoldBadValue)
 	if got := valueOf(w.hub("account", "2"), "parent"); got != "" {
 		t.Errorf("a cycle was made: the parent of the parent is %q", got)
 	}

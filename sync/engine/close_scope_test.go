@@ -8,6 +8,7 @@ import (
 
 	"crmsyncd/providers/closeio/closeiosim"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // family makes a lead with a contact, an opportunity and a task.
@@ -238,12 +239,12 @@ func TestR17_ContactBeforeItsLead(t *testing.T) {
 	if _, err := w.eng.Pull(t.Context(), engine.Request{System: "close", Objects: []string{"contact"}}); err != nil {
 		t.Fatal(err)
 	}
-	w.wantHeld("close", "contact "+engine.HoldParentUnknown)
+	w.wantHeld("close", "contact "+ledger.HoldParentUnknown)
 	w.tick() // out of the overlap
 	if _, err := w.eng.Pull(t.Context(), engine.Request{System: "close", Objects: []string{"contact"}}); err != nil {
 		t.Fatal(err)
 	}
-	w.wantHeld("close", "contact "+engine.HoldParentUnknown)
+	w.wantHeld("close", "contact "+ledger.HoldParentUnknown)
 	w.tick()
 	w.mustPull(engine.Request{System: "close", Objects: []string{"lead"}})
 	w.tick()

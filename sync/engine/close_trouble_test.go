@@ -12,6 +12,7 @@ import (
 	"crmsyncd/providers/closeio/closeiosim"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -25,7 +26,7 @@ func TestDaysOfTrouble(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			k := &trouble{week: newWeek(t, 1000+seed), renewal: true}
 			k.apart = map[string]bool{}
-			k.mayHold = []string{engine.HoldParentUnknown, engine.HoldBadValue, engine.HoldAmbiguous}
+			k.mayHold = []string{ledger.HoldParentUnknown, ledger.HoldBadValue, ledger.HoldAmbiguous}
 			const runs = 2 * 24 * 4
 			for i := range runs {
 				k.people()

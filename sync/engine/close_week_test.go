@@ -17,6 +17,7 @@ import (
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -345,7 +346,7 @@ func (k *week) hubOf(hub, remote string) string {
 func (k *week) same(hub, remote string, want map[string]string, holds map[string]string) {
 	k.t.Helper()
 	if reason := holds[remote]; reason != "" {
-		if !slices.Contains(append(k.mayHold, engine.HoldIdentity, engine.HoldDuplicate, engine.HoldMerged), reason) {
+		if !slices.Contains(append(k.mayHold, ledger.HoldIdentity, ledger.HoldDuplicate, ledger.HoldMerged), reason) {
 			k.t.Errorf("%s %s is held: %s", hub, remote, reason)
 		}
 		return

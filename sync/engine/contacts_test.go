@@ -7,7 +7,7 @@ import (
 	"crmsyncd/providers/qbench"
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/providers/salesforce/salesforcesim"
-	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // wantHeld fails unless exactly these reasons are held.
@@ -42,7 +42,7 @@ func TestContactWaitsForItsCustomer(t *testing.T) {
 		return nil
 	})
 	w.sync()
-	w.wantHeld("salesforce", "Account "+engine.HoldRejected, "Contact "+engine.HoldParentWaits)
+	w.wantHeld("salesforce", "Account "+ledger.HoldRejected, "Contact "+ledger.HoldParentWaits)
 	w.wantCount("Contact", 0)
 
 	// The customer changes and is let in. The contact did not change since.
@@ -63,7 +63,7 @@ func TestCreateWaitsForPhone(t *testing.T) {
 	acme := w.qb.AddCustomer(customer("Acme"))
 	id := w.qb.AddContact(person("Ann", "", "ann@acme.example", qbenchsim.Fields{"phone": ""}), acme)
 	w.sync()
-	w.wantHeld("salesforce", "Contact "+engine.HoldRequired)
+	w.wantHeld("salesforce", "Contact "+ledger.HoldRequired)
 	if got := w.held("salesforce")[0].Detail; got != "last_name, phone" {
 		t.Errorf("missing %q, want both named", got)
 	}
@@ -88,7 +88,7 @@ func TestNoEmail(t *testing.T) {
 	none := w.qb.AddContact(person("No", "Mail", ""), acme)
 	ann := w.qb.AddContact(person("Ann", "Lee", "ann@acme.example"), acme)
 	w.sync()
-	w.wantHeld("salesforce", "Contact "+engine.HoldNoEmail)
+	w.wantHeld("salesforce", "Contact "+ledger.HoldNoEmail)
 	w.wantCount("Contact", 1)
 
 	// Removed after the first sync: nothing of the record goes out, the old
@@ -96,7 +96,7 @@ func TestNoEmail(t *testing.T) {
 	_ = w.qb.UpdateContact(ann, qbenchsim.Fields{"email_address": "", "first_name": "Anna"})
 	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"description": "New"})
 	w.sync()
-	w.wantHeld("qbench", "contact "+engine.HoldNoEmail)
+	w.wantHeld("qbench", "contact "+ledger.HoldNoEmail)
 	if c := w.contact("ann@acme.example"); c["FirstName"] != "Ann" {
 		t.Errorf("FirstName is %q: an update went out without e-mail", c["FirstName"])
 	}
@@ -121,14 +121,14 @@ func TestIllFormedEmail(t *testing.T) {
 	acme := w.qb.AddCustomer(customer("Acme"))
 	id := w.qb.AddContact(person("Ann", "Lee", "ann at acme"), acme)
 	w.sync()
-	w.wantHeld("salesforce", "Contact "+engine.HoldBadValue)
+	w.wantHeld("salesforce", "Contact "+ledger.HoldBadValue)
 	_ = w.qb.UpdateContact(id, qbenchsim.Fields{"email_address": "ann@acme.example"})
 	w.sync()
 	w.wantHeld("")
 	// On an update the field alone waits.
 	_ = w.qb.UpdateContact(id, qbenchsim.Fields{"email_address": "nonsense", "first_name": "Anna"})
 	w.sync()
-	w.wantHeld("salesforce", "Contact "+engine.HoldBadValue)
+	w.wantHeld("salesforce", "Contact "+ledger.HoldBadValue)
 	if c := w.contact("ann@acme.example"); c["FirstName"] != "Anna" {
 		t.Error("a bad e-mail held another field")
 	}
@@ -141,7 +141,7 @@ func TestTwoCustomers(t *testing.T) {
 	acme, best := w.qb.AddCustomer(customer("Acme")), w.qb.AddCustomer(customer("Best"))
 	id := w.qb.AddContact(person("Ann", "Lee", "ann@acme.example"), acme, best)
 	w.sync()
-	w.wantHeld("qbench", "contact "+engine.HoldManyCustomers)
+	w.wantHeld("qbench", "contact "+ledger.HoldManyCustomers)
 	w.wantCount("Account", 2)
 	w.wantCount("Contact", 0)
 	_ = w.qb.UpdateContact(id, qbenchsim.Fields{"customer_ids": []int64{best}})
@@ -153,7 +153,7 @@ func TestTwoCustomers(t *testing.T) {
 	// A second customer later: nothing of it goes out.
 	_ = w.qb.UpdateContact(id, qbenchsim.Fields{"customer_ids": []int64{acme, best}, "first_name": "Anna"})
 	w.sync()
-	w.wantHeld("qbench", "contact "+engine.HoldManyCustomers)
+	w.wantHeld("qbench", "contact "+ledger.HoldManyCustomers)
 	if c := w.contact("ann@acme.example"); c["FirstName"] != "Ann" {
 		t.Error("an update of a contact with two customers went out")
 	}
@@ -164,7 +164,7 @@ func TestParentNotFound(t *testing.T) {
 	w := newWorld(t)
 	id := w.qb.AddContact(person("Ann", "Lee", "ann@acme.example"))
 	w.sync()
-	w.wantHeld("salesforce", "Contact "+engine.HoldParentUnknown)
+	w.wantHeld("salesforce", "Contact "+ledger.HoldParentUnknown)
 	w.wantCount("Contact", 0)
 	acme := w.qb.AddCustomer(customer("Acme"))
 	_ = w.qb.UpdateContact(id, qbenchsim.Fields{"customer_ids": []int64{acme}})
@@ -245,5 +245,5 @@ func TestCustomersByCall(t *testing.T) {
 	if n := asked(func() { w.tick(); w.pull(true) }); n != 3 {
 		t.Errorf("a full run asked %d times, want for all", n)
 	}
-	w.wantHeld("qbench", "contact "+engine.HoldManyCustomers)
+	w.wantHeld("qbench", "contact "+ledger.HoldManyCustomers)
 }

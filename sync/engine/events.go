@@ -60,7 +60,7 @@ func (r *run) takeEvents(tx *state.Tx, key string, page *providers.EventPage) er
 			continue
 		}
 		p := newPuller(r, route)
-		p.children = p.childrenRoutes(tx, p.r)
+		p.children = p.r.ChildRoutes(tx)
 		if err := p.event(tx, ev); err != nil {
 			return fmt.Errorf("%s %s: %w", route.Key(), ev.ID, err)
 		}
@@ -161,12 +161,12 @@ func (p *puller) mergedAway(tx *state.Tx, l state.Link, winner state.HubID, into
 	if err := p.r.EndHolds(tx, 0, l.Remote); err != nil {
 		return err
 	}
-	h := p.newHold(p.r, l.Hub, HoldMerged, fmt.Sprintf("%s was merged into %s, which is %s/%s", l.Remote, into, p.r.Hub.Name, winner))
+	h := p.newHold(p.r, l.Hub, ledger.HoldMerged, fmt.Sprintf("%s was merged into %s, which is %s/%s", l.Remote, into, p.r.Hub.Name, winner))
 	h.Candidates = hubNames(p.r.Hub.Name, []state.HubID{l.Hub, winner})
 	if err := tx.PutHold(h); err != nil {
 		return err
 	}
-	if err := tx.Journal([]state.JournalEntry{p.entryOf(p.r, l.Hub, l.Remote, HoldMerged)}); err != nil {
+	if err := tx.Journal([]state.JournalEntry{p.entryOf(p.r, l.Hub, l.Remote, ledger.HoldMerged)}); err != nil {
 		return err
 	}
 	if err := p.book.Notify(tx, p.r.LetGo(l.Hub)); err != nil {

@@ -13,6 +13,7 @@ import (
 	"crmsyncd/providers"
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // F8, D20: the answer to a create is lost after it took effect. No second
@@ -55,7 +56,7 @@ func TestF8_LostAnswerAndLookUp(t *testing.T) {
 		w.pull()
 		w.fault("salesforce", "drop,method=POST,path=/composite/sobjects")
 		if _, err := w.tryPush(); err == nil {
-			w.wantHeld("salesforce", "Account "+engine.HoldUnknownOutcome)
+			w.wantHeld("salesforce", "Account "+ledger.HoldUnknownOutcome)
 		}
 		w.clearFaults()
 		w.wantCount("Account", 0)
@@ -160,7 +161,7 @@ func TestF16_BadRecordOfABatch(t *testing.T) {
 		bad := w.qb.AddCustomer(customer("Bad", qbenchsim.Fields{"industry": strings.Repeat("x", 300)}))
 		w.sync()
 		w.wantCount("Account", 5)
-		w.wantHeld("salesforce", "Account "+engine.HoldRejected)
+		w.wantHeld("salesforce", "Account "+ledger.HoldRejected)
 		if d := w.held("salesforce")[0].Detail; !strings.Contains(d, "STRING_TOO_LONG") {
 			t.Errorf("detail %q, want the vendor's code", d)
 		}
@@ -188,7 +189,7 @@ func TestLockedRowIsTriedThreeTimes(t *testing.T) {
 		for range 5 {
 			w.sync()
 		}
-		w.wantHeld("salesforce", "Account "+engine.HoldRejected)
+		w.wantHeld("salesforce", "Account "+ledger.HoldRejected)
 		if h := w.held("salesforce")[0]; h.Attempts != 3 || h.Event != "" {
 			t.Errorf("attempts %d, event %q: want three and then a hold", h.Attempts, h.Event)
 		}

@@ -10,7 +10,7 @@ import (
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
-	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -220,9 +220,9 @@ func TestFormat1HoldsEveryReason(t *testing.T) {
 			there[h.Reason] = true
 		}
 		for _, reason := range []string{
-			engine.HoldNoEmail, engine.HoldManyCustomers, engine.HoldRequired, engine.HoldParentWaits, engine.HoldParentUnknown,
-			engine.HoldAmbiguous, engine.HoldDuplicate, engine.HoldIdentity, engine.HoldMerged, engine.HoldDeleted, engine.HoldConflict,
-			engine.HoldRejected, engine.HoldUnknownOutcome, engine.HoldUnmapped, engine.HoldBadValue,
+			ledger.HoldNoEmail, ledger.HoldManyCustomers, ledger.HoldRequired, ledger.HoldParentWaits, ledger.HoldParentUnknown,
+			ledger.HoldAmbiguous, ledger.HoldDuplicate, ledger.HoldIdentity, ledger.HoldMerged, ledger.HoldDeleted, ledger.HoldConflict,
+			ledger.HoldRejected, ledger.HoldUnknownOutcome, ledger.HoldUnmapped, ledger.HoldBadValue,
 		} {
 			if !there[reason] {
 				t.Errorf("nothing is held as %s", reason)

@@ -15,6 +15,7 @@ import (
 	"crmsyncd/providers/salesforce/salesforcesim"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // Files and lines of the configuration that scenarios change.
@@ -233,9 +234,9 @@ func playHolds(s *theater) {
 	s.routine()
 	s.whole()
 	s.engine(func() {
-		n, err := s.eng.DropHolds(engine.HoldFilter{System: "hubspot", Reason: engine.HoldUnmapped})
+		n, err := s.eng.DropHolds(engine.HoldFilter{System: "hubspot", Reason: ledger.HoldUnmapped})
 		s.well(err)
-		m, err := s.eng.DropHolds(engine.HoldFilter{System: "qbench", Reason: engine.HoldManyCustomers})
+		m, err := s.eng.DropHolds(engine.HoldFilter{System: "qbench", Reason: ledger.HoldManyCustomers})
 		s.well(err)
 		if n == 0 || m == 0 {
 			s.t.Errorf("%d and %d holds were dropped", n, m)

@@ -81,7 +81,7 @@ func (r *run) hiddenBy(route *ledger.Route, hub state.HubID, holds []state.Hold)
 // notVisible returns the hold of a record that is not visible.
 func notVisible(holds []state.Hold) (state.Hold, bool) {
 	for _, h := range holds {
-		if h.Field == "" && h.Reason == HoldNotVisible {
+		if h.Field == "" && h.Reason == ledger.HoldNotVisible {
 			return h, true
 		}
 	}
@@ -92,7 +92,7 @@ func notVisible(holds []state.Hold) (state.Hold, bool) {
 // when that is, and counts the full runs.
 func (r *run) holdHidden(tx *state.Tx, h state.Hold, remote string) error {
 	old, known := tx.Hold(h.Key())
-	switch again := known && old.Reason == HoldNotVisible; {
+	switch again := known && old.Reason == ledger.HoldNotVisible; {
 	case again:
 		h.Since, h.Attempts, h.Dropped = old.Since, old.Attempts, old.Dropped
 	case known:
@@ -100,10 +100,10 @@ func (r *run) holdHidden(tx *state.Tx, h state.Hold, remote string) error {
 			return fmt.Errorf("end hold %s: %w", h.Key(), err)
 		}
 	}
-	if r.req.Full && (!known || old.Reason != HoldNotVisible || old.Run != r.rec.ID) {
+	if r.req.Full && (!known || old.Reason != ledger.HoldNotVisible || old.Run != r.rec.ID) {
 		h.Attempts++
 	}
-	h.Reason = HoldNotVisible
+	h.Reason = ledger.HoldNotVisible
 	runs := "runs"
 	if h.Attempts == 1 {
 		runs = "run"

@@ -15,6 +15,7 @@ import (
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // armer is a simulator that takes rules.
@@ -56,11 +57,11 @@ func TestC4_1_SalesforceLosesSight(t *testing.T) {
 	w.push(true)
 	w.tick()
 	w.push(true)
-	w.wantHeld("salesforce", "Account "+engine.HoldNotVisible, "Contact "+engine.HoldParentWaits)
+	w.wantHeld("salesforce", "Account "+ledger.HoldNotVisible, "Contact "+ledger.HoldParentWaits)
 	w.wantCount("Account", 2)
 	for _, h := range w.views("salesforce") {
 		switch h.Reason {
-		case engine.HoldNotVisible:
+		case ledger.HoldNotVisible:
 			if h.Attempts != 2 || !strings.Contains(h.Mend, "crmsyncd unlink --gone salesforce/Account account KEY") || !strings.Contains(h.Detail, "since 2026-11-20, in 2 full runs") {
 				t.Errorf("held: %+v", h)
 			}
@@ -113,7 +114,7 @@ func TestC4_1_ManyStopAtTheGuard(t *testing.T) {
 	if !errors.Is(err, engine.ErrGuard) || run.Plan == "" {
 		t.Fatalf("%v, plan %q", err, run.Plan)
 	}
-	w.wantHeld("salesforce", "Contact "+engine.HoldParentWaits)
+	w.wantHeld("salesforce", "Contact "+ledger.HoldParentWaits)
 	if n := w.linked("Account"); n != 40 {
 		t.Errorf("%d links are open, want 40", n)
 	}
@@ -148,14 +149,14 @@ func TestC4_1_NoKeyCountsAsAbsent(t *testing.T) {
 	w.insert("Account", map[string]string{"Name": "Two", "Website": "https://twin.example"})
 	twin := w.qb.AddCustomer(customer("Twin", qbenchsim.Fields{"website": "https://twin.example"}))
 	w.sync()
-	w.wantHeld("salesforce", "Account "+engine.HoldAmbiguous)
+	w.wantHeld("salesforce", "Account "+ledger.HoldAmbiguous)
 	show := hide(t, w.sf, "Account", `"Website":"https://twin.example"`)
 	w.tick()
 	w.push(true)
 	w.describe(twin, "Changed")
 	w.sync()
 	w.wantCount("Account", 2)
-	w.wantHeld("salesforce", "Account "+engine.HoldAmbiguous)
+	w.wantHeld("salesforce", "Account "+ledger.HoldAmbiguous)
 	show()
 	for _, name := range []string{"One", "Two"} {
 		_ = w.sf.Delete("Account", w.account(name)["Id"])
@@ -176,7 +177,7 @@ func TestC4_1_HubSpotAnswers(t *testing.T) {
 		w.pushTo("hubspot")
 		show := hide(t, hs, "companies", `"name":"Acme"`)
 		w.fullTo("hubspot")
-		w.wantHeld("hubspot", "companies "+engine.HoldNotVisible)
+		w.wantHeld("hubspot", "companies "+ledger.HoldNotVisible)
 		w.describe(acme, "Changed")
 		w.sync()
 		w.pushTo("hubspot")
@@ -194,7 +195,7 @@ func TestC4_1_HubSpotAnswers(t *testing.T) {
 		w.pushTo("hubspot")
 		show = hide(t, hs, "companies", `"name":"Acme"`)
 		w.fullTo("hubspot")
-		w.wantHeld("hubspot", "companies "+engine.HoldDeleted)
+		w.wantHeld("hubspot", "companies "+ledger.HoldDeleted)
 		show()
 		w.fullTo("hubspot")
 		w.wantHeld("hubspot")
@@ -234,14 +235,14 @@ func TestC4_1_UnlinkGone(t *testing.T) {
 	if err := gone(); err != nil {
 		t.Fatal(err)
 	}
-	w.wantHeld("salesforce", "Account "+engine.HoldDeleted)
+	w.wantHeld("salesforce", "Account "+ledger.HoldDeleted)
 	w.describe(acme, "Changed")
 	w.sync()
 	w.push(true)
 	show()
 	w.tick()
 	w.push(true) // what a person closed stays closed
-	w.wantHeld("salesforce", "Account "+engine.HoldDeleted)
+	w.wantHeld("salesforce", "Account "+ledger.HoldDeleted)
 	w.wantCount("Account", 2)
 	if err := gone(); !errors.Is(err, engine.ErrNoRecord) {
 		t.Errorf("of a closed link: %v", err)
@@ -275,7 +276,7 @@ func TestC4_2_HubSpotRestored(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.fullTo("hubspot")
-				w.wantHeld("hubspot", "companies "+engine.HoldDeleted, "contacts "+engine.HoldParentWaits)
+				w.wantHeld("hubspot", "companies "+ledger.HoldDeleted, "contacts "+ledger.HoldParentWaits)
 				if err := hs.Restore("companies", id); err != nil {
 					t.Fatal(err)
 				}
@@ -312,7 +313,7 @@ func TestC4_2_SalesforceRestored(t *testing.T) {
 	}
 	w.tick()
 	w.push(true)
-	w.wantHeld("salesforce", "Account "+engine.HoldDeleted, "Contact "+engine.HoldDeleted)
+	w.wantHeld("salesforce", "Account "+ledger.HoldDeleted, "Contact "+ledger.HoldDeleted)
 	w.describe(acme, "Changed")
 	w.sync()
 	if err := w.sf.Restore("Account", id); err != nil {
@@ -363,10 +364,10 @@ func TestC4_3_HubSpotNewContactOfDeleted(t *testing.T) {
 		w.qb.AddContact(person("Ann", "Lee", "ann@acme.example"), acme)
 		w.sync()
 		w.pushTo("hubspot")
-		w.wantHeld("hubspot", "companies "+engine.HoldDeleted, "contacts "+engine.HoldParentWaits)
+		w.wantHeld("hubspot", "companies "+ledger.HoldDeleted, "contacts "+ledger.HoldParentWaits)
 		hub := w.one("account", "Acme").ID
 		for _, h := range w.views("hubspot") {
-			if h.Reason == engine.HoldParentWaits && h.Detail != fmt.Sprintf("account/%s was deleted in hubspot", hub) {
+			if h.Reason == ledger.HoldParentWaits && h.Detail != fmt.Sprintf("account/%s was deleted in hubspot", hub) {
 				t.Errorf("the contact waits: %q", h.Detail)
 			}
 		}
@@ -387,16 +388,16 @@ func TestC4_3_SalesforceNewContactOfAbsent(t *testing.T) {
 			w := newWorld(t)
 			acme := w.qb.AddCustomer(customer("Acme"))
 			w.sync()
-			id, want := w.account("Acme")["Id"], engine.HoldDeleted
+			id, want := w.account("Acme")["Id"], ledger.HoldDeleted
 			back := func() { _ = w.sf.Restore("Account", id) }
 			if hidden {
-				back, want = hide(t, w.sf, "Account", `"Name":"Acme"`), engine.HoldNotVisible
+				back, want = hide(t, w.sf, "Account", `"Name":"Acme"`), ledger.HoldNotVisible
 			} else {
 				_ = w.sf.Delete("Account", id)
 			}
 			w.qb.AddContact(person("Ann", "Lee", "ann@acme.example"), acme)
 			w.sync()
-			w.wantHeld("salesforce", "Account "+want, "Contact "+engine.HoldParentWaits)
+			w.wantHeld("salesforce", "Account "+want, "Contact "+ledger.HoldParentWaits)
 			back()
 			w.tick()
 			w.push(true)
@@ -445,7 +446,7 @@ func TestC4_1_QBenchNotVisible(t *testing.T) {
 		w.tick()
 		w.pull(true)
 	}
-	w.wantHeld("qbench", "customer "+engine.HoldNotVisible)
+	w.wantHeld("qbench", "customer "+ledger.HoldNotVisible)
 	if v := w.views("qbench")[0]; v.Attempts != 2 || !strings.Contains(v.Mend, "unlink --gone qbench/customer account KEY") || v.Label != "1000 Acme" {
 		t.Errorf("held: %+v", v)
 	}
@@ -530,12 +531,12 @@ func TestC4_1_CloseNotVisible(t *testing.T) {
 		w.pullClose()
 	}
 	again()
-	w.wantHeld("close", "lead "+engine.HoldNotVisible)
+	w.wantHeld("close", "lead "+ledger.HoldNotVisible)
 	if s := w.leadState("8"); s != "open" {
 		t.Errorf("link %s", s)
 	}
 	w.fullClose()
-	w.wantHeld("close", "lead "+engine.HoldNotVisible)
+	w.wantHeld("close", "lead "+ledger.HoldNotVisible)
 	show()
 	again()
 	w.wantHeld("close")
@@ -582,8 +583,8 @@ func TestC4_3_MovedToDeleted(t *testing.T) {
 		}
 		w.sync()
 		w.pushTo("hubspot")
-		w.wantHeld("hubspot", "companies "+engine.HoldDeleted, "contacts "+engine.HoldParentWaits)
-		w.wantHeld("salesforce", "Account "+engine.HoldDeleted, "Contact "+engine.HoldParentWaits)
+		w.wantHeld("hubspot", "companies "+ledger.HoldDeleted, "contacts "+ledger.HoldParentWaits)
+		w.wantHeld("salesforce", "Account "+ledger.HoldDeleted, "Contact "+ledger.HoldParentWaits)
 		if c := w.hsOne(hs, "contacts", "email", "ann@acme.example"); c["lastname"] != "Ray" {
 			t.Errorf("contact %v", c)
 		}

@@ -14,6 +14,7 @@ import (
 	"crmsyncd/providers/hubspot/hubspotsim"
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 const hubspotRoutes = "routes/hubspot.yaml"
@@ -102,7 +103,7 @@ func TestHubSpotMainJob(t *testing.T) {
 			t.Errorf("associations: %+v", as)
 		}
 		// An industry without a match holds that field alone.
-		w.wantHeld("hubspot", "companies "+engine.HoldUnmapped)
+		w.wantHeld("hubspot", "companies "+ledger.HoldUnmapped)
 		if o := w.hsOne(hs, "companies", "name", "Odd"); o["industry"] != "" {
 			t.Errorf("industry %q", o["industry"])
 		}
@@ -191,7 +192,7 @@ func TestHubSpotFaults(t *testing.T) {
 			t.Errorf("%d contacts, want the one that is taken", n)
 		}
 		w.wantCount("Contact", 2)
-		w.wantHeld("hubspot", "contacts "+engine.HoldRejected)
+		w.wantHeld("hubspot", "contacts "+ledger.HoldRejected)
 		w.wantHeld("salesforce")
 	})
 }

@@ -45,7 +45,7 @@ func (s *settling) newLink() {
 // ambiguous holds a record that several hub records match until one of them has
 // another key.
 func (s *settling) ambiguous(key fieldmap.MatchKey, hits []state.HubID) {
-	s.hold("", HoldAmbiguous, "several hub records have this "+key.Hub.Name, hubNames(s.p.r.Hub.Name, hits)...)
+	s.hold("", ledger.HoldAmbiguous, "several hub records have this "+key.Hub.Name, hubNames(s.p.r.Hub.Name, hits)...)
 	if ik, ok := s.p.book.IndexKey(ledger.Index{Field: key.Hub, Form: key.Compare}, s.keyValue(key)); ok {
 		s.holds[len(s.holds)-1].Event = string(ledger.Fewer(s.p.r.Hub, ik))
 	}
@@ -58,10 +58,10 @@ func (s *settling) circle(hub state.HubID) bool {
 	if ok, err := s.links.Get(hub, &l); !ok || err != nil || l.State == state.LinkClosed {
 		return false
 	}
-	for range longestChain {
+	for range ledger.MaxChain {
 		next := ""
 		for _, h := range s.p.r.Holds(s.tx, 0, l.Remote) {
-			if h.Reason == HoldDuplicate && h.Field == "" && len(h.Candidates) == 2 {
+			if h.Reason == ledger.HoldDuplicate && h.Field == "" && len(h.Candidates) == 2 {
 				next = h.Candidates[0]
 			}
 		}
@@ -80,7 +80,7 @@ func (s *settling) claim(id state.HubID) (bool, error) {
 	ok, err := s.links.Get(id, &other)
 	taken := ok && err == nil && other.Remote != s.o.remote
 	if taken && other.State != state.LinkClosed {
-		s.hold("", HoldDuplicate, fmt.Sprintf("%s/%s is already linked with %s %s", s.p.r.Hub.Name, id, s.p.r.Object, other.Remote),
+		s.hold("", ledger.HoldDuplicate, fmt.Sprintf("%s/%s is already linked with %s %s", s.p.r.Hub.Name, id, s.p.r.Object, other.Remote),
 			other.Remote, s.o.remote)
 		s.holds[len(s.holds)-1].Event = string(s.p.r.LetGo(id))
 		return false, nil
@@ -98,7 +98,7 @@ func (s *settling) claim(id state.HubID) (bool, error) {
 	s.link.Hub = id
 	s.parents = append(s.parents, s.p.book.Computing(s.p.r.Hub, &s.rec)...)
 	// What a person was asked when its record was merged away: it has one again.
-	return true, s.p.r.EndHolds(s.tx, id, "", HoldMerged)
+	return true, s.p.r.EndHolds(s.tx, id, "", ledger.HoldMerged)
 }
 
 // keyValue is the observed value of a match key, in the hub's form.
@@ -121,7 +121,7 @@ func (s *settling) hubHits(key fieldmap.MatchKey, want record.Value) ([]state.Hu
 	if err != nil || len(hits) == 0 {
 		return hits, err
 	}
-	for _, id := range apartFrom(s.tx, s.p.r, s.o.remote) {
+	for _, id := range s.p.r.Excluded(s.tx, s.o.remote) {
 		hits = withoutID(hits, id)
 	}
 	return hits, nil
@@ -168,7 +168,7 @@ func (s *settling) verdicts() ([]plan.Verdict, bool) {
 		out[i] = plan.Verdict{Kind: plan.Hold, Seen: lf.Seen, Told: lf.Told}
 		o := s.o.values[i]
 		if o.fault != "" {
-			s.hold(rule.Hub.Name, HoldBadValue, strings.TrimPrefix(o.fault, rule.Remote.Name+": "))
+			s.hold(rule.Hub.Name, ledger.HoldBadValue, strings.TrimPrefix(o.fault, rule.Remote.Name+": "))
 			continue
 		}
 		hub, fault := s.translate(rule, o.value)
@@ -198,14 +198,14 @@ func (s *settling) verdicts() ([]plan.Verdict, bool) {
 // or identity field holds the record, a conflict its field alone.
 func (s *settling) holdVerdict(rule *fieldmap.Rule, v plan.Verdict) bool {
 	if v.Reason != plan.MissingRequired {
-		s.hold(rule.Hub.Name, HoldConflict, "both sides changed "+rule.Hub.Name)
+		s.hold(rule.Hub.Name, ledger.HoldConflict, "both sides changed "+rule.Hub.Name)
 		return true
 	}
 	s.holds = nil
 	if isContactEmail(rule.Hub) {
-		s.hold("", HoldNoEmail, "the e-mail was removed; the hub keeps the old one")
+		s.hold("", ledger.HoldNoEmail, "the e-mail was removed; the hub keeps the old one")
 	} else {
-		s.hold("", HoldRequired, rule.Hub.Name+" was removed; the hub keeps the old value")
+		s.hold("", ledger.HoldRequired, rule.Hub.Name+" was removed; the hub keeps the old value")
 	}
 	return false
 }
@@ -291,7 +291,7 @@ func (s *settling) translate(rule *fieldmap.Rule, v record.Value) (record.Value,
 	case rule.OnUnmapped == fieldmap.UnmappedSkip:
 		return v, &fault{}
 	}
-	return v, &fault{reason: HoldUnmapped, detail: fmt.Sprintf("%s: %q is in no line of the value map or the picklist", rule.Remote.Name, v.Text())}
+	return v, &fault{reason: ledger.HoldUnmapped, detail: fmt.Sprintf("%s: %q is in no line of the value map or the picklist", rule.Remote.Name, v.Text())}
 }
 
 // identity looks whether the record says that it is another one now. A
@@ -309,7 +309,7 @@ func (s *settling) identity(verdicts []plan.Verdict) (moved, ok bool, err error)
 	if others := s.p.linksBeside(s.tx, s.p.r, s.rec.ID); len(others) > 0 {
 		if changed && key.Hub == s.p.r.Hub.ID {
 			s.holds = nil
-			s.hold("", HoldIdentity, key.Hub.Name+" changed, but the record is linked with "+strings.Join(others, ", ")+" under the old one")
+			s.hold("", ledger.HoldIdentity, key.Hub.Name+" changed, but the record is linked with "+strings.Join(others, ", ")+" under the old one")
 			return false, false, nil
 		}
 		return false, true, nil
@@ -401,7 +401,7 @@ func (s *settling) move(to state.HubID) (moved, ok bool, err error) {
 	}
 	from.State, from.AliasOf, from.Values = state.HubAlias, to, nil
 	s.lost = false
-	if err := noteMoved(s.tx, s.p.r.Hub.Name); err != nil {
+	if err := ledger.NoteMoved(s.tx, s.p.r.Hub.Name); err != nil {
 		return false, false, err
 	}
 	if err := s.p.book.Notify(s.tx, s.p.r.LetGo(from.ID)); err != nil {

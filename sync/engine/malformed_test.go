@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"crmsyncd/providers/qbench/qbenchsim"
-	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // armed posts a rule to a simulator and returns what ends it.
@@ -41,7 +41,7 @@ func TestC5_2_BrokenJSONHoldsItsField(t *testing.T) {
 			w.qb.AddCustomer(customer("Cole"))
 			for range 2 {
 				w.sync()
-				w.wantHeld("qbench", "customer "+engine.HoldBadValue)
+				w.wantHeld("qbench", "customer "+ledger.HoldBadValue)
 				if h := w.held("qbench"); len(h) == 1 && (h[0].Field != "description" || strings.Contains(h[0].Detail, "New")) {
 					t.Errorf("held %+v", h[0])
 				}

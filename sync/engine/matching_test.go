@@ -6,7 +6,7 @@ import (
 
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/state"
-	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // links lists the links with one Salesforce object.
@@ -67,7 +67,7 @@ func TestSeveralHitsHold(t *testing.T) {
 	two := w.insert("Account", map[string]string{"Name": "Acme B", "Website": "https://www.acme.example"})
 	w.qb.AddCustomer(customer("Acme"))
 	w.sync()
-	w.wantHeld("salesforce", "Account "+engine.HoldAmbiguous)
+	w.wantHeld("salesforce", "Account "+ledger.HoldAmbiguous)
 	w.wantCount("Account", 2)
 	if c := strings.Join(w.held("salesforce")[0].Candidates, " "); !strings.Contains(c, one) || !strings.Contains(c, two) {
 		t.Errorf("candidates %q, want both named", c)
@@ -119,7 +119,7 @@ func TestHitWithAnotherExternalID(t *testing.T) {
 	other := w.insert("Contact", map[string]string{"LastName": "Old", "Email": "cy@acme.example", "QBench_Id__c": "999999"})
 	w.qb.AddContact(person("Cy", "Fox", "cy@acme.example"), acme)
 	w.sync()
-	w.wantHeld("salesforce", "Contact "+engine.HoldDuplicate)
+	w.wantHeld("salesforce", "Contact "+ledger.HoldDuplicate)
 	if h := w.held("salesforce")[0]; len(h.Candidates) == 0 || h.Candidates[0] != other {
 		t.Errorf("candidates %q, want %s named", h.Candidates, other)
 	}
@@ -133,7 +133,7 @@ func TestTwoClaimOneRecord(t *testing.T) {
 	w.qb.AddCustomer(customer("Acme", qbenchsim.Fields{"website": "acme.example"}))
 	w.qb.AddCustomer(customer("Acme Two", qbenchsim.Fields{"website": "www.acme.example"}))
 	w.sync()
-	w.wantHeld("salesforce", "Account "+engine.HoldDuplicate)
+	w.wantHeld("salesforce", "Account "+ledger.HoldDuplicate)
 	w.wantCount("Account", 1)
 }
 
@@ -143,7 +143,7 @@ func TestTwoCustomersWithOneID(t *testing.T) {
 	w.qb.AddCustomer(customer("Acme", qbenchsim.Fields{"account_no": "A1"}))
 	w.qb.AddCustomer(customer("Best", qbenchsim.Fields{"account_no": "A1"}))
 	w.sync()
-	w.wantHeld("qbench", "customer "+engine.HoldDuplicate)
+	w.wantHeld("qbench", "customer "+ledger.HoldDuplicate)
 	if h := w.held("qbench")[0]; len(h.Candidates) != 2 {
 		t.Errorf("candidates %q, want both", h.Candidates)
 	}
@@ -164,7 +164,7 @@ func TestAccountIDCorrected(t *testing.T) {
 	}
 	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"account_no": "A3", "description": "New"})
 	w.sync()
-	w.wantHeld("qbench", "customer "+engine.HoldIdentity)
+	w.wantHeld("qbench", "customer "+ledger.HoldIdentity)
 	if a := w.account("Acme"); a["QBench_Id__c"] != "A2" || a["Description"] == "New" {
 		t.Errorf("something of a changed identity went out: %v", a)
 	}

@@ -63,7 +63,7 @@ func (p *pusher) offered(it *item, i int, v plan.Verdict) plan.Verdict {
 			continue
 		}
 		rule := p.r.Fields[i]
-		p.hold(it, rule.Hub.Name, HoldUnmapped, fmt.Sprintf("the value map makes %q of it, which %s.%s %s", option, p.r.Object, rule.Remote.Name, notOffered), "")
+		p.hold(it, rule.Hub.Name, ledger.HoldUnmapped, fmt.Sprintf("the value map makes %q of it, which %s.%s %s", option, p.r.Object, rule.Remote.Name, notOffered), "")
 		held := plan.Verdict{Kind: plan.Hold}
 		switch lf := p.r.Field(&it.link, i); {
 		case !it.linked: // theirs will be blank
@@ -84,7 +84,7 @@ func needsOption(tx *state.Tx, r *ledger.Route) bool {
 	}
 	found := false
 	_ = tx.EachHold(r.System, func(h state.Hold) error {
-		if found = h.Reason == HoldUnmapped && h.Object == r.Object && strings.Contains(h.Detail, notOffered); found {
+		if found = h.Reason == ledger.HoldUnmapped && h.Object == r.Object && strings.Contains(h.Detail, notOffered); found {
 			return state.ErrStop
 		}
 		return nil

@@ -10,6 +10,7 @@ import (
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // industries are the options that the value map of HubSpot's industry names,
@@ -67,7 +68,7 @@ func TestC5_3_OptionThatNobodyNeeds(t *testing.T) {
 	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"industry": "Cars", "description": "Newer"})
 	w.qb.AddCustomer(customer("Best", qbenchsim.Fields{"industry": "Automotive"}))
 	push()
-	w.wantHeld("hubspot", "companies "+engine.HoldUnmapped, "companies "+engine.HoldUnmapped)
+	w.wantHeld("hubspot", "companies "+ledger.HoldUnmapped, "companies "+ledger.HoldUnmapped)
 	for _, h := range w.held("hubspot") {
 		if h.Field != "industry" || !strings.Contains(h.Detail, `"AUTOMOTIVE"`) {
 			t.Errorf("held %+v", h)
@@ -106,7 +107,7 @@ func TestC5_3_OptionGoneInTheMiddleOfADay(t *testing.T) {
 	if _, err := w.eng.Push(context.Background(), engine.Request{System: "hubspot"}); err != nil {
 		t.Fatal(err)
 	}
-	w.wantHeld("hubspot", "companies "+engine.HoldUnmapped)
+	w.wantHeld("hubspot", "companies "+ledger.HoldUnmapped)
 	if got := w.hsOne(hs, "companies", "name", "Acme"); got["description"] != "New" || got["industry"] != "BANKING" {
 		t.Errorf("industry %q, description %q", got["industry"], got["description"])
 	}

@@ -91,7 +91,7 @@ func (r *run) forgetChecks() error {
 // mayBeMissed reports whether records can go out without a field: it is no key,
 // and nothing waits for it.
 func mayBeMissed(r *ledger.Route, rule *fieldmap.Rule) bool {
-	if rule.Hub.Required || isContactEmail(rule.Hub) || isParent(rule) || slices.Contains(r.CreateNeeds, rule.Hub) {
+	if rule.Hub.Required || isContactEmail(rule.Hub) || ledger.IsParent(rule) || slices.Contains(r.CreateNeeds, rule.Hub) {
 		return false
 	}
 	if r.Direction == fieldmap.Pull && (rule.Hub == r.Hub.ID || slices.Contains(r.Filter.Fields(), rule.Remote.Name)) {
@@ -227,7 +227,7 @@ func (e *Engine) picklistsChanged(system string, r *ledger.Route, schema provide
 			return nil
 		}
 		if before != "" {
-			if err := e.touchHeld(tx, system, r.Object, func(h state.Hold) bool { return h.Reason == HoldRejected || h.Reason == HoldUnmapped }); err != nil {
+			if err := e.touchHeld(tx, system, r.Object, func(h state.Hold) bool { return h.Reason == ledger.HoldRejected || h.Reason == ledger.HoldUnmapped }); err != nil {
 				return err
 			}
 		}

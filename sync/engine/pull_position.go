@@ -84,7 +84,7 @@ func (p *puller) loadStanding() error {
 			p.log.Error("the position is damaged; everything is read again", "system", p.req.System, "object", p.r.Object, "err", err)
 			p.pos = state.Position{}
 		}
-		p.children = p.childrenRoutes(tx, p.r)
+		p.children = p.r.ChildRoutes(tx)
 		return nil
 	})
 	if err != nil {

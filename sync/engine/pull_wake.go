@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 
-	"crmsyncd/fieldmap"
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/state"
@@ -21,33 +20,6 @@ import (
 // manyParents is how many parents may enter before reading all children is
 // cheaper than asking for each parent's.
 const manyParents = 500
-
-// childrenRoutes returns the routes of the same system whose records belong to
-// those of a route and were listed before. The first load of the others brings
-// everything anyway.
-func (e *Engine) childrenRoutes(tx *state.Tx, parent *ledger.Route) []*ledger.Route {
-	var out []*ledger.Route
-	for _, route := range e.book.RoutesOf(parent.System) {
-		if rule := parentRule(route); route.Direction != fieldmap.Pull || rule == nil || rule.Hub.RefTo != parent.Hub.Name {
-			continue
-		}
-		if pos, ok, err := route.Position(tx); ok && err == nil && (pos.Complete || pos.Cursor != "") {
-			out = append(out, route)
-		}
-	}
-	return out
-}
-
-// parentRule returns the rule whose field names the record's parent, nil if the
-// route has none.
-func parentRule(r *ledger.Route) *fieldmap.Rule {
-	for _, rule := range r.Fields {
-		if isParent(rule) {
-			return rule
-		}
-	}
-	return nil
-}
 
 // wakeChildren notes that the children of a parent are to be read: it entered
 // the scope, or is another record of the hub now.
@@ -168,7 +140,7 @@ func (p *puller) readChildren(ctx context.Context) error {
 	}
 	p.relook = true // what did not change may mean something else
 	defer func() { p.relook = false }()
-	if rule := parentRule(p.r); len(parents) <= manyParents && p.sys.Children != nil && rule != nil {
+	if rule := p.r.Parent(); len(parents) <= manyParents && p.sys.Children != nil && rule != nil {
 		q := providers.Query{Object: p.r.Object, Fields: p.fields}
 		err = p.readPages(ctx, p.sys.Children.ReadChildren(ctx, q, rule.Remote.Name, parents))
 	} else if parents, err = p.woken(state.WakeParent, 0); err == nil {
@@ -215,7 +187,7 @@ func (p *puller) settleLate(ctx context.Context) error {
 // event yet, for settleLate was to look for it.
 func (p *puller) wakeUnasked(tx *state.Tx) error {
 	return tx.EachHold(p.req.System, func(h state.Hold) error {
-		if h.Object != p.r.Object || h.Reason != HoldParentUnknown || h.Event != "" || h.Remote == "" {
+		if h.Object != p.r.Object || h.Reason != ledger.HoldParentUnknown || h.Event != "" || h.Remote == "" {
 			return nil
 		}
 		return tx.Wake(h.System, h.Object, state.WakeRecord, h.Remote)

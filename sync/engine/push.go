@@ -362,14 +362,14 @@ func (p *pusher) rulesChanged(tx *state.Tx) (bool, error) {
 
 // retriable reports whether a changed rule or a full run may end the hold.
 func retriable(reason string) bool {
-	return reason != HoldDeleted && reason != HoldMerged && reason != HoldNotVisible && reason != HoldUnlinked
+	return reason != ledger.HoldDeleted && reason != ledger.HoldMerged && reason != ledger.HoldNotVisible && reason != ledger.HoldUnlinked
 }
 
 // readAnew reports whether a field is held for what was read of it there: the
 // next reading says whether it still is.
 func readAnew(h state.Hold) bool {
 	switch h.Reason {
-	case HoldBadValue, HoldWriteIgnored, HoldOscillating:
+	case ledger.HoldBadValue, ledger.HoldWriteIgnored, ledger.HoldOscillating:
 		return h.Field != "" && h.Flow == state.FlowPush
 	}
 	return false
@@ -488,7 +488,7 @@ func (p *pusher) load(tx *state.Tx, id state.HubID) (*item, error) {
 	it.linked = ok
 	it.external, it.key = p.externalOf(tx, it), p.keyOf(&it.rec)
 	if fault != "" {
-		p.hold(it, "", HoldBadValue, fault, "")
+		p.hold(it, "", ledger.HoldBadValue, fault, "")
 	}
 	return it, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -80,7 +81,7 @@ func (p *pusher) answered(tx *state.Tx, id state.HubID) (keys []string) {
 		return nil
 	}
 	for _, h := range p.r.Holds(tx, id, "") {
-		if h.Field == "" && h.Reason == HoldBadValue {
+		if h.Field == "" && h.Reason == ledger.HoldBadValue {
 			keys = append(keys, h.Key())
 		}
 	}
@@ -161,7 +162,7 @@ func (p *pusher) writes(it *item) bool {
 // or one of somebody else's: then nothing is made.
 func (p *pusher) undecided(holds []state.Hold) bool {
 	for _, h := range holds {
-		if h.Field == "" && h.Run == p.rec.ID && (h.Reason == HoldAmbiguous || h.Reason == HoldDuplicate) {
+		if h.Field == "" && h.Run == p.rec.ID && (h.Reason == ledger.HoldAmbiguous || h.Reason == ledger.HoldDuplicate) {
 			return true
 		}
 	}
@@ -192,7 +193,7 @@ func (p *pusher) hubDigest(it *item) record.Digest {
 // not sent again unchanged.
 func (p *pusher) refusedBefore(it *item, holds []state.Hold) bool {
 	for _, h := range holds {
-		if h.Field == "" && h.Reason == HoldRejected && h.Event == "" && h.Digest != 0 && h.Digest == p.hubDigest(it) {
+		if h.Field == "" && h.Reason == ledger.HoldRejected && h.Event == "" && h.Digest != 0 && h.Digest == p.hubDigest(it) {
 			return true
 		}
 	}
@@ -244,7 +245,7 @@ func (p *pusher) putHolds(tx *state.Tx, it *item) error {
 	}
 	p.count("held", len(it.holds)+len(it.kept))
 	for _, h := range p.r.Holds(tx, it.id, "") {
-		refused := h.Field == "" && (h.Reason == HoldRejected || h.Reason == HoldUnknownOutcome || h.Dropped)
+		refused := h.Field == "" && (h.Reason == ledger.HoldRejected || h.Reason == ledger.HoldUnknownOutcome || h.Dropped)
 		if standing[h.Key()] || refused || slices.Contains(it.kept, h.Field) {
 			continue
 		}

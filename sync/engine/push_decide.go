@@ -21,7 +21,7 @@ func (p *pusher) waits(tx *state.Tx, it *item) bool {
 		switch {
 		case isContactEmail(rule.Hub):
 			p.emailWaits(it, v, true)
-		case isParent(rule):
+		case ledger.IsParent(rule):
 			p.parentWaits(tx, it, rule, v)
 		}
 	}
@@ -33,9 +33,9 @@ func (p *pusher) waits(tx *state.Tx, it *item) bool {
 func (p *pusher) emailWaits(it *item, v record.Value, creating bool) {
 	switch {
 	case !v.IsSet():
-		p.hold(it, "", HoldNoEmail, "the contact has no e-mail", "")
+		p.hold(it, "", ledger.HoldNoEmail, "the contact has no e-mail", "")
 	case !fieldmap.ValidEmail(v.Text()) && creating:
-		p.hold(it, "", HoldBadValue, "email: this is no e-mail address", "")
+		p.hold(it, "", ledger.HoldBadValue, "email: this is no e-mail address", "")
 	}
 }
 
@@ -43,7 +43,7 @@ func (p *pusher) emailWaits(it *item, v record.Value, creating bool) {
 // this target (R146, D21).
 func (p *pusher) parentWaits(tx *state.Tx, it *item, rule *fieldmap.Rule, v record.Value) {
 	if !v.IsSet() {
-		p.hold(it, "", HoldParentUnknown, "the record belongs to no account that is known", "")
+		p.hold(it, "", ledger.HoldParentUnknown, "the record belongs to no account that is known", "")
 		return
 	}
 	if _, f := p.reference(tx, rule, v); f != nil {
@@ -136,7 +136,7 @@ func (p *pusher) keepsHold(tx *state.Tx, it *item, rule *fieldmap.Rule, lf *stat
 			continue
 		}
 		switch h.Reason {
-		case HoldBadValue, HoldRejected, HoldWriteIgnored, HoldOscillating:
+		case ledger.HoldBadValue, ledger.HoldRejected, ledger.HoldWriteIgnored, ledger.HoldOscillating:
 		default:
 			if !told {
 				continue
@@ -156,8 +156,8 @@ func (p *pusher) updateWaits(it *item) {
 		switch {
 		case isContactEmail(rule.Hub):
 			p.emailWaits(it, v, false)
-		case isParent(rule) && !v.IsSet():
-			p.hold(it, "", HoldParentUnknown, "the record belongs to no account any more", "")
+		case ledger.IsParent(rule) && !v.IsSet():
+			p.hold(it, "", ledger.HoldParentUnknown, "the record belongs to no account any more", "")
 		}
 	}
 }
@@ -166,11 +166,11 @@ func (p *pusher) updateWaits(it *item) {
 func (p *pusher) decideField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule, lf *state.LinkField, ours record.Value) plan.Verdict {
 	held := plan.Verdict{Kind: plan.Hold, Seen: lf.Seen, Told: lf.Told}
 	if isContactEmail(rule.Hub) && ours.IsSet() && !fieldmap.ValidEmail(ours.Text()) {
-		p.hold(it, rule.Hub.Name, HoldBadValue, "email: this is no e-mail address", "")
+		p.hold(it, rule.Hub.Name, ledger.HoldBadValue, "email: this is no e-mail address", "")
 		return held
 	}
-	if isParent(rule) && p.r.OnMove == fieldmap.MoveHold {
-		p.hold(it, rule.Hub.Name, HoldConflict, "the account changed, and on_move says hold", "")
+	if ledger.IsParent(rule) && p.r.OnMove == fieldmap.MoveHold {
+		p.hold(it, rule.Hub.Name, ledger.HoldConflict, "the account changed, and on_move says hold", "")
 		return held
 	}
 	remote, f := p.translate(tx, rule, ours)
@@ -262,11 +262,11 @@ func (p *pusher) decideCreate(tx *state.Tx, it *item) {
 	}
 	missing = append(missing, p.foreign(tx, it)...)
 	if len(missing) > 0 {
-		p.hold(it, "", HoldRequired, strings.Join(missing, ", "), "")
+		p.hold(it, "", ledger.HoldRequired, strings.Join(missing, ", "), "")
 		return
 	}
 	if p.r.ExternalID != "" && !it.external.IsSet() {
-		p.hold(it, "", HoldRequired, "no id to carry over", "")
+		p.hold(it, "", ledger.HoldRequired, "no id to carry over", "")
 		return
 	}
 	it.verdicts = it.verdicts[:0]
@@ -345,7 +345,7 @@ func (p *pusher) translate(tx *state.Tx, rule *fieldmap.Rule, v record.Value) (r
 	case rule.OnUnmapped == fieldmap.UnmappedSkip:
 		return v, &pushFault{}
 	}
-	return v, &pushFault{reason: HoldUnmapped, detail: fmt.Sprintf("%q is in no line of the value map", v.Text())}
+	return v, &pushFault{reason: ledger.HoldUnmapped, detail: fmt.Sprintf("%q is in no line of the value map", v.Text())}
 }
 
 // reference turns a hub id into the id of the record it is linked with in this
@@ -354,7 +354,7 @@ func (p *pusher) reference(tx *state.Tx, rule *fieldmap.Rule, v record.Value) (r
 	id, err := state.ParseHubID(v.Text())
 	route := p.routeOf(rule.Hub.RefTo)
 	if err != nil || route == nil {
-		return v, &pushFault{reason: HoldParentUnknown, detail: rule.Hub.Name + " points to nothing that this target has"}
+		return v, &pushFault{reason: ledger.HoldParentUnknown, detail: rule.Hub.Name + " points to nothing that this target has"}
 	}
 	if remote, ok := route.OpenLink(tx, id); ok {
 		return p.visibleReference(tx, route, id, remote)
@@ -367,7 +367,7 @@ func (p *pusher) reference(tx *state.Tx, rule *fieldmap.Rule, v record.Value) (r
 			return p.visibleReference(tx, route, id, remote)
 		}
 	} else if errors.Is(err, state.ErrDamaged) || !ok {
-		return v, &pushFault{reason: HoldParentUnknown, detail: rule.Hub.RefTo + "/" + id.String() + " is not in the hub"}
+		return v, &pushFault{reason: ledger.HoldParentUnknown, detail: rule.Hub.RefTo + "/" + id.String() + " is not in the hub"}
 	}
 	return v, p.waitsFor(route, id, p.whyUnlinked(tx, route, id))
 }
@@ -409,7 +409,7 @@ func (p *pusher) whyUnlinked(tx *state.Tx, route *ledger.Route, id state.HubID) 
 // waitsFor is the fault of a reference whose record is not there, with why.
 func (p *pusher) waitsFor(route *ledger.Route, id state.HubID, why string) *pushFault {
 	return &pushFault{
-		reason: HoldParentWaits, detail: route.Hub.Name + "/" + id.String() + " " + why,
+		reason: ledger.HoldParentWaits, detail: route.Hub.Name + "/" + id.String() + " " + why,
 		event: route.Linked(id),
 	}
 }

@@ -132,7 +132,7 @@ func (p *pusher) endAbsent(tx *state.Tx, hub state.HubID) error {
 		}
 		return p.book.Notify(tx, p.r.Linked(hub)) // what waits for its sight is decided anew
 	}
-	return p.holdHidden(tx, p.holdOf(&item{id: hub}, "", HoldNotVisible, "", ""), a.remote)
+	return p.holdHidden(tx, p.holdOf(&item{id: hub}, "", ledger.HoldNotVisible, "", ""), a.remote)
 }
 
 // toAsk reports whether the record of the link under way, with its holds, is to
@@ -203,7 +203,7 @@ func (p *pusher) reopen(tx *state.Tx, hub state.HubID, remote string) (bool, err
 	if err := ls.Put(&l); err != nil {
 		return false, err
 	}
-	if err := p.r.EndHolds(tx, hub, "", HoldDeleted); err != nil {
+	if err := p.r.EndHolds(tx, hub, "", ledger.HoldDeleted); err != nil {
 		return false, err
 	}
 	p.count("reopened", 1)
@@ -321,7 +321,7 @@ func (p *pusher) foundBefore(loose []*item) (out []found, err error) {
 	err = p.opt.Store.View(func(tx *state.Tx) error {
 		for _, it := range loose {
 			for _, h := range p.r.Holds(tx, it.id, "") {
-				if h.Field == "" && (h.Reason == HoldAmbiguous || h.Reason == HoldDuplicate) {
+				if h.Field == "" && (h.Reason == ledger.HoldAmbiguous || h.Reason == ledger.HoldDuplicate) {
 					out = append(out, found{it, h, p.remotesOf(tx, it.id, h.Candidates)})
 				}
 			}
@@ -445,7 +445,7 @@ func (n *naming) anyLost(lost map[*ledger.Route]map[state.HubID]bool) bool {
 // namedBy returns what a refused write referred to.
 func (p *pusher) namedBy(tx *state.Tx, it *item) naming {
 	n := naming{it: it}
-	if !slices.ContainsFunc(it.holds, func(h state.Hold) bool { return h.Field == "" && h.Reason == HoldRejected && h.Event == "" }) {
+	if !slices.ContainsFunc(it.holds, func(h state.Hold) bool { return h.Field == "" && h.Reason == ledger.HoldRejected && h.Event == "" }) {
 		return n
 	}
 	for i, rule := range p.r.Fields {

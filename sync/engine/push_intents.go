@@ -113,7 +113,7 @@ func (p *pusher) settleBatch(tx *state.Tx, batch uint64, intents []state.Intent,
 		return err
 	}
 	for _, in := range open {
-		h := p.newHold(p.r, in.Hub, HoldUnknownOutcome, "the answer to the create was lost; the next run looks it up")
+		h := p.newHold(p.r, in.Hub, ledger.HoldUnknownOutcome, "the answer to the create was lost; the next run looks it up")
 		h.Event = string(ledger.NextRun(p.req.System))
 		if err := tx.PutHold(h); err != nil {
 			return err

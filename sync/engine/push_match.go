@@ -444,10 +444,10 @@ func (p *pusher) matched(tx *state.Tx, key fieldmap.MatchKey, it *item, fields [
 		over, err = p.linkFound(tx, it, fields, hitByID(hits, m.IDs[0]))
 		return true, over, err
 	case plan.Ambiguous:
-		p.hold(it, "", HoldAmbiguous, "several records have this "+key.Remote, "", m.IDs...)
+		p.hold(it, "", ledger.HoldAmbiguous, "several records have this "+key.Remote, "", m.IDs...)
 		return true, false, p.putHolds(tx, it)
 	case plan.Claimed:
-		p.hold(it, "", HoldDuplicate, fmt.Sprintf("found by %s, but it carries another %s", key.Remote, p.r.ExternalID), "", m.IDs...)
+		p.hold(it, "", ledger.HoldDuplicate, fmt.Sprintf("found by %s, but it carries another %s", key.Remote, p.r.ExternalID), "", m.IDs...)
 		return true, false, p.putHolds(tx, it)
 	}
 	return false, false, nil
@@ -526,7 +526,7 @@ func (p *pusher) linkFound(tx *state.Tx, it *item, fields []record.Field, h *hit
 		return false, nil // a person linked it meanwhile
 	}
 	if other, _, st, ok := ls.Peek(h.id); ok && other != it.id && st != state.LinkClosed {
-		p.hold(it, "", HoldDuplicate, fmt.Sprintf("%s %s is already linked with %s/%s", p.r.Object, h.id, p.r.Hub.Name, other), "",
+		p.hold(it, "", ledger.HoldDuplicate, fmt.Sprintf("%s %s is already linked with %s/%s", p.r.Object, h.id, p.r.Hub.Name, other), "",
 			p.r.Hub.Name+"/"+other.String(), p.r.Hub.Name+"/"+it.id.String())
 		return false, p.putHolds(tx, it)
 	}
@@ -610,7 +610,7 @@ func (p *pusher) meetRead(tx *state.Tx, it *item, i int, theirs record.Value, ba
 	if bad.fault != "" {
 		field.theirs = p.key.Bytes(bad.raw)
 		p.leaveUnreadable(it, i, field.theirs)
-		return plan.Verdict{}, p.holdMet(tx, it, field, HoldBadValue, strings.TrimPrefix(bad.fault, rule.Remote.Name+": "), "")
+		return plan.Verdict{}, p.holdMet(tx, it, field, ledger.HoldBadValue, strings.TrimPrefix(bad.fault, rule.Remote.Name+": "), "")
 	}
 	if p.heldAsBefore(tx, it, i, field) {
 		return plan.Verdict{}, nil
@@ -645,7 +645,7 @@ func (p *pusher) heldAsBefore(tx *state.Tx, it *item, i int, on holdOn) bool {
 		return false
 	}
 	h, ok := tx.Hold(p.holdOf(it, on.rule.Hub.Name, "", "", "").Key())
-	return ok && readAnew(h) && h.Reason != HoldBadValue && h.Ours == on.ours && h.Theirs == on.theirs
+	return ok && readAnew(h) && h.Reason != ledger.HoldBadValue && h.Ours == on.ours && h.Theirs == on.theirs
 }
 
 // ours is the hub's value for a rule.

@@ -7,6 +7,7 @@ import (
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -86,7 +87,7 @@ func (p *pusher) holdFound(tx *state.Tx, r *refusal) (there bool, err error) {
 	}
 	it := &item{id: r.link.Hub}
 	for _, ref := range r.refs {
-		h := p.holdOf(it, ref.field, HoldRejected, vendorWords(r.err), "")
+		h := p.holdOf(it, ref.field, ledger.HoldRejected, vendorWords(r.err), "")
 		h.Ours, h.Theirs = ref.ours, ref.theirs
 		if err := tx.PutHold(h); err != nil {
 			return false, fmt.Errorf("hold %s: %w", ref.field, err)
@@ -95,7 +96,7 @@ func (p *pusher) holdFound(tx *state.Tx, r *refusal) (there bool, err error) {
 	if len(r.refs) > 0 {
 		return true, nil
 	}
-	h := p.holdOf(it, "", HoldRejected, vendorWords(r.err), "")
+	h := p.holdOf(it, "", ledger.HoldRejected, vendorWords(r.err), "")
 	h.Digest = r.digest
 	it.holds = []state.Hold{h}
 	return true, p.putRefused(tx, []*item{it})

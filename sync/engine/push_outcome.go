@@ -295,7 +295,7 @@ func (p *pusher) commitUpdates(ctx context.Context, f *flight) error {
 // refused notes what the vendor said of a record. What fails in passing is
 // tried again by the next runs, three times in all.
 func (p *pusher) refused(it *item, e *providers.Error) {
-	h := p.holdOf(it, "", HoldRejected, vendorWords(e), "")
+	h := p.holdOf(it, "", ledger.HoldRejected, vendorWords(e), "")
 	h.Digest = p.hubDigest(it)
 	if e.Kind == providers.Transient || e.Kind == providers.Unknown {
 		h.Event = string(ledger.NextRun(p.req.System))
@@ -316,7 +316,7 @@ func vendorWords(e *providers.Error) string {
 func (p *pusher) putRefused(tx *state.Tx, items []*item) error {
 	for _, it := range items {
 		for _, h := range it.holds {
-			if h.Field != "" || h.Reason != HoldRejected {
+			if h.Field != "" || h.Reason != ledger.HoldRejected {
 				continue
 			}
 			if old, ok := tx.Hold(h.Key()); ok {

@@ -9,6 +9,7 @@ import (
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/state"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -232,11 +233,11 @@ func (p *pusher) closeOne(tx *state.Tx, gone state.Link, successor string) error
 		return p.moveLink(tx, l, successor)
 	}
 	l.State, l.ClosedAt, l.Successor = state.LinkClosed, p.now().Unix(), successor
-	reason, detail := HoldDeleted, fmt.Sprintf("%s %s was deleted in %s", p.r.Object, gone.Remote, p.req.System)
+	reason, detail := ledger.HoldDeleted, fmt.Sprintf("%s %s was deleted in %s", p.r.Object, gone.Remote, p.req.System)
 	l.Close = state.ClosedDeleted
 	var candidates []string
 	if taken {
-		l.Close, reason = state.ClosedMerged, HoldMerged
+		l.Close, reason = state.ClosedMerged, ledger.HoldMerged
 		detail = fmt.Sprintf("%s %s was merged into %s, which is linked with %s/%s", p.r.Object, gone.Remote, successor, p.r.Hub.Name, other)
 		candidates = []string{successor}
 	}

@@ -7,7 +7,7 @@ import (
 
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/providers/salesforce/salesforcesim"
-	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // C5.1: Salesforce refuses the Name of one record, as it does of a person
@@ -34,7 +34,7 @@ func TestC5_1_OneRefusedFieldHoldsItsRecord(t *testing.T) {
 	cole := w.qb.AddCustomer(customer("Cole"))
 	made := w.qb.AddCustomer(customer("Person B"))
 	w.sync()
-	w.wantHeld("salesforce", "Account "+engine.HoldRejected, "Account "+engine.HoldRejected)
+	w.wantHeld("salesforce", "Account "+ledger.HoldRejected, "Account "+ledger.HoldRejected)
 	for _, h := range w.held("salesforce") {
 		if h.Hub == 0 || !strings.Contains(h.Detail, "Name") {
 			t.Errorf("held %+v", h)

@@ -20,14 +20,14 @@ func (s *settling) reference(rule *fieldmap.Rule, v record.Value) (record.Value,
 	if len(ids) == 0 {
 		return v, nil
 	}
-	if len(ids) > 1 && isParent(rule) {
-		reason := HoldAmbiguous
+	if len(ids) > 1 && ledger.IsParent(rule) {
+		reason := ledger.HoldAmbiguous
 		if rule.Hub.Object == "contact" {
-			reason = HoldManyCustomers
+			reason = ledger.HoldManyCustomers
 		}
 		return v, &fault{reason: reason, detail: "linked to " + strings.Join(ids, ", "), record: true}
 	}
-	unknown := &fault{reason: HoldParentUnknown, detail: rule.Remote.Name + " names " + ids[0] + ", which the hub does not hold", record: isParent(rule)}
+	unknown := &fault{reason: ledger.HoldParentUnknown, detail: rule.Remote.Name + " names " + ids[0] + ", which the hub does not hold", record: ledger.IsParent(rule)}
 	route := s.p.routeOf(rule.Hub.RefTo)
 	if route == nil {
 		return v, unknown
@@ -36,7 +36,7 @@ func (s *settling) reference(rule *fieldmap.Rule, v record.Value) (record.Value,
 	id, _, st, ok := links.Peek(ids[0])
 	// What left the scope stays what the record names, a user who left most of all
 	// (R111); only a parent must be there.
-	if ok && (st != state.LinkClosed || !isParent(rule)) {
+	if ok && (st != state.LinkClosed || !ledger.IsParent(rule)) {
 		return record.Of(id.String()), nil
 	}
 	if route.Hub.Name == fieldmap.User {
@@ -51,7 +51,7 @@ func (s *settling) reference(rule *fieldmap.Rule, v record.Value) (record.Value,
 func (s *settling) placeholder(route *ledger.Route, remote string) (record.Value, *fault) {
 	p := s.p
 	broken := func(err error) (record.Value, *fault) {
-		return record.Value{}, &fault{reason: HoldBadValue, detail: "make a placeholder for user " + remote + ": " + err.Error()}
+		return record.Value{}, &fault{reason: ledger.HoldBadValue, detail: "make a placeholder for user " + remote + ": " + err.Error()}
 	}
 	users := s.tx.Hub(route.Hub.Name)
 	id, err := users.NextID()
@@ -73,9 +73,6 @@ func (s *settling) placeholder(route *ledger.Route, remote string) (record.Value
 	return record.Of(id.String()), nil
 }
 
-// longestChain bounds how far up parents are followed.
-const longestChain = 64
-
 // referenceByKey finds the record that their value names by a key: the account
 // whose account_id stands in a field of the child (R83).
 func (s *settling) referenceByKey(rule *fieldmap.Rule, v record.Value) (record.Value, *fault) {
@@ -85,14 +82,14 @@ func (s *settling) referenceByKey(rule *fieldmap.Rule, v record.Value) (record.V
 	hits, err := s.hubHitsOf(s.tx.Hub(rule.Hub.RefTo), s.p.opt.Mapping.Object(rule.Hub.RefTo), fieldmap.MatchKey{Hub: rule.RefKey}, v)
 	switch {
 	case err != nil:
-		return v, &fault{reason: HoldBadValue, detail: "look the parent up: " + err.Error()}
+		return v, &fault{reason: ledger.HoldBadValue, detail: "look the parent up: " + err.Error()}
 	case len(hits) > 1:
 		return v, &fault{
-			reason: HoldAmbiguous, detail: "several hub records have the " + rule.RefKey.Name + " that " + rule.Remote.Name + " names",
+			reason: ledger.HoldAmbiguous, detail: "several hub records have the " + rule.RefKey.Name + " that " + rule.Remote.Name + " names",
 			candidates: hubNames(rule.Hub.RefTo, hits), event: s.lessOf(rule, v),
 		}
 	case len(hits) == 0:
-		f := &fault{reason: HoldParentUnknown, detail: rule.Remote.Name + " holds the " + rule.RefKey.Name + " of no record in the hub"}
+		f := &fault{reason: ledger.HoldParentUnknown, detail: rule.Remote.Name + " holds the " + rule.RefKey.Name + " of no record in the hub"}
 		if s.late = !s.p.final; !s.late { // else settleLate asks again, without a call
 			f.event = s.p.book.HasKey(rule.RefKey, v)
 		}
@@ -100,7 +97,7 @@ func (s *settling) referenceByKey(rule *fieldmap.Rule, v record.Value) (record.V
 	}
 	if chain := s.cycle(rule, hits[0]); chain != nil {
 		return v, &fault{
-			reason: HoldBadValue, candidates: hubNames(rule.Hub.RefTo, chain),
+			reason: ledger.HoldBadValue, candidates: hubNames(rule.Hub.RefTo, chain),
 			detail: fmt.Sprintf("%s would make the record its own ancestor: %s", rule.Remote.Name, strings.Join(hubNames(rule.Hub.RefTo, chain), " → ")),
 			event:  ledger.OtherParent(s.p.r.Hub),
 		}
@@ -123,7 +120,7 @@ func (s *settling) cycle(rule *fieldmap.Rule, parent state.HubID) []state.HubID 
 	field := s.p.r.Nums[rule.Hub.Index]
 	chain := []state.HubID{s.rec.ID}
 	var rec state.HubRecord
-	for id := parent; len(chain) <= longestChain; {
+	for id := parent; len(chain) <= ledger.MaxChain; {
 		chain = append(chain, id)
 		if id == s.rec.ID {
 			return chain

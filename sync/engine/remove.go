@@ -205,7 +205,7 @@ func (p *puller) parentLeft(tx *state.Tx, l *state.Link) state.LinkState {
 	var parent state.Link
 	for _, rule := range p.r.Fields {
 		route := p.routeOf(rule.Hub.RefTo)
-		if !isParent(rule) || route == nil || route.Filter == nil {
+		if !ledger.IsParent(rule) || route == nil || route.Filter == nil {
 			continue
 		}
 		links := route.Links(tx)

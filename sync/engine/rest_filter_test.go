@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"crmsyncd/providers/qbench/qbenchsim"
-	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 const employees = "number_of_employees"
@@ -18,7 +18,7 @@ func TestC5_4_FilterOnABadValueHoldsThatRecord(t *testing.T) {
 	small := w.qb.AddCustomer(customer("Best", qbenchsim.Fields{employees: 12}))
 	large := w.qb.AddCustomer(customer("Cole", qbenchsim.Fields{employees: 500}))
 	w.sync()
-	w.wantHeld("qbench", "customer "+engine.HoldBadValue)
+	w.wantHeld("qbench", "customer "+ledger.HoldBadValue)
 	if h := w.held("qbench")[0]; h.Field != "" || !strings.Contains(h.Detail, employees) || strings.Contains(h.Detail, "lots") {
 		t.Errorf("held %+v", h)
 	}
@@ -28,7 +28,7 @@ func TestC5_4_FilterOnABadValueHoldsThatRecord(t *testing.T) {
 	_ = w.qb.UpdateCustomer(large, qbenchsim.Fields{employees: "very many", "description": "New"})
 	_ = w.qb.UpdateCustomer(small, qbenchsim.Fields{employees: "few"})
 	w.sync()
-	w.wantHeld("qbench", "customer "+engine.HoldBadValue, "customer "+engine.HoldBadValue, "customer "+engine.HoldBadValue)
+	w.wantHeld("qbench", "customer "+ledger.HoldBadValue, "customer "+ledger.HoldBadValue, "customer "+ledger.HoldBadValue)
 	if w.account("Cole")["Description"] != "A lab" {
 		t.Error("something was taken from a record of which nobody knows whether it is in scope")
 	}
@@ -54,7 +54,7 @@ func TestC5_4_FilterThatCannotAnswer(t *testing.T) {
 	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"description": "seven"})
 	w.tick()
 	w.pull(true)
-	w.wantHeld("qbench", "customer "+engine.HoldBadValue)
+	w.wantHeld("qbench", "customer "+ledger.HoldBadValue)
 	if h := w.held("qbench")[0]; h.Detail == "" || strings.Contains(h.Detail, "seven") {
 		t.Errorf("held %+v", h)
 	}
@@ -72,7 +72,7 @@ func TestC5_4_PushFilterHoldsThatRecord(t *testing.T) {
 	bad := w.qb.AddCustomer(customer("Acme"))
 	good := w.qb.AddCustomer(customer("Best", qbenchsim.Fields{"description": "7"}))
 	w.sync()
-	w.wantHeld("salesforce", "Account "+engine.HoldBadValue)
+	w.wantHeld("salesforce", "Account "+ledger.HoldBadValue)
 	if h := w.held("salesforce")[0]; strings.Contains(h.Detail, "A lab") {
 		t.Errorf("the hold shows the value: %+v", h)
 	}
@@ -80,7 +80,7 @@ func TestC5_4_PushFilterHoldsThatRecord(t *testing.T) {
 
 	_ = w.qb.UpdateCustomer(good, qbenchsim.Fields{"description": "many", "industry": "Steel"})
 	w.sync()
-	w.wantHeld("salesforce", "Account "+engine.HoldBadValue, "Account "+engine.HoldBadValue)
+	w.wantHeld("salesforce", "Account "+ledger.HoldBadValue, "Account "+ledger.HoldBadValue)
 	if w.account("Best")["Industry"] != "Food" {
 		t.Error("a record of which nobody knows whether it belongs there was written")
 	}

@@ -35,7 +35,7 @@ func (s *settling) inScope() (in bool, fault string) {
 // doubt holds a record on which the filter cannot answer. What it was stays as
 // it is: nothing is taken from it, and it is looked at again.
 func (s *settling) doubt(fault string) error {
-	s.hold("", HoldBadValue, fault)
+	s.hold("", ledger.HoldBadValue, fault)
 	if row, ok := s.tx.ExcludedRow(s.p.req.System, s.p.r.Object, s.o.remote); ok {
 		row.Digest = 0
 		if err := s.tx.Exclude(s.p.req.System, s.p.r.Object, s.o.remote, row); err != nil {
@@ -48,7 +48,7 @@ func (s *settling) doubt(fault string) error {
 // parentOut reports whether the record belongs to one that is out of scope, and
 // whether that one is only leaving: children share its state (R89, R107).
 func (s *settling) parentOut() (out, leaving bool) {
-	rule := parentRule(s.p.r)
+	rule := s.p.r.Parent()
 	if rule == nil {
 		return false, false
 	}

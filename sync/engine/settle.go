@@ -13,29 +13,6 @@ import (
 	"crmsyncd/sync/plan"
 )
 
-// The reasons for a hold. Admins know them by these names.
-const (
-	HoldNoEmail        = "NoEmailForContactException"
-	HoldManyCustomers  = "ContactWithMoreThanOneCustomerException"
-	HoldRequired       = "missing_required"
-	HoldParentWaits    = "waiting_for_parent"
-	HoldParentUnknown  = "parent_not_found"
-	HoldAmbiguous      = "ambiguous_match"
-	HoldDuplicate      = "duplicate_claim"
-	HoldIdentity       = "identity_changed"
-	HoldMerged         = "merged_remotely"
-	HoldDeleted        = "deleted_remotely"
-	HoldConflict       = "conflict"
-	HoldRejected       = "rejected_by_vendor"
-	HoldUnknownOutcome = "unknown_outcome"
-	HoldUnmapped       = "unmapped_value"
-	HoldBadValue       = "bad_value"
-	HoldWriteIgnored   = "write_ignored"
-	HoldOscillating    = "oscillating"
-	HoldNotVisible     = "not_visible"
-	HoldUnlinked       = "unlinked_by_person"
-)
-
 // settling is one observation on its way into the hub, inside the write
 // transaction that decides it.
 type settling struct {
@@ -138,12 +115,6 @@ func (s *settling) value(remote string) record.Value {
 		return record.Value{}
 	}
 	return s.o.values[i].value
-}
-
-// isParent reports whether the record cannot be without the one that this
-// field refers to: a contact's, an opportunity's or a task's account.
-func isParent(rule *fieldmap.Rule) bool {
-	return rule.Hub.Type == record.Reference && rule.Hub.RefTo == "account" && rule.Hub.Name == "account"
 }
 
 // routeOf returns the pull route of this system that fills a hub object.
@@ -384,7 +355,7 @@ func (s *settling) lacksRequired() bool {
 	}
 	s.holds = bad
 	if len(missing) > 0 {
-		s.hold("", HoldRequired, strings.Join(missing, ", "))
+		s.hold("", ledger.HoldRequired, strings.Join(missing, ", "))
 	}
 	return true
 }

@@ -11,6 +11,7 @@ import (
 	"crmsyncd/providers/qbench/qbenchsim"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 const (
@@ -185,7 +186,7 @@ func TestD22_UnseenOfARoutinePullAccepted(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.pullClose()
-	if held := w.held("close"); len(held) != len(leads) || held[0].Reason != engine.HoldNotVisible {
+	if held := w.held("close"); len(held) != len(leads) || held[0].Reason != ledger.HoldNotVisible {
 		t.Errorf("%d are held, want all %d", len(held), len(leads))
 	}
 	if left := w.waiting(); len(left) > 0 {

@@ -10,6 +10,7 @@ import (
 	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // memory is the smallest target there can be: records in a map. It knows
@@ -177,7 +178,7 @@ func TestThirdTargetByConfigurationAlone(t *testing.T) {
 		t.Fatalf("%d firms, %d humans", len(m.records["firm"]), len(m.records["human"]))
 	}
 	w.wantCount("Contact", 2) // held in one target, out in the other
-	w.wantHeld("memory", "human "+engine.HoldRejected)
+	w.wantHeld("memory", "human "+ledger.HoldRejected)
 	w.wantHeld("salesforce")
 	for _, h := range m.records["human"] {
 		if m.records["firm"][h["firm"].Text()] == nil {

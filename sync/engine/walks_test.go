@@ -14,6 +14,7 @@ import (
 	"crmsyncd/providers/salesforce/salesforcesim"
 	"crmsyncd/state"
 	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 	"crmsyncd/sync/plan"
 )
 
@@ -60,7 +61,7 @@ func TestDeletedByHand(t *testing.T) {
 		w.sync()
 		w.push(true)
 	}
-	w.wantHeld("salesforce", "Account "+engine.HoldDeleted)
+	w.wantHeld("salesforce", "Account "+ledger.HoldDeleted)
 	w.wantCount("Account", 0)
 }
 
@@ -91,7 +92,7 @@ func TestMergedByHand(t *testing.T) {
 	}
 	_ = w.qb.UpdateCustomer(best, qbenchsim.Fields{"description": "Lost?"})
 	w.sync()
-	w.wantHeld("salesforce", "Account "+engine.HoldMerged)
+	w.wantHeld("salesforce", "Account "+ledger.HoldMerged)
 	if a := w.sf.Record("Account", free); a["Description"] != "New" {
 		t.Error("the loser of a merge wrote into the winner")
 	}
@@ -246,7 +247,7 @@ func TestF12_Blanks(t *testing.T) {
 	}
 	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"customer_name": ""})
 	w.sync()
-	w.wantHeld("qbench", "customer "+engine.HoldRequired)
+	w.wantHeld("qbench", "customer "+ledger.HoldRequired)
 	w.account("Acme")
 	// A key that is missing is not a blank.
 	_ = w.qb.UpdateCustomer(acme, qbenchsim.Fields{"customer_name": "Acme", "industry": qbenchsim.Absent{}})

@@ -180,3 +180,35 @@ func (b *Book) computing(from *fieldmap.HubObject) string {
 	}
 	return ""
 }
+
+// IsParent reports whether a record cannot be without the one that this rule's field
+// refers to: a contact's, an opportunity's or a task's account.
+func IsParent(rule *fieldmap.Rule) bool {
+	return rule.Hub.Type == record.Reference && rule.Hub.RefTo == "account" && rule.Hub.Name == "account"
+}
+
+// Parent returns the rule whose field names a record's parent, nil if the route has
+// none.
+func (r *Route) Parent() *fieldmap.Rule {
+	for _, rule := range r.Fields {
+		if IsParent(rule) {
+			return rule
+		}
+	}
+	return nil
+}
+
+// ChildRoutes returns the routes of the same system whose records belong to those of
+// this one and were listed before. The first load of the others brings everything
+// anyway.
+func (r *Route) ChildRoutes(tx *state.Tx) (out []*Route) {
+	for _, child := range r.book.RoutesOf(r.System) {
+		if rule := child.Parent(); child.Direction != fieldmap.Pull || rule == nil || rule.Hub.RefTo != r.Hub.Name {
+			continue
+		}
+		if pos, ok, err := child.Position(tx); ok && err == nil && (pos.Complete || pos.Cursor != "") {
+			out = append(out, child)
+		}
+	}
+	return out
+}

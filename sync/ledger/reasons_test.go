@@ -1,4 +1,4 @@
-package engine_test
+package ledger_test
 
 import (
 	"go/ast"
@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"crmsyncd/sync/engine"
+	"crmsyncd/sync/ledger"
 )
 
 // C10.6: every constant that names a reason is in the list by which a misspelled one
@@ -40,13 +40,13 @@ func TestC10_6_HoldReasonsAreAll(t *testing.T) {
 				return true
 			}
 			found++
-			if name, _ := strconv.Unquote(text.Value); !slices.Contains(engine.HoldReasons(), name) {
+			if name, _ := strconv.Unquote(text.Value); !slices.Contains(ledger.HoldReasons(), name) {
 				t.Errorf("%s, %s, is missing in the list", spec.Names[0].Name, text.Value)
 			}
 			return true
 		})
 	}
-	if found != len(engine.HoldReasons()) {
-		t.Errorf("%d constants and %d reasons", found, len(engine.HoldReasons()))
+	if found != len(ledger.HoldReasons()) {
+		t.Errorf("%d constants and %d reasons", found, len(ledger.HoldReasons()))
 	}
 }
