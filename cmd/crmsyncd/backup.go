@@ -27,6 +27,9 @@ func (a *app) backupCommand() *cobra.Command {
 }
 
 func (a *app) backup(ctx context.Context, path string) error {
+	if path == "" || path == "-" {
+		return usageError(fmt.Errorf("%q is no name of a file: a copy is for its owner alone, so it goes to a file and not to the output", path))
+	}
 	s, err := a.look(ctx)
 	if err != nil {
 		return err

@@ -32,6 +32,11 @@ func TestC17_3_BackUpAndPutBack(t *testing.T) {
 			t.Errorf("a second time: code %d, %q", code, errs)
 		}
 	}
+	for _, name := range []string{"", "-"} {
+		if _, errs, code := b.run("state", "backup", name); code != 64 || !strings.Contains(errs, "is no name of a file") {
+			t.Errorf("backup %q: code %d, %q", name, code, errs)
+		}
+	}
 	if _, errs, code := b.run("state", "restore", cold); code != 1 || !strings.Contains(errs, "stop it first") {
 		t.Errorf("beside the daemon: code %d, %q", code, errs)
 	}

@@ -36,14 +36,17 @@ type Sink struct {
 	Progress func(Progress)
 }
 
+// dialTime is how long a daemon has to say that it is there.
+const dialTime = 2 * time.Second
+
 // Dial returns a client of the daemon behind the socket, ErrNoDaemon if there
 // is none.
 func Dial(ctx context.Context, socket string) (*Client, error) {
 	tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, "unix", socket)
+		return (&net.Dialer{Timeout: dialTime}).DialContext(ctx, "unix", socket)
 	}}
 	c := &Client{http: &http.Client{Transport: tr}}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
 	pong, err := Ask[Pong](ctx, c, "ping", nil, Sink{})
 	switch {
@@ -51,7 +54,12 @@ func Dial(ctx context.Context, socket string) (*Client, error) {
 		c.Daemon = &pong
 		return c, nil
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		if info, err := os.Stat(socket); err == nil && info.Mode().Type() != fs.ModeSocket {
+			return nil, fmt.Errorf("%s is no control socket: name that of the daemon", socket)
+		}
 		return nil, ErrNoDaemon
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("the daemon behind %s does not answer within %s: it hangs, or is stopped (systemctl status crmsyncd)", socket, dialTime)
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("the control socket %s is not open to you: %s", socket, mayEnter(socket))
 	}

@@ -246,6 +246,31 @@ func TestKilledDaemonIsTold(t *testing.T) {
 	}
 }
 
+// What is no socket is never taken for a daemon that is not there, and a daemon that
+// hangs is told as one.
+func TestDialTellsWhatIsThere(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		file: "is no control socket", dir: "is no control socket", filepath.Join(dir, "none"): daemon.ErrNoDaemon.Error(),
+	} {
+		if _, err := daemon.Dial(t.Context(), path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
+	l, err := net.Listen("unix", filepath.Join(dir, "hangs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() // it takes calls and answers none
+	if _, err := daemon.Dial(t.Context(), l.Addr().String()); err == nil || !strings.Contains(err.Error(), "does not answer within 2s") {
+		t.Errorf("one that hangs: %v", err)
+	}
+}
+
 // One who goes away ends the question, and hangs nothing.
 func TestAskerGoesAway(t *testing.T) {
 	ended := make(chan struct{})
