@@ -13,5 +13,5 @@ func (s *Store) Free() (uint64, error) {
 	if err := syscall.Statfs(filepath.Dir(s.path), &fs); err != nil {
 		return 0, fmt.Errorf("look how full the disk of the state is: %w", err)
 	}
-	return fs.Bavail * uint64(fs.Bsize), nil //nolint:unconvert // its type differs between architectures
+	return fs.Bavail * uint64(fs.Bsize), nil // its type differs between architectures
 }

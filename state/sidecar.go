@@ -40,7 +40,7 @@ func readSidecar(path string) (*sidecar, error) {
 	b, err := os.ReadFile(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil
+		return nil, nil //nolint:nilnil // there is none, and that is no failure
 	case err != nil:
 		return nil, fmt.Errorf("the generation file beside it cannot be read: %w", Forbidden(name, err))
 	}

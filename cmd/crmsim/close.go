@@ -18,7 +18,7 @@ func (c closeOrg) Insert(object string, fields map[string]string) (string, error
 	if err != nil {
 		return "", err
 	}
-	return c.Sim.Insert(object, in) //nolint:wrapcheck // it says what it refuses
+	return c.Sim.Insert(object, in) // it says what it refuses
 }
 
 // Edit changes fields of a record; an empty text clears.
@@ -30,7 +30,7 @@ func (c closeOrg) Edit(object, id string, fields map[string]string) error {
 	if err != nil {
 		return err
 	}
-	return c.Sim.Edit(id, in) //nolint:wrapcheck // it says what it refuses
+	return c.Sim.Edit(id, in) // it says what it refuses
 }
 
 // EditQuietly changes fields of a record and leaves no trace.
@@ -42,7 +42,7 @@ func (c closeOrg) EditQuietly(object, id string, fields map[string]string) error
 	if err != nil {
 		return err
 	}
-	return c.Sim.EditQuietly(id, in) //nolint:wrapcheck // it says what it refuses
+	return c.Sim.EditQuietly(id, in) // it says what it refuses
 }
 
 // Delete deletes a record, and with a lead all that belongs to it.

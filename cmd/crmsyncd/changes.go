@@ -79,7 +79,7 @@ func (a *app) changesTable(ctx context.Context, s *session, r daemon.RunView, gr
 			a.changeHead(v.Field == "")
 		}
 		_, err := fmt.Fprintln(a.out, changeLine(v, &marks))
-		return err //nolint:wrapcheck // a broken pipe says enough
+		return err // a broken pipe says enough
 	})
 	if err == nil {
 		a.sayMarks(marks)
@@ -200,13 +200,13 @@ func (a *app) changesJSON(ctx context.Context, s *session, r daemon.RunView, gro
 			_, err = fmt.Fprint(a.out, before, one)
 		}
 		before, after = ",\n    ", "\n  "
-		return err //nolint:wrapcheck // a broken pipe says enough
+		return err // a broken pipe says enough
 	})
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprint(a.out, after, "]\n}\n")
-	return err //nolint:wrapcheck // a broken pipe says enough
+	return err // a broken pipe says enough
 }
 
 // changesCSV prints a line for each change.
@@ -234,7 +234,7 @@ func (a *app) changesCSV(ctx context.Context, s *session, filter engine.ChangesF
 	if err == nil {
 		err = w.Error()
 	}
-	return err //nolint:wrapcheck // a broken pipe says enough
+	return err // a broken pipe says enough
 }
 
 func orEmpty(s *string) string {

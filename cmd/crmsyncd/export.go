@@ -94,7 +94,7 @@ func (a *app) export(ctx context.Context, args daemon.RecordArgs, format string)
 		return fmt.Errorf("write: %w", err)
 	}
 	w.Flush()
-	return w.Error() //nolint:wrapcheck // it says that the output was cut
+	return w.Error() // it says that the output was cut
 }
 
 func csvHead(cols daemon.Columns) []string {

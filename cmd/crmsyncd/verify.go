@@ -52,9 +52,9 @@ func (a *app) checkFileCommand() *cobra.Command {
 				}
 			}
 			if err != nil {
-				return enc.Encode(checkLine{Error: err.Error()}) //nolint:wrapcheck // nobody is left to read it
+				return enc.Encode(checkLine{Error: err.Error()}) // nobody is left to read it
 			}
-			return enc.Encode(checkLine{Done: true}) //nolint:wrapcheck // see above
+			return enc.Encode(checkLine{Done: true}) // see above
 		},
 	}
 }

@@ -40,7 +40,7 @@ func newQBench(s configs.System) (providers.Provider, error) {
 		PerMinute: s.PerMinute, UpdatedField: s.UpdatedField, ContactsFrom: contactsFrom(s.ContactsFrom), Zone: s.Timezone,
 	}
 	c.Secret = reader(s.Auth.Secret)
-	return qbench.New(c) //nolint:wrapcheck // it names itself
+	return qbench.New(c) // it names itself
 }
 
 // contactsFrom turns the admin's word, which configs has checked, into the
@@ -66,7 +66,7 @@ func newSalesforce(s configs.System, stateDir string) (providers.Provider, error
 			return []byte(text), err
 		}
 	}
-	return salesforce.New(salesforce.Config{ //nolint:wrapcheck // it names itself
+	return salesforce.New(salesforce.Config{ // it names itself
 		BaseURL: s.BaseURL, APIVersion: s.APIVersion, Auth: auth, ReservePercent: providerReserve(s), PerSecond: float64(s.PerMinute) / 60,
 	})
 }
@@ -79,7 +79,7 @@ func newHubSpot(s configs.System, stateDir string) (providers.Provider, error) {
 	auth.Token = reader(s.Auth.Token)
 	auth.Secret = reader(s.Auth.Secret)
 	auth.RefreshToken, auth.StoreRefreshToken = rotating(s, stateDir)
-	return hubspot.New(hubspot.Config{ //nolint:wrapcheck // it names itself
+	return hubspot.New(hubspot.Config{ // it names itself
 		BaseURL: s.BaseURL, APIVersion: s.APIVersion, Auth: auth, ReservePercent: providerReserve(s), PerTenSeconds: s.PerMinute / 6,
 	})
 }
@@ -92,7 +92,7 @@ func newClose(s configs.System, stateDir string) (providers.Provider, error) {
 	auth.Key = reader(s.Auth.APIKey)
 	auth.Secret = reader(s.Auth.Secret)
 	auth.RefreshToken, auth.StoreRefreshToken = rotating(s, stateDir)
-	return closeio.New(closeio.Config{ //nolint:wrapcheck // it names itself
+	return closeio.New(closeio.Config{ // it names itself
 		BaseURL: s.BaseURL, Auth: auth, Zone: s.Timezone, PerSecond: float64(s.PerMinute) / 60,
 	})
 }

@@ -202,7 +202,7 @@ func readBody(names, histories []string, by string, keys []string) ([]byte, erro
 	if histories == nil {
 		histories = []string{}
 	}
-	return json.Marshal(struct { //nolint:wrapcheck // the caller says what it writes
+	return json.Marshal(struct { // the caller says what it writes
 		Properties []string    `json:"properties"`
 		Histories  []string    `json:"propertiesWithHistory"`
 		IDProperty string      `json:"idProperty,omitempty"`

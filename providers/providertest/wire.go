@@ -35,11 +35,11 @@ func (w *Wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	inner := faults.Transport{Handler: w.Handler}
 	resp, err := inner.RoundTrip(req)
 	if err != nil || w.Twist == nil {
-		return resp, err //nolint:wrapcheck // a transport's errors are its caller's
+		return resp, err // a transport's errors are its caller's
 	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // a transport's errors are its caller's
+		return nil, err // a transport's errors are its caller's
 	}
 	resp.StatusCode, body = w.Twist(req, resp.StatusCode, body)
 	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
@@ -62,7 +62,7 @@ func (w *Wire) note(req *http.Request) error {
 	}
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
-		return err //nolint:wrapcheck // a transport's errors are its caller's
+		return err // a transport's errors are its caller's
 	}
 	req.Body = io.NopCloser(bytes.NewReader(body))
 	form, err := url.ParseQuery(string(body))
@@ -71,7 +71,7 @@ func (w *Wire) note(req *http.Request) error {
 			w.keys[v] = struct{}{}
 		}
 	}
-	return err //nolint:wrapcheck // a transport's errors are its caller's
+	return err // a transport's errors are its caller's
 }
 
 // secrets are the credentials that went over the wire, and more.

@@ -83,7 +83,7 @@ func (c *Client) exchange(ctx context.Context) (rest.Token, *rest.Response, erro
 func (c *Client) sign(secret string) (string, error) {
 	now := time.Now().Add(c.skew)
 	claims := jwt.MapClaims{"sub": c.cfg.ClientID, "iat": now.Unix(), "exp": now.Add(assertionLife).Unix()}
-	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(secret)) //nolint:wrapcheck // the caller says what it does
+	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(secret)) // the caller says what it does
 }
 
 // refusedExchange is failure for the token endpoint, where a 400 is about the

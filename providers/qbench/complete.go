@@ -63,7 +63,7 @@ func (c *Client) customersOf(ctx context.Context, id string) ([]byte, error) {
 func idsOf(walk *jsonwalk.Walker, body []byte) (ids [][]byte, pages int, err error) {
 	doc, err := walk.Walk(body)
 	if err != nil {
-		return nil, 0, err //nolint:wrapcheck // the caller says what it read
+		return nil, 0, err // the caller says what it read
 	}
 	pages, ok := jsonwalk.Int(doc.Head[1])
 	if !doc.Found || !ok {

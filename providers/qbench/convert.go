@@ -34,7 +34,7 @@ func (c *Client) value(t record.Type, raw []byte) (record.Value, error) {
 			return record.Value{}, record.ErrDecimalID
 		}
 	}
-	return record.CanonicalJSON(t, raw) //nolint:wrapcheck // Convert says which field
+	return record.CanonicalJSON(t, raw) // Convert says which field
 }
 
 // floatID reports whether a text is a whole number that went through a float on
@@ -65,9 +65,9 @@ func (c *Client) date(t record.Type, raw []byte) (record.Value, error) {
 		return record.Value{}, fault
 	}
 	if t == record.Date {
-		return record.Canonical(t, w.date(c.cfg.Zone)) //nolint:wrapcheck // Convert says which field
+		return record.Canonical(t, w.date(c.cfg.Zone)) // Convert says which field
 	}
-	return record.Canonical(t, w.instant(c.cfg.Zone).UTC().Format(time.RFC3339Nano)) //nolint:wrapcheck // Convert says which field
+	return record.Canonical(t, w.instant(c.cfg.Zone).UTC().Format(time.RFC3339Nano)) // Convert says which field
 }
 
 // dateText is the text of a string, or of a whole number: Unix seconds come as
@@ -139,7 +139,7 @@ func parseWhen(text string, zone *time.Location) (when, error) {
 	} {
 		if local, err := time.Parse(form, upper); err == nil {
 			at, err := time.ParseInLocation(form, upper, zone)
-			return when{day: local.Format(time.DateOnly), at: at}, err //nolint:wrapcheck // cannot fail where Parse did not
+			return when{day: local.Format(time.DateOnly), at: at}, err // cannot fail where Parse did not
 		}
 	}
 	// Fewer digits could be a day such as 20201016.

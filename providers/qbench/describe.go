@@ -46,7 +46,7 @@ func sample(schema *providers.Schema, body []byte) (pages int, err error) {
 	// The walk refuses what the standard decoder lets through.
 	doc, err := jsonwalk.New(jsonwalk.Shape{Array: "data", Head: listHead()}).Walk(body)
 	if err != nil {
-		return 0, err //nolint:wrapcheck // the caller says what it read
+		return 0, err // the caller says what it read
 	}
 	var page struct {
 		Data []map[string]json.RawMessage `json:"data"`

@@ -151,7 +151,7 @@ func (l *listing) peekTotal(ctx context.Context, op string) error {
 func (l *listing) take(body []byte) (record.Page, bool, error) {
 	doc, err := l.walk.Walk(body)
 	if err != nil {
-		return record.Page{}, false, err //nolint:wrapcheck // the caller says which page
+		return record.Page{}, false, err // the caller says which page
 	}
 	if !doc.Found {
 		return record.Page{}, false, fmt.Errorf("the answer has no list named data")

@@ -45,7 +45,7 @@ func (c *Client) bin(ctx context.Context, op, object string, ids []string) (map[
 	for _, q := range soql {
 		recs, err := c.all(ctx, call{op: op, kind: kindGet}, "queryAll", q, fields)
 		if e := outcome.AsError(err); e != nil && e.Code == "INVALID_FIELD" {
-			return nil, nil // an object such as User, whose records are never deleted
+			return nil, nil //nolint:nilnil // an object such as User, whose records are never deleted
 		}
 		if err != nil {
 			return nil, err

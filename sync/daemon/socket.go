@@ -26,7 +26,7 @@ func Listen(path string) (net.Listener, error) {
 	if err := clearStale(path); err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("unix", path)
+	l, err := new(net.ListenConfig).Listen(context.Background(), "unix", path) // it listens at once
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
@@ -49,7 +49,7 @@ func clearStale(path string) error {
 	if info.Mode().Type() != fs.ModeSocket {
 		return fmt.Errorf("control socket: %s is there and is no socket: remove it or use --socket", path)
 	}
-	conn, err := net.DialTimeout("unix", path, time.Second)
+	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "unix", path)
 	if err == nil {
 		_ = conn.Close() // it was only opened to see whether it opens
 		return fmt.Errorf("%w and answers on %s", ErrRunning, path)

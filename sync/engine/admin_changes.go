@@ -173,7 +173,7 @@ func (e *Engine) eachChange(ctx context.Context, filter ChangesFilter, fn func(*
 	after := uint64(0)
 	for more := true; more; {
 		if err := ctx.Err(); err != nil {
-			return err //nolint:wrapcheck // who asked is gone
+			return err // who asked is gone
 		}
 		more = false
 		n := 0

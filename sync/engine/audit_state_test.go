@@ -127,7 +127,7 @@ func (w *world) damageLink(system, object, remote string) {
 // bucket.
 func (w *world) damages(b []byte, bucket string) bool {
 	path := filepath.Join(w.t.TempDir(), "state.db")
-	if err := errors.Join(os.Chmod(filepath.Dir(path), 0o700), os.WriteFile(path, b, 0o600)); err != nil { //nolint:gosec // a folder
+	if err := errors.Join(os.Chmod(filepath.Dir(path), 0o700), os.WriteFile(path, b, 0o600)); err != nil { // a folder
 		w.t.Fatal(err)
 	}
 	s, err := state.Open(path, state.Options{})

@@ -69,7 +69,7 @@ func TestBenchSalesforce(t *testing.T) {
 		}
 		_ = json.NewEncoder(w).Encode(peer{countCalls(sim), cpuTime()})
 	})
-	srv := &http.Server{Handler: mux} //nolint:gosec // loopback, for a benchmark
+	srv := &http.Server{Handler: mux} // loopback, for a benchmark
 	go func() { _ = srv.Serve(listener) }()
 	_, _ = os.Stdout.WriteString("http://" + listener.Addr().String() + "\n")
 	_, _ = io.Copy(io.Discard, os.Stdin)
@@ -103,7 +103,7 @@ func countCalls(sim *salesforcesim.Sim) map[string]callCounts {
 // askPeer returns what the simulator did and sets its counts of calls to zero.
 func askPeer(t *testing.T, url string) (out peer) {
 	t.Helper()
-	get, err := http.Get(url + callsPath) //nolint:gosec,noctx // our own simulator
+	get, err := http.Get(url + callsPath)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func askPeer(t *testing.T, url string) (out peer) {
 	if err := json.NewDecoder(get.Body).Decode(&out); err != nil {
 		t.Fatal(err)
 	}
-	post, err := http.Post(url+callsPath, "", nil) //nolint:gosec,noctx // our own simulator
+	post, err := http.Post(url+callsPath, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,7 +108,7 @@ func whoIs(ctx context.Context, sys *System, known bond, ask bool) (providers.Id
 	if sys.Organizer != nil {
 		id, err := sys.Organizer.Organization(ctx)
 		if err != nil {
-			return id, err //nolint:wrapcheck // the caller says what of
+			return id, err // the caller says what of
 		}
 		if id.Org == known.org {
 			id.Name = cmp.Or(id.Name, known.Name)
@@ -118,7 +118,7 @@ func whoIs(ctx context.Context, sys *System, known bond, ask bool) (providers.Id
 			return id, nil
 		}
 	}
-	return sys.Provider.Identify(ctx) //nolint:wrapcheck // the caller says what of
+	return sys.Provider.Identify(ctx) // the caller says what of
 }
 
 // learn remembers where a system leads, and at first contact whom its links

@@ -470,12 +470,12 @@ func (p *pusher) load(tx *state.Tx, id state.HubID) (*item, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hub record %s/%s: %w", p.r.Hub.Name, id, err)
 	}
-	if !ok || it.rec.State != state.HubActive {
-		return nil, nil
+	in, fault := false, ""
+	if ok && it.rec.State == state.HubActive {
+		in, fault = p.inScope(it)
 	}
-	in, fault := p.inScope(it)
 	if !in && fault == "" {
-		return nil, nil
+		return nil, nil //nolint:nilnil // the route has nothing to do with it
 	}
 	ok, err = p.r.Links(tx).Get(id, &it.link)
 	it.lost = errors.Is(err, state.ErrDamaged)
@@ -483,7 +483,7 @@ func (p *pusher) load(tx *state.Tx, id state.HubID) (*item, error) {
 		return nil, err
 	}
 	if ok && it.link.State == state.LinkClosed {
-		return nil, nil // closed for a reason that a hold or a person tells
+		return nil, nil //nolint:nilnil // closed for a reason that a hold or a person tells
 	}
 	it.linked = ok
 	it.external, it.key = p.externalOf(tx, it), p.keyOf(&it.rec)

@@ -81,7 +81,7 @@ func (p *pusher) outcome(items []*item, results []providers.Result, creating boo
 
 // notMade sorts the refusal of one create.
 func (p *pusher) notMade(o *outcome, it *item, e *providers.Error) {
-	switch e.Kind { //nolint:exhaustive // what else there is was refused
+	switch e.Kind { // what else there is was refused
 	case providers.Exists:
 		it.taken = e
 		o.there = append(o.there, it)
@@ -95,7 +95,7 @@ func (p *pusher) notMade(o *outcome, it *item, e *providers.Error) {
 // notWritten sorts the refusal of one update. One that failed in passing may have
 // taken effect all the same.
 func (p *pusher) notWritten(o *outcome, it *item, e *providers.Error) {
-	switch e.Kind { //nolint:exhaustive // what else there is was refused
+	switch e.Kind { // what else there is was refused
 	case providers.Missing:
 		o.gone = append(o.gone, p.refusalOf(it, e))
 		return

@@ -103,7 +103,7 @@ func (m mortal) RoundTrip(r *http.Request) (*http.Response, error) {
 	pass, lose := m.call()
 	switch {
 	case pass:
-		return m.next.RoundTrip(r) //nolint:wrapcheck // it stands for the network
+		return m.next.RoundTrip(r) // it stands for the network
 	case lose:
 		if resp, err := m.next.RoundTrip(r.WithContext(context.WithoutCancel(r.Context()))); err == nil {
 			_ = resp.Body.Close()

@@ -265,9 +265,9 @@ func (w *World) Run(system string, full bool) (state.Run, error) {
 	w.kill.onDeath(cancel)
 	req := engine.Request{System: system, Full: full, Trigger: "test"}
 	if pull, _ := w.Engine.Flows(system); pull {
-		return w.Engine.Pull(ctx, req) //nolint:wrapcheck // the caller names the run
+		return w.Engine.Pull(ctx, req) // the caller names the run
 	}
-	return w.Engine.Push(ctx, req) //nolint:wrapcheck // the caller names the run
+	return w.Engine.Push(ctx, req) // the caller names the run
 }
 
 // Must is Run for a run that may not fail.

@@ -14,7 +14,7 @@ import (
 // Close could give.
 func fuzzed(t *testing.T, sim *closeiosim.Sim, method, path, body string) {
 	t.Helper()
-	r, err := http.NewRequest(method, "http://x/api/v1"+path, strings.NewReader(body)) //nolint:noctx // served in process
+	r, err := http.NewRequest(method, "http://x/api/v1"+path, strings.NewReader(body))
 	if err != nil {
 		return
 	}

@@ -44,7 +44,7 @@ func (s *searchSort) UnmarshalJSON(raw []byte) error {
 	if raw = bytes.TrimSpace(raw); len(raw) > 0 && raw[0] == '"' {
 		var name string
 		if err := json.Unmarshal(raw, &name); err != nil {
-			return err //nolint:wrapcheck // the caller says where
+			return err // the caller says where
 		}
 		bare, down := strings.CutPrefix(name, "-")
 		if s.Property = bare; down {

@@ -133,13 +133,13 @@ func (w *Walker) document() error {
 
 func (w *Walker) envelope() error {
 	if _, err := w.dec.ReadToken(); err != nil {
-		return err //nolint:wrapcheck // Walk explains it
+		return err // Walk explains it
 	}
 	w.head.met++
 	for pos := 0; w.dec.PeekKind() != '}'; pos++ {
 		name, err := w.dec.ReadValue()
 		if err != nil {
-			return err //nolint:wrapcheck // Walk explains it
+			return err // Walk explains it
 		}
 		switch here := string(name[1:len(name)-1]) == w.array && w.dec.PeekKind() == '['; {
 		case here && w.page.Found:
@@ -154,19 +154,19 @@ func (w *Walker) envelope() error {
 		}
 	}
 	_, err := w.dec.ReadToken()
-	return err //nolint:wrapcheck // Walk explains it
+	return err // Walk explains it
 }
 
 func (w *Walker) records() error {
 	if _, err := w.dec.ReadToken(); err != nil {
-		return err //nolint:wrapcheck // Walk explains it
+		return err // Walk explains it
 	}
 	w.page.Found = true
 	for {
 		switch kind := w.dec.PeekKind(); kind {
 		case ']':
 			_, err := w.dec.ReadToken()
-			return err //nolint:wrapcheck // Walk explains it
+			return err // Walk explains it
 		case '{':
 			start, cells := w.start(), w.row()
 			if err := w.members(w.rec, cells); err != nil {
@@ -177,12 +177,12 @@ func (w *Walker) records() error {
 			}
 		case 'n':
 			if _, err := w.dec.ReadToken(); err != nil {
-				return err //nolint:wrapcheck // Walk explains it
+				return err // Walk explains it
 			}
 			w.page.rows = append(w.page.rows, -1)
 		default:
 			if _, err := w.dec.ReadToken(); err != nil {
-				return err //nolint:wrapcheck // Walk explains it
+				return err // Walk explains it
 			}
 			return fmt.Errorf("record %d is %s", len(w.page.rows), kindName(kind))
 		}
@@ -204,20 +204,20 @@ func (w *Walker) members(o *object, cells [][]byte) error {
 		return errDeep()
 	}
 	if _, err := w.dec.ReadToken(); err != nil {
-		return err //nolint:wrapcheck // Walk explains it
+		return err // Walk explains it
 	}
 	o.met++
 	for pos := 0; w.dec.PeekKind() != '}'; pos++ {
 		name, err := w.dec.ReadValue()
 		if err != nil {
-			return err //nolint:wrapcheck // Walk explains it
+			return err // Walk explains it
 		}
 		if err := w.memberOf(o, pos, name, cells); err != nil {
 			return err
 		}
 	}
 	_, err := w.dec.ReadToken()
-	return err //nolint:wrapcheck // Walk explains it
+	return err // Walk explains it
 }
 
 // memberOf reads the value of the member of this name.
@@ -279,7 +279,7 @@ func (w *Walker) value() ([]byte, error) {
 	if kind := w.dec.PeekKind(); kind != '{' && kind != '[' {
 		v, err := w.dec.ReadValue()
 		if err != nil {
-			return nil, err //nolint:wrapcheck // Walk explains it
+			return nil, err // Walk explains it
 		}
 		end := int(w.dec.InputOffset())
 		return w.body[end-len(v) : end : end], nil
@@ -287,7 +287,7 @@ func (w *Walker) value() ([]byte, error) {
 	start, depth := w.start(), w.dec.StackDepth()
 	for {
 		if _, err := w.dec.ReadToken(); err != nil {
-			return nil, err //nolint:wrapcheck // Walk explains it
+			return nil, err // Walk explains it
 		}
 		switch now := w.dec.StackDepth(); {
 		case now == depth:

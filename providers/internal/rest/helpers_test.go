@@ -11,4 +11,4 @@ func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
 // oldTLS is a server that speaks nothing newer than TLS 1.1.
 func oldTLS() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
-} //nolint:gosec // the point of the test
+} // the point of the test

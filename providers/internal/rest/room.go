@@ -44,7 +44,7 @@ func take(ctx context.Context, places chan struct{}) error {
 	case places <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err() //nolint:wrapcheck // read says what it does
+		return ctx.Err() // read says what it does
 	}
 }
 
@@ -117,7 +117,7 @@ func (c *Client) readInto(ctx context.Context, resp *http.Response, head []byte,
 	body := make([]byte, resp.ContentLength)
 	copy(body, head)
 	_, err := io.ReadFull(resp.Body, body[len(head):])
-	return body, err //nolint:wrapcheck // read says what it does
+	return body, err // read says what it does
 }
 
 func (c *Client) readUnknown(ctx context.Context, from io.Reader, head []byte, s *share) ([]byte, error) {
@@ -167,7 +167,7 @@ func readParts(from io.Reader, n int64) (parts [][]byte, total int64, ended bool
 		case errors.Is(err, io.EOF):
 			return parts, total, true, nil
 		case err != nil:
-			return nil, 0, false, err //nolint:wrapcheck // read says what it does
+			return nil, 0, false, err // read says what it does
 		}
 	}
 	return parts, total, false, nil

@@ -131,7 +131,7 @@ func (g groups) wait(ctx context.Context, name string) error {
 		d := time.Until(one.until)
 		one.mu.Unlock()
 		if d <= 0 {
-			return one.lim.Wait(ctx) //nolint:wrapcheck // the caller says what it waits for
+			return one.lim.Wait(ctx) // the caller says what it waits for
 		}
 		if d > g.maxWait {
 			return &WaitError{Left: d}
@@ -149,7 +149,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err() //nolint:wrapcheck // the caller says what it waits for
+		return ctx.Err() // the caller says what it waits for
 	}
 }
 
