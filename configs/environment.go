@@ -25,11 +25,12 @@ import (
 var environmentName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // surrounded returns a lookup that asks the environment first and then what lies in the
-// folder of the configuration. Mistakes in the file are told by their lines.
-func surrounded(dir string, lookup func(string) (string, bool)) (func(string) (string, bool), []fieldmap.Problem) {
+// folder of the configuration. Mistakes in the file are told by their lines; shut says
+// that it may not be read.
+func surrounded(dir string, lookup func(string) (string, bool)) (_ func(string) (string, bool), shut bool, _ []fieldmap.Problem) {
 	text, err := readEnvironment(filepath.Join(dir, environmentFile))
-	if err != nil {
-		return lookup, []fieldmap.Problem{{File: environmentFile, Message: err.Error()}}
+	if shut = errors.Is(err, fs.ErrPermission); err != nil && !shut {
+		return lookup, false, []fieldmap.Problem{{File: environmentFile, Message: err.Error()}}
 	}
 	vars, problems := parseEnvironment(text)
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
@@ -49,7 +50,7 @@ func surrounded(dir string, lookup func(string) (string, bool)) (func(string) (s
 		secrets := filepath.Join(dir, secretsDir)
 		info, err := os.Stat(secrets)
 		return secrets, err == nil && info.IsDir()
-	}, problems
+	}, shut, problems
 }
 
 // unreadValue stands for what an environment file sets that may not be read. It fits
@@ -67,20 +68,10 @@ func blind(lookup func(string) (string, bool), unknown func()) func(string) (str
 	}
 }
 
-// mayRead is false for a file that is there and may not be read.
-func mayRead(path string) bool {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err == nil {
-		_ = f.Close()
-	}
-	return !errors.Is(err, fs.ErrPermission)
-}
-
-// readEnvironment returns nothing where there is no file, or where the user may not
-// read it.
+// readEnvironment returns nothing where there is no file.
 func readEnvironment(path string) (string, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would wait for a writer
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
 	if err != nil {
@@ -111,10 +102,10 @@ func parseEnvironment(text string) (map[string]string, []fieldmap.Problem) {
 	for line := range strings.Lines(text) {
 		n++
 		line = strings.TrimSpace(line)
-		if line != "" && (line[0] == '#' || line[0] == ';') && strings.HasSuffix(line, `\`) {
-			problems = append(problems, fieldmap.Problem{File: environmentFile, Line: n, Message: "a comment that ends with a backslash swallows the next line", Hint: "take the backslash away"})
-		}
 		if line == "" || line[0] == '#' || line[0] == ';' {
+			if strings.HasSuffix(line, `\`) {
+				problems = append(problems, fieldmap.Problem{File: environmentFile, Line: n, Message: "a comment that ends with a backslash swallows the next line", Hint: "take the backslash away"})
+			}
 			continue
 		}
 		name, value, ok := strings.Cut(line, "=")

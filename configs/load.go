@@ -66,9 +66,9 @@ func LoadFS(fsys fs.FS, opt Options) (*Config, []fieldmap.Problem) {
 	}
 	l := &loader{fsys: fsys, lines: lineIndex{}, cfg: &Config{dir: opt.Dir}}
 	if opt.Dir != "" {
-		opt.LookupEnv, l.problems = surrounded(opt.Dir, opt.LookupEnv)
-		if path := filepath.Join(opt.Dir, environmentFile); opt.Blind && !mayRead(path) {
-			opt.LookupEnv = blind(opt.LookupEnv, func() { l.cfg.Unread = path })
+		var shut bool
+		if opt.LookupEnv, shut, l.problems = surrounded(opt.Dir, opt.LookupEnv); shut && opt.Blind {
+			opt.LookupEnv = blind(opt.LookupEnv, func() { l.cfg.Unread = filepath.Join(opt.Dir, environmentFile) })
 		}
 	}
 	var main mainFile

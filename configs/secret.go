@@ -179,13 +179,10 @@ func readSecret(name string, guarded bool) (string, error) {
 		return "", fmt.Errorf("read secret: %w", err)
 	}
 	out := strings.TrimRight(string(text), "\r\n")
-	if strings.TrimSpace(out) == "" {
-		out = ""
-	}
 	switch {
 	case len(text) > maxSecret:
 		return "", fmt.Errorf("read secret %s: it is larger than %d KiB", name, maxSecret>>10)
-	case out == "":
+	case strings.TrimSpace(out) == "":
 		return "", fmt.Errorf("read secret %s: %w", name, errEmptySecret)
 	}
 	return out, nil

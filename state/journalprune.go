@@ -35,8 +35,10 @@ type JournalLimits struct {
 // and have none. It works in short transactions and may be cut off behind any
 // of them; the next call goes on.
 func (s *Store) PruneJournal(ctx context.Context, limits JournalLimits, now time.Time) error {
-	if err := s.View(func(tx *Tx) (err error) { limits.Keep, err = tx.keepFor(limits.Keep); return err }); err != nil {
-		return fmt.Errorf("prune the journal: %w", err)
+	if limits.Keep > 0 {
+		if err := s.View(func(tx *Tx) (err error) { limits.Keep, err = tx.keepFor(limits.Keep); return err }); err != nil {
+			return fmt.Errorf("prune the journal: %w", err)
+		}
 	}
 	p := &journalPruner{limits: limits, cut: now.Add(-limits.Keep)}
 	for _, step := range []pruneStage{{p.sweepDue, p.sweep}, {p.pruneDue, p.prune}, {p.tidyDue, p.tidy}, {p.runsDue, p.dropRuns}} {

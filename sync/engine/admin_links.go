@@ -61,11 +61,11 @@ func closeName(c state.CloseReason) string {
 
 // routeNamed returns the route of an object of a system.
 func (e *Engine) routeNamed(system, object string) (*ledger.Route, error) {
+	if r := e.book.Route(system, object); r != nil {
+		return r, nil
+	}
 	var known []string
 	for _, r := range e.book.Routes {
-		if r.System == system && r.Object == object {
-			return r, nil
-		}
 		known = append(known, r.Key())
 	}
 	return nil, fmt.Errorf("%w: %s/%s; there are %s", ErrNoRoute, system, object, strings.Join(known, ", "))

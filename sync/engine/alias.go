@@ -100,7 +100,7 @@ func (r *run) turn(tx *state.Tx, child, to *fieldmap.HubObject, rec *state.HubRe
 		if route.Direction != fieldmap.Pull || route.Hub != child {
 			continue
 		}
-		if err := r.retell(tx, route, rec.ID, f, r.key.Value(f.Type, old), r.key.Value(f.Type, v)); err != nil {
+		if err := r.retell(tx, route, rec.ID, f, r.book.Key.Value(f.Type, old), r.book.Key.Value(f.Type, v)); err != nil {
 			return e, false, err
 		}
 	}

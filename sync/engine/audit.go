@@ -194,7 +194,7 @@ func (e *Engine) newAuditing(sys *System, r *ledger.Route, tally audit.Tally) *a
 		Engine: e, r: r, sys: sys, tally: tally, say: func(AuditFinding) error { return nil }, progress: func(Progress) {},
 		p: (&run{Engine: e, sys: sys, req: Request{System: r.System}, flow: "push"}).pusher(r),
 	}
-	a.src = &audit.Source{Route: r.Route, Key: e.key, Provider: sys.Provider, Reader: sys.Reader, Getter: sys.Getter, Completer: sys.Completer, Now: e.now}
+	a.src = &audit.Source{Route: r.Route, Key: e.book.Key, Provider: sys.Provider, Reader: sys.Reader, Getter: sys.Getter, Completer: sys.Completer, Now: e.now}
 	return a
 }
 
@@ -417,7 +417,7 @@ func (a *auditing) look(tx *state.Tx, remote *audit.Remote, external record.Valu
 	a.differs = audit.Compare(a.differs[:0], a.r.Route, hub, remote, auditRefs{a.Engine, tx, a.r})
 	a.stands = a.stands[:0]
 	for i := range a.differs {
-		s, reason := audit.Judge(a.key, remote, &a.differs[i], &a.memory)
+		s, reason := audit.Judge(a.book.Key, remote, &a.differs[i], &a.memory)
 		a.stands = append(a.stands, auditStanding{s, reason})
 	}
 }

@@ -247,9 +247,9 @@ func (m *auditMemory) asRead(d *audit.Difference) bool {
 		return false
 	}
 	stands := m.a.r.Stands(&m.a.link, d.Rule.Index)
-	now := m.a.key.Bytes([]byte(d.Fault))
+	now := m.a.book.Key.Bytes([]byte(d.Fault))
 	if d.Theirs.Known() {
-		now = m.a.key.Value(d.Rule.Remote.Type, d.Theirs)
+		now = m.a.book.Key.Value(d.Rule.Remote.Type, d.Theirs)
 	}
 	return stands.Known == record.Read && stands.Last() == now
 }
@@ -290,7 +290,7 @@ func (m *auditMemory) skipped(d *audit.Difference) (s audit.Statement) {
 	if m.a.r.Direction == fieldmap.Pull && d.Fault == audit.FaultUnmapped && d.Rule.OnUnmapped == fieldmap.UnmappedSkip {
 		ours, theirs := d.Types()
 		s.Standing, s.Reason = audit.Tolerated, plan.Skipped.String()
-		s.Ours, s.Theirs = m.a.key.Value(ours, d.Ours), m.a.key.Value(theirs, d.Theirs)
+		s.Ours, s.Theirs = m.a.book.Key.Value(ours, d.Ours), m.a.book.Key.Value(theirs, d.Theirs)
 	}
 	return s
 }
@@ -298,7 +298,7 @@ func (m *auditMemory) skipped(d *audit.Difference) (s audit.Statement) {
 // stated is the statement that the link makes of a difference.
 func (m *auditMemory) stated(d *audit.Difference, lf *state.LinkField, stands record.There) (s audit.Statement) {
 	ours, _ := d.Types()
-	want := m.a.key.Value(ours, d.Ours)
+	want := m.a.book.Key.Value(ours, d.Ours)
 	push := m.a.r.Direction == fieldmap.Push
 	switch {
 	case d.Rule != nil && m.route().behind[d.Rule.Index]:

@@ -24,7 +24,6 @@ import (
 	"time"
 
 	"crmsyncd/fieldmap"
-	"crmsyncd/fieldmap/record"
 	"crmsyncd/providers"
 	"crmsyncd/state"
 	"crmsyncd/sync/ledger"
@@ -146,7 +145,6 @@ type Request struct {
 // Engine runs pulls and pushes. Two runs of one system must not overlap.
 type Engine struct {
 	opt  Options
-	key  record.Key
 	log  *slog.Logger
 	now  func() time.Time
 	book *ledger.Book
@@ -184,7 +182,7 @@ func New(opt Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{opt: opt, key: opt.Store.Key(), log: opt.Logger, now: opt.Now, book: book, joins: map[*ledger.Route][]*ledger.Route{}}
+	e := &Engine{opt: opt, log: opt.Logger, now: opt.Now, book: book, joins: map[*ledger.Route][]*ledger.Route{}}
 	for _, r := range book.Routes {
 		e.joins[r] = e.joined(r)
 	}

@@ -183,7 +183,7 @@ func (s *settling) verdicts() ([]plan.Verdict, bool) {
 			}
 			continue
 		}
-		v := plan.Decide(p.key, s.field(i, rule, lf, hub))
+		v := plan.Decide(p.book.Key, s.field(i, rule, lf, hub))
 		if v.Kind == plan.Hold {
 			if !s.holdVerdict(rule, v) {
 				return nil, false
@@ -229,7 +229,7 @@ func (s *settling) field(i int, rule *fieldmap.Rule, lf state.LinkField, hub rec
 	// The record that a reference names may be another one in the hub since, and
 	// nothing of theirs changed: then the new meaning is the rule's.
 	// So is every rule for a record that was away, for it may have changed meanwhile.
-	changed := p.changed[i] || s.link.State != state.LinkOpen || rule.Hub.Type == record.Reference && lf.Told == p.key.Value(rule.Hub.Type, ours)
+	changed := p.changed[i] || s.link.State != state.LinkOpen || rule.Hub.Type == record.Reference && lf.Told == p.book.Key.Value(rule.Hub.Type, ours)
 	return plan.Field{
 		Rule: rule, Direction: fieldmap.Pull, OnLink: p.r.OnLink,
 		Theirs: s.o.values[i].value, TheirsHub: hub, Ours: ours, OursRemote: ours,

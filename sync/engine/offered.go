@@ -67,7 +67,7 @@ func (p *pusher) offered(it *item, i int, v plan.Verdict) plan.Verdict {
 		held := plan.Verdict{Kind: plan.Hold}
 		switch lf := p.r.Field(&it.link, i); {
 		case !it.linked: // theirs will be blank
-			held.Seen, held.Sent = p.key.Value(rule.Remote.Type, record.NullValue()), true
+			held.Seen, held.Sent = p.book.Key.Value(rule.Remote.Type, record.NullValue()), true
 		case lf != nil:
 			held.Seen, held.Told = lf.Seen, lf.Told
 		}

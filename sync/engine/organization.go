@@ -64,7 +64,7 @@ func (e *Engine) bonds() *state.Store {
 
 // access is the digest of what a system is opened with. No secret is part of it.
 func (e *Engine) access(sys *System) string {
-	return fmt.Sprintf("%016x", uint64(e.key.Bytes([]byte(sys.Access))))
+	return fmt.Sprintf("%016x", uint64(e.book.Key.Bytes([]byte(sys.Access))))
 }
 
 // proving says what a proof may leave behind.

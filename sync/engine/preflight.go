@@ -167,7 +167,7 @@ func (e *Engine) schemaFindings(ctx context.Context, sys *System, routes []*ledg
 			return nil, err
 		}
 		out = append(out, found...)
-		if err := e.picklistsChanged(sys.Name, r, schema); err != nil {
+		if err := e.picklistsChanged(r, schema); err != nil {
 			return nil, err
 		}
 	}
@@ -215,11 +215,11 @@ func (e *Engine) explainRenames(r *ledger.Route, schema providers.Schema, found 
 
 // picklistsChanged lets the records held on a route be tried again when the
 // system's schema is not the one it was.
-func (e *Engine) picklistsChanged(system string, r *ledger.Route, schema providers.Schema) error {
+func (e *Engine) picklistsChanged(r *ledger.Route, schema providers.Schema) error {
 	if r.Direction != fieldmap.Push {
 		return nil
 	}
-	now := schemaDigest(e.key, r, schema)
+	now := schemaDigest(e.book.Key, r, schema)
 	key := "schema:" + r.Key()
 	return e.opt.Store.Update(func(tx *state.Tx) error {
 		before := string(tx.Meta(key))
@@ -227,7 +227,7 @@ func (e *Engine) picklistsChanged(system string, r *ledger.Route, schema provide
 			return nil
 		}
 		if before != "" {
-			if err := e.touchHeld(tx, system, r.Object, func(h state.Hold) bool { return h.Reason == ledger.HoldRejected || h.Reason == ledger.HoldUnmapped }); err != nil {
+			if err := touchHeld(tx, r, func(h state.Hold) bool { return h.Reason == ledger.HoldRejected || h.Reason == ledger.HoldUnmapped }); err != nil {
 				return err
 			}
 		}

@@ -209,7 +209,7 @@ func (p *puller) unsettled(recs []record.Record) ([]freshRecord, error) {
 		links := p.r.Links(tx)
 		for i := range recs {
 			var raw record.Digest
-			raw, p.rawBuf = p.key.Raw(p.r.Fingerprint, &recs[i], p.rawBuf)
+			raw, p.rawBuf = p.book.Key.Raw(p.r.Fingerprint, &recs[i], p.rawBuf)
 			hub, settled, st, ok := links.Peek(recs[i].ID)
 			if ok {
 				p.seen.set(uint64(hub))

@@ -50,7 +50,7 @@ func (p *puller) settleByID(recs []record.Record, before func(*state.Tx) error) 
 		}
 		for i := range recs {
 			var raw record.Digest
-			raw, p.rawBuf = p.key.Raw(p.r.Fingerprint, &recs[i], p.rawBuf)
+			raw, p.rawBuf = p.book.Key.Raw(p.r.Fingerprint, &recs[i], p.rawBuf)
 			o := p.observe(&recs[i], raw)
 			if err := p.settle(tx, &o); err != nil {
 				return err

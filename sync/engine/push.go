@@ -40,7 +40,6 @@ type pusher struct {
 	batch     int
 	spool     *state.Spool
 	spooling  bool
-	external  state.Num
 	keys      []fieldmap.MatchKey // that records are looked up by
 	chosen    bool                // keys are set
 	plans     []state.Plan        // that a person accepted
@@ -96,7 +95,7 @@ type item struct {
 
 // pusher is what decides on the records of a route.
 func (r *run) pusher(route *ledger.Route) *pusher {
-	return &pusher{run: r, r: route, behind: map[int]bool{}, external: r.book.External, today: r.today()}
+	return &pusher{run: r, r: route, behind: map[int]bool{}, today: r.today()}
 }
 
 // pushObject is one push of one object.
@@ -351,7 +350,7 @@ func (p *pusher) retryHeld(context.Context) error {
 				return err
 			}
 		}
-		return p.touchHeld(tx, p.req.System, p.r.Object, func(h state.Hold) bool { return retriable(h.Reason) && !readAnew(h) })
+		return touchHeld(tx, p.r, func(h state.Hold) bool { return retriable(h.Reason) && !readAnew(h) })
 	})
 }
 
@@ -375,12 +374,12 @@ func readAnew(h state.Hold) bool {
 	return false
 }
 
-// touchHeld gives the held hub records of an object new numbers, and forgets
+// touchHeld gives the held hub records of a route new numbers, and forgets
 // what was refused, so that they are tried again.
-func (e *Engine) touchHeld(tx *state.Tx, system, object string, which func(state.Hold) bool) error {
+func touchHeld(tx *state.Tx, r *ledger.Route, which func(state.Hold) bool) error {
 	var held []state.Hold
-	if err := tx.EachHold(system, func(h state.Hold) error {
-		if h.Object == object && h.Hub != 0 && !h.Dropped && which(h) {
+	if err := tx.EachHold(r.System, func(h state.Hold) error {
+		if h.Object == r.Object && h.Hub != 0 && !h.Dropped && which(h) {
 			held = append(held, h)
 		}
 		return nil
@@ -392,21 +391,11 @@ func (e *Engine) touchHeld(tx *state.Tx, system, object string, which func(state
 		if err := tx.PutHold(h); err != nil {
 			return err
 		}
-		if err := tx.Hub(e.hubOf(system, object)).Touch(h.Hub); err != nil {
+		if err := tx.Hub(r.Hub.Name).Touch(h.Hub); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// hubOf names the hub object that a system's object is pushed from.
-func (e *Engine) hubOf(system, object string) string {
-	for _, r := range e.book.RoutesOf(system) {
-		if r.Object == object {
-			return r.Hub.Name
-		}
-	}
-	return ""
 }
 
 // pass is one pass over the changed records, in two walks: the first matches

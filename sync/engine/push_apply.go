@@ -186,7 +186,7 @@ func (p *pusher) hubDigest(it *item) record.Digest {
 	for _, rule := range p.r.Fields {
 		b = state.AppendValue(b, p.r.Value(&it.rec, rule.Hub))
 	}
-	return p.key.Bytes(b)
+	return p.book.Key.Bytes(b)
 }
 
 // refusedBefore reports whether the vendor refused exactly this already: it is
@@ -315,8 +315,8 @@ func (p *pusher) appendFieldStates(out []state.LinkField, it *item) []state.Link
 		out = append(out, lf)
 	}
 	if it.setExt {
-		d := p.key.Value(record.ID, it.external)
-		out = append(out, state.LinkField{Field: p.external, Seen: d, Told: d})
+		d := p.book.Key.Value(record.ID, it.external)
+		out = append(out, state.LinkField{Field: p.book.External, Seen: d, Told: d})
 	}
 	slices.SortFunc(out, func(a, b state.LinkField) int { return int(a.Field) - int(b.Field) })
 	return out

@@ -82,9 +82,9 @@ func (p *pusher) oldOf(it *item, i int) (record.Value, state.OldKnown) {
 	switch last := stands.Last(); {
 	case lf == nil || last == 0:
 		return record.Value{}, state.OldUnknown
-	case lf.Text.Known() && p.key.Value(typ, lf.Text) == last:
+	case lf.Text.Known() && p.book.Key.Value(typ, lf.Text) == last:
 		return lf.Text, state.OldRead
-	case last == p.key.Value(typ, record.NullValue()):
+	case last == p.book.Key.Value(typ, record.NullValue()):
 		return record.NullValue(), state.OldRead
 	case last == lf.Seen:
 		return record.Value{}, state.OldOwnLast
@@ -347,10 +347,10 @@ func (p *pusher) recallValues(tx *state.Tx, a *answer) error {
 			continue
 		}
 		ours := p.r.Value(rec, rule.Hub)
-		if !ours.IsSet() || a.fields[at].Told != p.key.Value(rule.Hub.Type, ours) {
+		if !ours.IsSet() || a.fields[at].Told != p.book.Key.Value(rule.Hub.Type, ours) {
 			continue
 		}
-		if remote, f := p.translate(tx, rule, ours); f == nil && p.key.Value(rule.Remote.Type, remote) == a.fields[at].Seen {
+		if remote, f := p.translate(tx, rule, ours); f == nil && p.book.Key.Value(rule.Remote.Type, remote) == a.fields[at].Seen {
 			a.sent = append(a.sent, sentValue{field: p.r.Nums[rule.Hub.Index], rule: num, reason: uint8(plan.NewRecord), value: remote})
 		}
 	}

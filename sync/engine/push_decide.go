@@ -66,7 +66,7 @@ func (p *pusher) decide(tx *state.Tx, it *item) (moves bool) {
 	}
 	p.updateWaits(it)
 	p.group(it)
-	if lf := it.link.Field(p.external); p.r.ExternalID != "" && it.external.IsSet() && (lf == nil || lf.Told != p.key.Value(record.ID, it.external)) {
+	if lf := it.link.Field(p.book.External); p.r.ExternalID != "" && it.external.IsSet() && (lf == nil || lf.Told != p.book.Key.Value(record.ID, it.external)) {
 		it.setExt, moves = true, true
 	}
 	return moves
@@ -81,7 +81,7 @@ func (p *pusher) decideRule(tx *state.Tx, it *item, i int, rule *fieldmap.Rule) 
 		return p.leftOut(rule, lf, ours)
 	case lf == nil || lf.Seen == 0 && lf.Told == 0:
 		return p.decideUnmet(tx, it, i, rule)
-	case lf.Told == p.key.Value(rule.Hub.Type, ours):
+	case lf.Told == p.book.Key.Value(rule.Hub.Type, ours):
 		return plan.Verdict{Kind: plan.Nothing}
 	}
 	return p.decideField(tx, it, i, rule, lf, ours)
@@ -92,7 +92,7 @@ func (p *pusher) leftOut(rule *fieldmap.Rule, lf *state.LinkField, ours record.V
 	switch {
 	case lf == nil:
 		return plan.Verdict{Kind: plan.Hold}
-	case lf.Told != p.key.Value(rule.Hub.Type, ours):
+	case lf.Told != p.book.Key.Value(rule.Hub.Type, ours):
 		return plan.Verdict{Kind: plan.Hold, Seen: lf.Seen, Told: lf.Told}
 	}
 	return plan.Verdict{Kind: plan.Nothing}
@@ -108,7 +108,7 @@ func (p *pusher) decideUnmet(tx *state.Tx, it *item, i int, rule *fieldmap.Rule)
 		return plan.Verdict{Kind: plan.Hold}
 	case f != nil:
 		stands := p.r.Stands(&it.link, i)
-		return plan.Verdict{Kind: plan.Tolerate, Reason: plan.Skipped, Seen: stands.Last(), Told: p.key.Value(rule.Hub.Type, p.ours(it, rule))}
+		return plan.Verdict{Kind: plan.Tolerate, Reason: plan.Skipped, Seen: stands.Last(), Told: p.book.Key.Value(rule.Hub.Type, p.ours(it, rule))}
 	case v.Kind == plan.Nothing:
 		it.left = append(it.left, rule.Hub.Name)
 	}
@@ -120,17 +120,17 @@ func (p *pusher) decideUnmet(tx *state.Tx, it *item, i int, rule *fieldmap.Rule)
 func (p *pusher) heldOf(tx *state.Tx, rule *fieldmap.Rule, ours record.Value) record.Digest {
 	if rule.Hub.Type == record.Reference {
 		if remote, f := p.translate(tx, rule, ours); f == nil {
-			return p.key.Value(rule.Remote.Type, remote)
+			return p.book.Key.Value(rule.Remote.Type, remote)
 		}
 	}
-	return p.key.Value(rule.Hub.Type, ours)
+	return p.book.Key.Value(rule.Hub.Type, ours)
 }
 
 // keepsHold reports whether a field is held for the value that the hub has, and a
 // walk cannot change that: a reading held it, or the system refused it. It stays
 // held, and what was refused is left out of every call.
 func (p *pusher) keepsHold(tx *state.Tx, it *item, rule *fieldmap.Rule, lf *state.LinkField, ours record.Value) bool {
-	told := lf != nil && lf.Told == p.key.Value(rule.Hub.Type, ours)
+	told := lf != nil && lf.Told == p.book.Key.Value(rule.Hub.Type, ours)
 	for _, h := range it.standing {
 		if h.Field != rule.Hub.Name || h.Ours == 0 || h.Ours != p.heldOf(tx, rule, ours) {
 			continue
@@ -179,9 +179,9 @@ func (p *pusher) decideField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule,
 			p.hold(it, rule.Hub.Name, f.reason, f.detail, f.event)
 			return held
 		}
-		return plan.Verdict{Kind: plan.Tolerate, Reason: plan.Skipped, Seen: lf.Seen, Told: p.key.Value(rule.Hub.Type, ours)}
+		return plan.Verdict{Kind: plan.Tolerate, Reason: plan.Skipped, Seen: lf.Seen, Told: p.book.Key.Value(rule.Hub.Type, ours)}
 	}
-	v := plan.Decide(p.key, plan.Field{
+	v := plan.Decide(p.book.Key, plan.Field{
 		Rule: rule, Direction: fieldmap.Push, OnLink: p.r.OnLink, Ours: ours, OursRemote: remote,
 		Seen: lf.Seen, Told: lf.Told, There: p.r.Stands(&it.link, i), Found: it.link.Origin == state.OriginFound,
 		Pending: pendingOf(lf),
@@ -218,8 +218,8 @@ func (p *pusher) group(it *item) {
 			ours := p.r.Value(&it.rec, rule.Hub)
 			if ours.IsSet() && rule.Values == nil {
 				it.verdicts[i] = plan.Verdict{
-					Kind: plan.Push, Reason: plan.Same, Value: ours, Seen: p.key.Value(rule.Remote.Type, ours),
-					Told: p.key.Value(rule.Hub.Type, ours), Sent: true,
+					Kind: plan.Push, Reason: plan.Same, Value: ours, Seen: p.book.Key.Value(rule.Remote.Type, ours),
+					Told: p.book.Key.Value(rule.Hub.Type, ours), Sent: true,
 				}
 			}
 		}
@@ -281,15 +281,15 @@ func (p *pusher) decideCreate(tx *state.Tx, it *item) {
 		case f != nil && f.reason != "":
 			// Theirs will be blank: the field goes out when its hold ends.
 			p.hold(it, rule.Hub.Name, f.reason, f.detail, f.event)
-			it.verdicts = append(it.verdicts, plan.Verdict{Kind: plan.Hold, Seen: p.key.Value(rule.Remote.Type, record.NullValue()), Sent: true})
+			it.verdicts = append(it.verdicts, plan.Verdict{Kind: plan.Hold, Seen: p.book.Key.Value(rule.Remote.Type, record.NullValue()), Sent: true})
 			continue
 		case f != nil:
 			it.verdicts = append(it.verdicts, plan.Verdict{
-				Kind: plan.Tolerate, Reason: plan.Skipped, Seen: p.key.Value(rule.Remote.Type, record.NullValue()), Told: p.key.Value(rule.Hub.Type, ours), Sent: true,
+				Kind: plan.Tolerate, Reason: plan.Skipped, Seen: p.book.Key.Value(rule.Remote.Type, record.NullValue()), Told: p.book.Key.Value(rule.Hub.Type, ours), Sent: true,
 			})
 			continue
 		}
-		it.verdicts = append(it.verdicts, p.offered(it, i, plan.Decide(p.key, plan.Field{
+		it.verdicts = append(it.verdicts, p.offered(it, i, plan.Decide(p.book.Key, plan.Field{
 			Rule: rule, Direction: fieldmap.Push, OnLink: p.r.OnLink, Ours: ours, OursRemote: remote, Creating: true,
 		})))
 	}

@@ -80,7 +80,7 @@ func (p *pusher) formOf(rule *fieldmap.Rule, v record.Value) record.Digest {
 	if text == "" {
 		return 0
 	}
-	return p.key.Bytes([]byte(text))
+	return p.book.Key.Bytes([]byte(text))
 }
 
 // updateFailed deals with a call of updates that failed as a whole. Whatever was
@@ -223,12 +223,12 @@ func (p *pusher) hasArrived(in *state.Intent, sent *state.LinkField, rule *field
 // settleArrived moves the link to a write that arrived.
 func (p *pusher) settleArrived(tx *state.Tx, it *item, sent *state.LinkField, i int, theirs record.Value) {
 	rule := p.r.Fields[i]
-	d := p.key.Value(rule.Remote.Type, theirs)
+	d := p.book.Key.Value(rule.Remote.Type, theirs)
 	lf := state.LinkField{Field: p.r.Rules[i], Seen: d, Told: sent.Told}
 	ours := p.ours(it, rule)
 	remote, fault := p.translate(tx, rule, ours)
 	another := lf.Field != sent.Field
-	bent := sent.Told == p.key.Value(rule.Hub.Type, ours) && (fault != nil || !p.book.IsDigestOf(sent.Seen, remote))
+	bent := sent.Told == p.book.Key.Value(rule.Hub.Type, ours) && (fault != nil || !p.book.IsDigestOf(sent.Seen, remote))
 	if another || bent {
 		lf.Told, lf.Note, lf.Text = 0, uint8(plan.MappingChanged), theirs
 	}

@@ -104,7 +104,7 @@ func (p *pusher) sortAbsent() (absentRows, error) {
 				why = rowDeleted
 			}
 			row := state.PlanRow{
-				Hub: hub, Edition: 1, Digest: p.key.Bytes([]byte(why + " " + a.remote)), Fields: []state.PlanField{{Name: why}},
+				Hub: hub, Edition: 1, Digest: p.book.Key.Bytes([]byte(why + " " + a.remote)), Fields: []state.PlanField{{Name: why}},
 			}
 			if _, known := notVisible(p.r.Holds(tx, hub, "")); known || accepted(tx, p.plans, row) {
 				rows.pass = append(rows.pass, row)

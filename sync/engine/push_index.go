@@ -41,7 +41,7 @@ func (p *pusher) lookUpIndexed(ctx context.Context, key fieldmap.MatchKey, field
 			if text == "" {
 				continue
 			}
-			found, err := tx.RemoteKeys(p.req.System, p.r.Object, indexed(key)).Find(p.key.Bytes([]byte(text)))
+			found, err := tx.RemoteKeys(p.req.System, p.r.Object, indexed(key)).Find(p.book.Key.Bytes([]byte(text)))
 			if err != nil {
 				return err
 			}
@@ -163,7 +163,7 @@ func (p *pusher) indexPage(page *record.Page, keys []fieldmap.MatchKey, fields [
 				continue // a value that does not fit its type matches nothing
 			}
 			if text := key.Compare.Key(v); text != "" {
-				row := binary.BigEndian.AppendUint64([]byte{byte(k)}, uint64(p.key.Bytes([]byte(text))))
+				row := binary.BigEndian.AppendUint64([]byte{byte(k)}, uint64(p.book.Key.Bytes([]byte(text))))
 				entries = append(entries, state.Entry{Key: append(row, rec.ID...)})
 			}
 		}

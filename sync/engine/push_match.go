@@ -194,7 +194,7 @@ func (p *pusher) planRow(it *item) (state.PlanRow, bool) {
 		}
 		fmt.Fprintf(&b, "%s %x %x\n", rule.Hub.Name, v.Told, seen)
 	}
-	row.Digest = p.key.Bytes([]byte(b.String()))
+	row.Digest = p.book.Key.Bytes([]byte(b.String()))
 	return row, len(row.Fields) > 0
 }
 
@@ -605,10 +605,10 @@ func (h *hit) unreadable(at int) unreadable {
 // link, and as a hold.
 func (p *pusher) meetRead(tx *state.Tx, it *item, i int, theirs record.Value, bad unreadable, how plan.Reading) (plan.Verdict, error) {
 	rule := p.r.Fields[i]
-	ours := p.key.Value(rule.Hub.Type, p.ours(it, rule))
-	field := holdOn{rule: rule, ours: p.heldOf(tx, rule, p.ours(it, rule)), theirs: p.key.Value(rule.Remote.Type, theirs)}
+	ours := p.book.Key.Value(rule.Hub.Type, p.ours(it, rule))
+	field := holdOn{rule: rule, ours: p.heldOf(tx, rule, p.ours(it, rule)), theirs: p.book.Key.Value(rule.Remote.Type, theirs)}
 	if bad.fault != "" {
-		field.theirs = p.key.Bytes(bad.raw)
+		field.theirs = p.book.Key.Bytes(bad.raw)
 		p.leaveUnreadable(it, i, field.theirs)
 		return plan.Verdict{}, p.holdMet(tx, it, field, ledger.HoldBadValue, strings.TrimPrefix(bad.fault, rule.Remote.Name+": "), "")
 	}
@@ -657,7 +657,7 @@ func (p *pusher) ours(it *item, rule *fieldmap.Rule) record.Value {
 func (p *pusher) show(it *item, i int, theirs record.Value) {
 	num := p.r.Remotes[i]
 	there := it.link.Stands(num)
-	there.Show(p.key.Value(p.r.Fields[i].Remote.Type, theirs))
+	there.Show(p.book.Key.Value(p.r.Fields[i].Remote.Type, theirs))
 	it.link.SetStands(num, there)
 }
 
@@ -667,7 +667,7 @@ func (p *pusher) leaveUnreadable(it *item, i int, raw record.Digest) {
 	it.link.SetStands(p.r.Remotes[i], record.ReadThere(raw))
 	rule := p.r.Rules[i]
 	if p.isUnmet(&it.link, i) {
-		it.link.Set(state.LinkField{Field: rule, Told: p.key.Value(p.r.Fields[i].Hub.Type, p.ours(it, p.r.Fields[i]))})
+		it.link.Set(state.LinkField{Field: rule, Told: p.book.Key.Value(p.r.Fields[i].Hub.Type, p.ours(it, p.r.Fields[i]))})
 	}
 }
 
@@ -723,7 +723,7 @@ func fieldIndex(fields []record.Field, name string) int {
 func (p *pusher) keepMet(it *item, i int, v plan.Verdict, theirs record.Value) {
 	lf := state.LinkField{Field: p.r.Rules[i], Seen: v.Seen, Told: v.Told}
 	stands, num := p.r.Stands(&it.link, i), p.r.Remotes[i]
-	d := p.key.Value(p.r.Fields[i].Remote.Type, theirs)
+	d := p.book.Key.Value(p.r.Fields[i].Remote.Type, theirs)
 	if v.Kind == plan.Push && stands.Open() {
 		stands.Show(d)
 	} else {
@@ -750,9 +750,9 @@ func (p *pusher) keepMet(it *item, i int, v plan.Verdict, theirs record.Value) {
 
 // meetExternal notes whether the record carries our id.
 func (p *pusher) meetExternal(it *item, theirs record.Value) {
-	lf := state.LinkField{Field: p.external, Seen: p.key.Value(record.ID, theirs)}
+	lf := state.LinkField{Field: p.book.External, Seen: p.book.Key.Value(record.ID, theirs)}
 	if theirs == it.external {
-		lf.Told = p.key.Value(record.ID, it.external)
+		lf.Told = p.book.Key.Value(record.ID, it.external)
 	}
 	it.link.Set(lf)
 }
@@ -781,7 +781,7 @@ func (p *pusher) meetField(tx *state.Tx, it *item, i int, rule *fieldmap.Rule, t
 		in.Seen, in.Told, in.Tolerated = lf.Seen, lf.Told, lf.Note != 0 && plan.Reason(lf.Note) != plan.Skipped && lf.Told != 0
 		in.Freed = in.Tolerated && p.behind[i] && modeChanged(rule, p.pos) && p.frees(rule, plan.Reason(lf.Note), cleared(&it.rec, n))
 	}
-	return plan.Decide(p.key, in), nil
+	return plan.Decide(p.book.Key, in), nil
 }
 
 // ruleChanged reports whether a rule may be another one than the link last settled

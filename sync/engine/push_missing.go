@@ -34,7 +34,7 @@ func (p *pusher) refusalOf(it *item, e *providers.Error) refusal {
 			continue
 		}
 		stands := p.r.Stands(&it.link, i)
-		r.refs = append(r.refs, heldRef{rule.Hub.Name, p.key.Value(rule.Remote.Type, v.Value), stands.Last()})
+		r.refs = append(r.refs, heldRef{rule.Hub.Name, p.book.Key.Value(rule.Remote.Type, v.Value), stands.Last()})
 	}
 	return r
 }

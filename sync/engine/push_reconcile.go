@@ -332,7 +332,7 @@ func (p *pusher) keepFilled(it *item, h *hit, fields []record.Field) {
 			continue
 		}
 		*v = plan.Verdict{
-			Kind: plan.Tolerate, Reason: plan.NotEmpty, Seen: p.key.Value(rule.Remote.Type, h.values[at]), Told: v.Told,
+			Kind: plan.Tolerate, Reason: plan.NotEmpty, Seen: p.book.Key.Value(rule.Remote.Type, h.values[at]), Told: v.Told,
 		}
 	}
 }

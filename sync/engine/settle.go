@@ -288,9 +288,9 @@ func (s *settling) stand(i int) {
 	o := s.o.values[i]
 	switch {
 	case o.fault != "":
-		s.link.SetStands(s.p.r.Remotes[i], record.ReadThere(s.p.key.Bytes([]byte(o.fault))))
+		s.link.SetStands(s.p.r.Remotes[i], record.ReadThere(s.p.book.Key.Bytes([]byte(o.fault))))
 	case o.value.Known():
-		s.link.SetStands(s.p.r.Remotes[i], record.ReadThere(s.p.key.Value(s.p.r.Fields[i].Remote.Type, o.value)))
+		s.link.SetStands(s.p.r.Remotes[i], record.ReadThere(s.p.book.Key.Value(s.p.r.Fields[i].Remote.Type, o.value)))
 	}
 }
 

@@ -36,7 +36,6 @@ type Book struct {
 	// asked, and Computed the source of a value that was worked out here.
 	External, Askers, Computed state.Num
 
-	bound    map[*fieldmap.Route]*Route
 	fields   map[*fieldmap.HubObject][]state.Num // by HubField.Index
 	systems  map[string]state.Num
 	remoteOf map[state.Num]state.Num // every rule that ever was → its remote field
@@ -58,7 +57,7 @@ type Index struct {
 // Bind numbers every name of a mapping. Its errors are those of the state.
 func Bind(st *state.Store, m *fieldmap.Mapping) (*Book, error) {
 	b := &Book{
-		Key: st.Key(), bound: map[*fieldmap.Route]*Route{}, fields: map[*fieldmap.HubObject][]state.Num{}, systems: map[string]state.Num{},
+		Key: st.Key(), fields: map[*fieldmap.HubObject][]state.Num{}, systems: map[string]state.Num{},
 		keys: map[Index]state.Num{}, indexes: map[*fieldmap.HubObject][]Index{}, computed: map[string]computedFields{},
 	}
 	for _, step := range []func(*state.Store, *fieldmap.Mapping) error{b.bindHub, b.bindRoutes, b.bindFixed, b.bindRemotes} {
@@ -137,7 +136,7 @@ func (b *Book) bindRoutes(st *state.Store, m *fieldmap.Mapping) error {
 		if b.systems[fr.System], err = one(st.Nums(systemMark + fr.System)); err != nil {
 			return err
 		}
-		b.Routes, b.bound[fr] = append(b.Routes, r), r
+		b.Routes = append(b.Routes, r)
 	}
 	return nil
 }
