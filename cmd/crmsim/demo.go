@@ -102,7 +102,7 @@ func (d *demo) play(ctx context.Context) error {
 			return err
 		}
 	}
-	d.say("That was all of it, in %s. Try it by hand: `bin/crmsim serve` in one terminal, crmsyncd in another.",
+	d.say("That was all of it, in %s. Try it by hand: `bin/crmsim serve` in one terminal, bin/crmsyncd in another, as README says.",
 		time.Since(d.started).Round(time.Second))
 	return nil
 }
